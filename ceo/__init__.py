@@ -1,0 +1,1 @@
+"""The client: a command line and a menu."""

@@ -1,0 +1,1 @@
+"""What ceo and ceod share."""

@@ -1,0 +1,1 @@
+"""A whole club of real servers in namespaces of its own: for tests, for the demo, and to practise on."""

@@ -1,0 +1,41 @@
+"""The sandbox's club as data: its realm, its hosts and their addresses, its people, its places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REALM = "CSCLUB.INTERNAL"
+DOMAIN = "csclub.internal"
+BASE_DN = "dc=csclub,dc=internal"
+UW_BASE_DN = "dc=uwaterloo,dc=internal"
+PASSWORD = "krb5"  # of everybody who is there from the start
+CEOD_PORT = 9987
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PYTHON = CHECKOUT / ".venv/bin/python"
+
+# 192.0.2.0/24 is the documentation range (RFC 5737): nothing routes it, and the namespaces have no way out anyway.
+NETWORK = "192.0.2.0/24"
+DESK = "desk"  # the sandbox's own namespace: the office terminal, where people sit and tests run
+HOSTS = {"phosphoric-acid": "192.0.2.2", "mail": "192.0.2.3", "coffee": "192.0.2.4", "uwldap": "192.0.2.5"}
+ADDRESSES = {DESK: "192.0.2.1", **HOSTS}
+ROLES = {"phosphoric-acid": ["admin"], "mail": ["mail"], "coffee": ["database", "library"]}
+
+# name -> uidNumber; their password is PASSWORD.
+PEOPLE = {"ctdalek": 20001, "office1": 20002, "regular1": 20003, "rep1": 20004}
+GROUPS = {"syscom": (10001, ["ctdalek"]), "office": (10002, ["ctdalek", "office1"]), "staff": (10003, ["ctdalek"])}
+LISTS = ("csc-general", "syscom", "exec")
+
+# Inside the sandbox.
+SRV = Path("/srv/club")  # the servers' data
+OUTSIDE = Path("/srv/sandbox")  # the sandbox's directory, as seen from inside: logs, mail, control sockets
+
+
+def fqdn(host: str) -> str:
+    """The full name of one of HOSTS or of the desk."""
+    return "ldap.uwaterloo.internal" if host == "uwldap" else f"{host}.{DOMAIN}"
+
+
+def host_place(host: str) -> Path:
+    """Where a host's own files lie, outside its namespaces: they outlive a crash of the host."""
+    return Path("/srv/hosts") / host

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Make this checkout ready on Debian 12: apt packages, the virtual environment .venv, the Kerberos bindings.
+# It does only what is missing, so a second run takes a moment.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
+say() { printf '==> %s\n' "$*"; }
+
+[ -r /etc/debian_version ] || fail "this is not Debian; install the packages of sandbox/packages.txt by hand, then run it again."
+
+missing=""
+for package in $(cat sandbox/packages.txt); do
+    case "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)" in
+        *" installed") ;;
+        *) missing="$missing $package" ;;
+    esac
+done
+
+if [ -n "$missing" ]; then
+    as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null ||
+            fail "these packages are missing and only root can install them: apt-get install$missing"
+        as_root="sudo"
+    fi
+    say "Installing with apt:$missing"
+    # The servers are wanted as programs for the sandbox, never as services of this machine.
+    $as_root sh sandbox/apt-without-services.sh $missing || fail "apt could not install:$missing (what it said stands above)."
+fi
+
+if [ ! -x .venv/bin/python ]; then
+    say "Making the virtual environment .venv"
+    rm -rf .venv
+    # Debian's own interpreter: one below somebody's private home could not be run by the club's users.
+    /usr/bin/python3 -m venv .venv || fail "python3 -m venv failed; is python3-venv installed?"
+fi
+
+stamp=.venv/installed
+wanted=$(cat requirements.txt dev-requirements.txt setup.py pyproject.toml | sha256sum)
+if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
+    say "Installing Python packages into .venv"
+    .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r dev-requirements.txt ||
+        fail "pip could not install requirements.txt; is the network there?"
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . ||
+        fail "pip could not install ceo itself (what it said stands above)."
+    echo "$wanted" > "$stamp"
+fi
+
+bindings=$(ls ceo_common/krb5/_krb5*.so 2>/dev/null | head -n 1)
+if [ -z "$bindings" ] || [ ceo_common/krb5/krb5_build.py -nt "$bindings" ]; then
+    say "Compiling the Kerberos bindings"
+    (cd ceo_common/krb5 && ../../.venv/bin/python krb5_build.py >/dev/null) || fail "the Kerberos bindings did not compile."
+fi
