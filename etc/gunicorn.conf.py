@@ -1,1 +1,50 @@
-bind = "0.0.0.0:9987"
+"""gunicorn -c /etc/csc/gunicorn.conf.py: ceod in production.  What it needs of ceod's configuration it reads there."""
+
+import os
+
+from ceo_common.config import DAEMON_FILE, load_daemon
+
+_config = load_daemon(os.environ.get("CEOD_CONFIG", DAEMON_FILE))
+
+wsgi_app = "ceod.gunicorn_worker:application()"
+worker_class = "ceod.gunicorn_worker.DrainingWorker"
+bind = f"0.0.0.0:{_config.port}"
+if _config.tls:
+    certfile, keyfile = _config.tls.certificate, _config.tls.key
+
+workers = 2
+threads = 32
+timeout = 60
+graceful_timeout = 300  # above the sum of any operation's deadlines: checked below
+keepalive = 5
+
+# A Negotiate token with a delegated ticket is 2 KiB here and tens of KiB where tickets carry much.
+limit_request_field_size = 32768
+limit_request_line = 4094
+preload_app = False  # threads and the journal belong to the worker
+max_requests = 0  # a worker with streams is never replaced for its age
+control_socket_disable = True
+accesslog = None  # ceod logs each request itself
+
+
+def on_starting(server):
+    """Refuse a grace that could end a transaction in the middle."""
+    from ceod.operations.registry import OPERATIONS
+
+    needed = max(operation.deadline_s for operation in OPERATIONS.values())
+    if graceful_timeout <= needed:
+        raise SystemExit(f"graceful_timeout is {graceful_timeout} s, but an operation may take {needed:.0f} s")
+
+
+def post_worker_init(worker):
+    """Start what the worker's app needs."""
+    from ceod.gunicorn_worker import started
+
+    started(worker)
+
+
+def worker_exit(server, worker):
+    """Stop it."""
+    from ceod.gunicorn_worker import ended
+
+    ended(server, worker)

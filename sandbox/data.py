@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from sandbox import people
-from sandbox.club import ADDRESSES, LISTS, PASSWORD, PEOPLE, REALM, ROLES, SRV, fqdn, host_place
+from sandbox.club import ADDRESSES, CHECKOUT, LISTS, PASSWORD, PEOPLE, REALM, ROLES, SRV, fqdn, host_place
 from sandbox.files import own, write
 from sandbox.processes import run
 from sandbox.services import INITDB, MARIADB_OPTIONS, POSTGRES
@@ -103,4 +103,6 @@ def make_homes() -> None:
     own("/users/.archive", "root", 0o700)
     for name in PEOPLE:
         own(f"/users/{name}", name, 0o711)
+        # Where the 2021 document has its checkout: ./gen_cred.sh works from home.
+        Path(f"/users/{name}/gen_cred.sh").symlink_to(CHECKOUT / "gen_cred.sh")
     write("/etc/csc/ca.pem", Path("/srv/hosts/ca/ca.pem").read_text())

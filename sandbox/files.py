@@ -197,6 +197,7 @@ def ceod_toml(host: str, *, plain_http: bool) -> str:
 [ldap]
 uri = "ldaps://{fqdn('phosphoric-acid')}"
 base = "{BASE_DN}"
+ca = "/etc/csc/ca.pem"
 
 [uwldap]
 uri = "ldap://{fqdn('uwldap')}"
@@ -215,6 +216,7 @@ port = 25
 [ldap]
 uri = "ldaps://{fqdn('phosphoric-acid')}"
 base = "{BASE_DN}"
+ca = "/etc/csc/ca.pem"
 
 [mailman]
 url = "http://127.0.0.1:8001/3.1"
@@ -225,6 +227,7 @@ password = "mailman-rest"
 [ldap]
 uri = "ldaps://{fqdn('phosphoric-acid')}"
 base = "{BASE_DN}"
+ca = "/etc/csc/ca.pem"
 
 [mysql]
 socket = "/run/mysqld/mysqld.sock"
@@ -237,7 +240,8 @@ user = "postgres"
     }
     body = "".join(text for role, text in sections.items() if role in ROLES[host])
     roles = ", ".join(f'"{role}"' for role in ROLES[host])
-    development = f'development = true\ndevelopment_networks = ["127.0.0.0/8", "{NETWORK}"]\n' if plain_http else ""
+    # The networks count in development mode alone; they stand here for `flask run` as well.
+    development = f'development_networks = ["127.0.0.0/8", "{NETWORK}"]\n' + ("development = true\n" if plain_http else "")
     return f'''realm = "{REALM}"
 domain = "{DOMAIN}"
 host = "{fqdn(host)}"
@@ -263,6 +267,7 @@ def _ceod(host: str, *, plain_http: bool) -> None:
     write(csc / "ceod.toml", ceod_toml(host, plain_http=plain_http), 0o600)
     write(csc / "ceo.toml", ceo_toml())
     shutil.copy(CHECKOUT / "etc/gunicorn.conf.py", csc)
+    shutil.copytree(CHECKOUT / "etc/templates", csc / "templates", dirs_exist_ok=True)
     skeleton = csc / "skel"
     skeleton.mkdir(exist_ok=True)
     for name in (".bashrc", ".profile", ".bash_logout"):

@@ -41,7 +41,7 @@ class Service:
 def _ceod(host: str) -> Service:
     return Service(
         "ceod",
-        (str(PYTHON), "-m", "gunicorn", "--config", "/etc/csc/gunicorn.conf.py", "ceod.api:create_app()"),
+        (str(PYTHON), "-m", "gunicorn", "--config", "/etc/csc/gunicorn.conf.py"),
         (ADDRESSES[host], CEOD_PORT),
     )
 
@@ -57,13 +57,13 @@ ON = {
             ("slapd", "-f", "/etc/ldap/slapd.conf", "-h", f"ldaps://{_ADMIN}:636 ldapi://%2Frun%2Fslapd%2Fldapi", "-d", "256"),
             (_ADMIN, 636),
         ),
-        # _ceod("phosphoric-acid"),
+        _ceod("phosphoric-acid"),
     ),
     "mail": (
         Service("smtp", (str(PYTHON), "-m", "sandbox.smtp", str(OUTSIDE / "mail")), ("127.0.0.1", 25)),
         Service("mailman", ("/usr/lib/mailman3/bin/master", "--force", "-C", "/etc/mailman3/mailman.cfg"),
                 ("127.0.0.1", 8001), user="list", environment={"HOME": f"{SRV}/mailman"}),
-        # _ceod("mail"),
+        _ceod("mail"),
     ),
     "coffee": (
         Service("mariadb", ("mariadbd", *MARIADB_OPTIONS, "--socket=/run/mysqld/mysqld.sock", "--bind-address=127.0.0.1"),
@@ -73,7 +73,7 @@ ON = {
                  "-c", "unix_socket_directories=/run/postgresql", "-c", "shared_buffers=16MB",
                  "-c", f"krb_server_keyfile={SRV}/postgresql/keytab"),
                 (_COFFEE, 5432), user="postgres"),
-        # _ceod("coffee"),
+        _ceod("coffee"),
     ),
     "uwldap": (
         Service("uwldap", ("slapd", "-f", "/etc/ldap/slapd-uw.conf", "-h", f"ldap://{_UW}:389", "-d", "0"), (_UW, 389)),

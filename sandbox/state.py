@@ -63,12 +63,12 @@ class State:
             return int(self._club[key])
         return int(self.call(DESK, do="hosts")["hosts"][host][key])
 
-    def call(self, host: str, **request: Any) -> control.Reply:
+    def call(self, whom: str, **request: Any) -> control.Reply:
         """Ask a process 1 something.  Raises control.Refused, also when nobody is there."""
         try:
-            return control.call(self.directory / "control" / host, **request)
+            return control.call(self.directory / "control" / whom, **request)
         except OSError:
-            raise control.Refused(f"{host} does not answer: it is down, or no sandbox is up in {self.directory}") from None
+            raise control.Refused(f"{whom} does not answer: it is down, or no sandbox is up in {self.directory}") from None
 
     def down(self) -> bool:
         """Take it down and wait; False when it was not up."""

@@ -1,0 +1,209 @@
+"""The typed HTTP client, one method an endpoint: TLS verified, mutual authentication required, no redirect ever followed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+from urllib.parse import quote
+
+import gssapi
+import requests
+import requests_gssapi
+from requests_gssapi.exceptions import MutualAuthenticationError, SPNEGOExchangeError
+
+from ceo_common import errors
+from ceo_common.config import Hosts
+from ceo_common.events import Event, is_last
+
+Json = dict[str, Any]
+_CONNECT_S = 3.0
+_ANSWER_S = 30.0
+_STREAM_S = 120.0
+_LINE_LIMIT = 1 << 20
+
+# It prints each failure with a traceback; ours are told as errors.
+logging.getLogger("requests_gssapi").addHandler(logging.NullHandler())
+logging.getLogger("requests_gssapi").propagate = False
+
+
+class _Auth(requests_gssapi.HTTPSPNEGOAuth):  # type: ignore[misc]
+    """Remembers why no token could be made: the base class only passes the server's 401 on."""
+
+    failure = ""
+
+    def generate_request_header(self, *arguments: Any, **named: Any) -> str:
+        """As the base class."""
+        try:
+            return cast(str, super().generate_request_header(*arguments, **named))
+        except SPNEGOExchangeError as error:
+            self.failure = str(error)
+            raise
+
+
+class Client:
+    """Speaks to the ceods of a club as whoever the credential is."""
+
+    def __init__(self, *, hosts: Hosts, port: int, ca: str, credential: Callable[[], gssapi.Credentials] | None = None,
+                 answer_s: float = _ANSWER_S) -> None:
+        self.hosts = hosts
+        self.port = port
+        self.ca = ca
+        self.answer_s = answer_s
+        self._credential = credential  # None: the default ccache
+
+    # Endpoints
+
+    def whoami(self) -> Json:
+        """GET /api/whoami."""
+        return self._json(self.hosts.admin, "GET", "/api/whoami")
+
+    def health(self, host: str) -> Json:
+        """GET /api/health of one host."""
+        return self._json(host, "GET", "/api/health")
+
+    def add_member(self, member: Json, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members, with a key that makes a retry harmless."""
+        return self._stream(self.hosts.admin, "POST", "/api/members", member, delegate=True, key=key or str(uuid.uuid4()))
+
+    def member(self, uid: str) -> Json:
+        """GET /api/members/UID."""
+        return self._json(self.hosts.admin, "GET", f"/api/members/{_part(uid)}")
+
+    def reset_password(self, uid: str) -> Iterator[Event]:
+        """POST /api/members/UID/pwreset."""
+        return self._stream(self.hosts.admin, "POST", f"/api/members/{_part(uid)}/pwreset", {}, key=str(uuid.uuid4()))
+
+    def uw_person(self, uid: str) -> Json:
+        """GET /api/uwldap/UID."""
+        return self._json(self.hosts.admin, "GET", f"/api/uwldap/{_part(uid)}")
+
+    def subscribe(self, list_name: str, uid: str) -> Json:
+        """POST /api/mailman/LIST/UID."""
+        return self._json(self.hosts.mail, "POST", f"/api/mailman/{_part(list_name)}/{_part(uid)}", {})
+
+    def transactions(self, host: str, *, state: str = "", limit: int = 50) -> list[Json]:
+        """GET /api/transactions of one host, newest first."""
+        query = f"?limit={limit}" + (f"&state={quote(state)}" if state else "")
+        return cast(list[Json], self._json(host, "GET", f"/api/transactions{query}")["transactions"])
+
+    def transaction(self, host: str, identifier: str) -> Json:
+        """GET /api/transactions/ID."""
+        return self._json(host, "GET", f"/api/transactions/{_part(identifier)}")
+
+    def events(self, host: str, identifier: str, after: int = 0) -> Iterator[Event]:
+        """GET /api/transactions/ID/events: attach again."""
+        return self._stream(host, "GET", f"/api/transactions/{_part(identifier)}/events?after={after}", None)
+
+    def resume(self, host: str, identifier: str) -> Json:
+        """POST /api/transactions/ID/resume."""
+        return self._json(host, "POST", f"/api/transactions/{_part(identifier)}/resume", {})
+
+    def abandon(self, host: str, identifier: str, reason: str) -> Json:
+        """POST /api/transactions/ID/abandon."""
+        return self._json(host, "POST", f"/api/transactions/{_part(identifier)}/abandon", {"reason": reason})
+
+    # How
+
+    def _json(self, host: str, method: str, path: str, body: Json | None = None) -> Json:
+        with self._ask(host, method, path, body, timeout=self.answer_s) as response:
+            try:
+                told = response.json()
+            except (ValueError, requests.RequestException):
+                raise errors.Unreachable(f"{host} answered something that is not JSON") from None
+        if not isinstance(told, dict):
+            raise errors.Unreachable(f"{host} answered something that is not an object")
+        return told
+
+    def _stream(
+        self, host: str, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None,
+    ) -> Iterator[Event]:
+        """The events, to the last; refusals are raised at once.  Raises OutcomeUnknown when the last line does not come."""
+        response = self._ask(host, method, path, body, delegate=delegate, key=key, timeout=_STREAM_S)
+        return self._events(host, response)
+
+    def _events(self, host: str, response: requests.Response) -> Iterator[Event]:
+        identifier = ""
+        with response:
+            try:
+                for line in _lines(response):
+                    event = cast(Event, json.loads(line))
+                    identifier = event["transaction"]
+                    yield event
+                    if is_last(event):
+                        return
+            except (requests.RequestException, ValueError, KeyError, TypeError, OSError):
+                pass
+        raise errors.OutcomeUnknown(
+            f"the connection to {host} ended before the outcome was known"
+            + (f"; look with: ceo transactions show {identifier}" if identifier else ""), transaction=identifier,
+        )
+
+    def _ask(
+        self, host: str, method: str, path: str, body: Json | None, *, timeout: float, delegate: bool = False, key: str | None = None,
+    ) -> requests.Response:
+        auth = _Auth(
+            mutual_authentication=requests_gssapi.REQUIRED, target_name=gssapi.Name(f"ceod@{host}", gssapi.NameType.hostbased_service),
+            delegate=delegate, creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
+        )
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                session.verify = self.ca
+                response = session.request(
+                    method, f"https://{host}:{self.port}{path}", json=body, auth=auth, stream=True, allow_redirects=False,
+                    timeout=(_CONNECT_S, timeout), headers={"Idempotency-Key": key} if key else None,
+                )
+        except requests.exceptions.SSLError as error:
+            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} does not vouch for: {_reason(error)}", host=host) from None
+        except MutualAuthenticationError:
+            raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
+        except OSError as error:
+            raise errors.Unreachable(f"cannot speak to {host}: {error}", host=host) from None
+        if response.status_code == 200:
+            return response
+        with response:
+            raise self._refusal(host, response, auth)
+
+    def _refusal(self, host: str, response: requests.Response, auth: _Auth) -> errors.CeoError:
+        if auth.failure:
+            return errors.Unauthenticated(f"Kerberos gave no ticket for ceod on {host}: {auth.failure}", host=host)
+        if 300 <= response.status_code < 400:
+            return errors.Unreachable(f"{host} sends us elsewhere, which ceod never does; not followed", host=host)
+        try:
+            told = json.loads(response.raw.read(_LINE_LIMIT, decode_content=True))
+        except (ValueError, OSError):
+            told = None
+        if not isinstance(told, dict) or "code" not in told:
+            return errors.Unreachable(f"{host} answered {response.status_code} without saying why", host=host)
+        return errors.from_json(told)
+
+
+def _part(text: str) -> str:
+    """One segment of a path."""
+    if text in (".", "..", ""):
+        raise errors.Invalid(f"{text!r} is not a name")
+    return quote(text, safe="")
+
+
+def _lines(response: requests.Response) -> Iterator[bytes]:
+    """Lines as they come, none longer than the limit."""
+    rest = b""
+    for chunk in response.iter_content(chunk_size=None):
+        rest += chunk
+        *whole, rest = rest.split(b"\n")
+        yield from (line for line in whole if line)
+        if len(rest) > _LINE_LIMIT:
+            return
+
+
+def _reason(error: Exception) -> str:
+    """The innermost words of requests' nested errors."""
+    text = str(error)
+    found = re.search(r"\[SSL: [^\]]*\] ([^(]*)|Errno \d+\] ([^')]*)|(timed out)", text)
+    return next((part.strip() for part in found.groups() if part), text) if found else type(error).__name__

@@ -1,0 +1,275 @@
+"""Typed configuration from TOML: every problem at once, each named with its file and line."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+CLIENT_FILE = "/etc/csc/ceo.toml"
+DAEMON_FILE = "/etc/csc/ceod.toml"
+
+T = TypeVar("T")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text has a line for each problem."""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Which host (its full name) has which role."""
+
+    admin: str
+    mail: str
+    database: str
+    library: str
+
+    def of(self, role: str) -> str:
+        """The host of a role."""
+        return str(getattr(self, role))
+
+    def all(self) -> list[str]:
+        """Every host once."""
+        return list(dict.fromkeys((self.admin, self.mail, self.database, self.library)))
+
+
+@dataclass(frozen=True)
+class Client:
+    """/etc/csc/ceo.toml."""
+
+    realm: str
+    domain: str
+    hosts: Hosts
+    ca: str = "/etc/ssl/certs/ca-certificates.crt"
+    port: int = 9987
+    time_zone: str = "America/Toronto"
+    fee_per_term: int = 2  # dollars
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The certificate that ceod shows, and the CA that it trusts other ceods by."""
+
+    certificate: str
+    key: str
+    ca: str
+
+
+@dataclass(frozen=True)
+class Ldap:
+    """The club's directory."""
+
+    uri: str
+    base: str
+    ca: str = ""
+
+
+@dataclass(frozen=True)
+class UwLdap:
+    """The university's directory, read without a name."""
+
+    uri: str
+    base: str
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Where home directories are."""
+
+    root: str = "/users"
+    archive: str = "/users/.archive"
+    skeleton: str = "/etc/skel"
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """The server that takes our mail."""
+
+    host: str
+    port: int = 25
+
+
+@dataclass(frozen=True)
+class Mailman:
+    """Mailman's REST API, on this host's loopback."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MySql:
+    """MariaDB or MySQL, by its socket."""
+
+    socket: str
+    user: str
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class PostgreSql:
+    """PostgreSQL; `host` may be the folder of its socket."""
+
+    host: str
+    user: str
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Members:
+    """Rules of sign-up."""
+
+    range_first: int = 20001
+    range_last: int = 29999
+    login_shell: str = "/bin/bash"
+    list: str = "csc-general"
+    announce_to: str = "syscom"
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """/etc/csc/ceod.toml."""
+
+    realm: str
+    domain: str
+    host: str
+    roles: list[str]
+    hosts: Hosts
+    ldap: Ldap
+    port: int = 9987
+    state_dir: str = "/var/lib/ceod"
+    keytab: str = "/etc/krb5.keytab"
+    admin_keytab: str = "/etc/krb5.keytab"
+    templates: str = "/etc/csc/templates"
+    time_zone: str = "America/Toronto"
+    development: bool = False
+    development_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    tls: Tls | None = None
+    uwldap: UwLdap | None = None
+    homes: Homes = field(default_factory=Homes)
+    members: Members = field(default_factory=Members)
+    smtp: Smtp | None = None
+    mailman: Mailman | None = None
+    mysql: MySql | None = None
+    postgresql: PostgreSql | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this host administers LDAP, Kerberos and homes."""
+        return "admin" in self.roles
+
+
+ROLES = ("admin", "mail", "database", "library")
+_NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql",)}
+
+
+class _Reader:
+    """Turns a table into a dataclass and collects what is wrong."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.problems: list[str] = []
+
+    def problem(self, where: list[str], text: str) -> None:
+        """Note a problem at the line where the last key of `where` stands in its table, or else at the table."""
+        self.problems.append(f"{self.path}:{self._line(where)}: {text}")
+
+    def _line(self, where: list[str]) -> int:
+        table, found = ".".join(where[:-1]), 1
+        inside = not table
+        for number, line in enumerate(self.lines, 1):
+            if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+                inside = header[1].strip() == table
+                found = number if inside else found
+            elif inside and where and re.match(rf"\s*{re.escape(where[-1])}\s*=", line):
+                return number
+        return found
+
+    def read(self, cls: type[T], table: Mapping[str, Any], where: list[str]) -> T | None:
+        """The dataclass, or None where something is wrong with it."""
+        hints = typing.get_type_hints(cls)
+        fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        before, values = len(self.problems), {}
+        for key in table:
+            if key not in fields:
+                self.problem([*where, key], f"unknown key {'.'.join([*where, key])!r}; known: {', '.join(sorted(fields))}")
+        for name, spec in fields.items():
+            if name in table:
+                values[name] = self._value(hints[name], table[name], [*where, name])
+            elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+                self.problem([*where, name], f"{'.'.join([*where, name])} is missing")
+        return cls(**values) if len(self.problems) == before else None
+
+    def _value(self, hint: Any, value: Any, where: list[str]) -> Any:
+        if isinstance(hint, types.UnionType):
+            hint = next(a for a in typing.get_args(hint) if a is not types.NoneType)
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if isinstance(value, dict):
+                return self.read(hint, value, where)
+            self.problem(where, f"{'.'.join(where)} has to be a table")
+        elif typing.get_origin(hint) is list:
+            if isinstance(value, list) and all(isinstance(v, str) for v in value):
+                return value
+            self.problem(where, f"{'.'.join(where)} has to be a list of texts")
+        elif type(value) is not hint:
+            kind = {str: "a text", int: "a whole number", bool: "true or false"}[hint]
+            self.problem(where, f"{'.'.join(where)} has to be {kind}")
+        elif value == "" and where[-1] not in ("password", "ca"):
+            self.problem(where, f"{'.'.join(where)} is empty")
+        return value
+
+    def finish(self) -> None:
+        """Raise ConfigError if anything was wrong."""
+        if self.problems:
+            raise ConfigError("\n".join(self.problems))
+
+
+def _load(path: str, cls: type[T]) -> tuple[_Reader, T]:
+    place = Path(path)
+    try:
+        text = place.read_text()
+        table = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    reader = _Reader(place, text)
+    read = reader.read(cls, table, [])
+    reader.finish()
+    assert read is not None
+    return reader, read
+
+
+def load_client(path: str = CLIENT_FILE) -> Client:
+    """The client's configuration.  Raises ConfigError."""
+    return _load(path, Client)[1]
+
+
+def load_daemon(path: str = DAEMON_FILE) -> Daemon:
+    """The daemon's configuration; it holds passwords, so it must not be readable by everybody.  Raises ConfigError."""
+    reader, config = _load(path, Daemon)
+    if Path(path).stat().st_mode & 0o004:
+        reader.problem([], f"the file is readable by everybody and may hold passwords: chmod o-r {path}")
+    for role in config.roles:
+        if role not in ROLES:
+            reader.problem(["roles"], f"{role!r} is not a role; roles are {', '.join(ROLES)}")
+        elif config.hosts.of(role) != config.host:
+            reader.problem(["hosts", role], f"this host has the role {role}, but hosts.{role} is {config.hosts.of(role)}")
+        for section in _NEEDS.get(role, ()):
+            if getattr(config, section) is None:
+                reader.problem([section, ""], f"the role {role} needs a section [{section}]")
+    if not config.roles:
+        reader.problem(["roles"], "a ceod without a role has nothing to do")
+    reader.finish()
+    return config

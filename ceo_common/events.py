@@ -1,0 +1,31 @@
+"""The progress events of a transaction: one JSON object a line, the same for HTTP, command line, menu and tests."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Status = Literal["in progress", "completed", "aborted"]
+State = Literal["queued", "started", "done", "waiting", "undone", "undo_failed"]
+
+
+class Event(TypedDict):
+    """One line of a stream; `n` counts from 1, a re-attaching client asks for those after the last it saw."""
+
+    n: int
+    status: Status
+    transaction: str
+    operation: NotRequired[str]  # the step, in words
+    state: NotRequired[State]
+    step: NotRequired[int]
+    of: NotRequired[int]
+    elapsed_ms: NotRequired[int]
+    result: NotRequired[dict[str, Any]]  # of a completed one
+    waiting: NotRequired[list[str]]  # steps that will be done when their server is back
+    error: NotRequired[dict[str, Any]]  # of an aborted one, or why a step waits or could not be undone
+    undone: NotRequired[list[str]]
+    undoing: NotRequired[list[str]]  # steps whose undoing goes on in the background
+
+
+def is_last(event: Event) -> bool:
+    """Whether the stream ends with this line."""
+    return event["status"] != "in progress"

@@ -1,0 +1,1 @@
+"""The things that ceo is about, as typed values with their validation; no I/O."""

@@ -1,0 +1,41 @@
+"""The REST API: create_app() and one blueprint a noun."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import flask
+
+from ceo_common.config import DAEMON_FILE, Daemon, load_daemon
+from ceod import runtime
+from ceod.services.all import Services
+
+BODY_LIMIT = 1 << 20
+
+
+def create_app(config: Daemon | None = None, services: Services | None = None) -> flask.Flask:
+    """The one place that wires ceod.
+
+    Without a config it loads $CEOD_CONFIG, else /etc/csc/ceod.toml, and starts at once: that is `flask run`, for which alone
+    FLASK_ENV=development or --debug means development mode.  Raises ConfigError, CannotStart.
+    """
+    own_config = config is None
+    if config is None:
+        config = load_daemon(os.environ.get("CEOD_CONFIG", DAEMON_FILE))
+        if os.environ.get("FLASK_ENV") == "development" or flask.helpers.get_debug_flag():
+            config = dataclasses.replace(config, development=True)
+    app = flask.Flask("ceod", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.extensions["ceod"] = runtime.Runtime(config, services)
+
+    from ceod.api import health, mailman, members, requests, transactions, uwldap  # noqa: PLC0415 - they import this package
+
+    requests.install(app)
+    for module in (health, members, transactions, uwldap, mailman):
+        app.register_blueprint(module.blueprint, url_prefix="/api")
+    if own_config:
+        runtime.start(app)
+    return app

@@ -1,0 +1,267 @@
+"""What happens to every request before its view, and to every answer: limits, who it is, whose host, the error's form."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import ipaddress
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import flask
+import werkzeug.exceptions
+from flask import g, request
+
+from ceo_common import errors
+from ceo_common.events import Event
+from ceo_common.permissions import Who
+from ceod import runtime
+from ceod.auth import spnego
+from ceod.auth.caller import Caller, identify
+from ceod.auth.caller import require as require_standing
+from ceod.log import request_id
+from ceod.services.directory import Connection
+from ceod.services.ldap_names import same
+
+log = logging.getLogger("ceod.request")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+KEY_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Route:
+    """A row of the route table.  `role` is the host that serves it (None: every one); `operation` a key of permissions.RULES."""
+
+    method: str
+    path: str
+    role: str | None
+    operation: str
+    subject: str | None = None  # the path's parameter that names the account
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    blueprint: flask.Blueprint, method: str, path: str, *, role: str | None, operation: str, subject: str | None = None, decide: bool = True,
+) -> Callable[[View], View]:
+    """Register a view.  Before it runs: the caller is known, the host is the right one, the rule said yes.
+
+    With decide=False the view itself asks allow(), because the rule depends on what it has to look up first.
+    """
+    row = Route(method, f"/api{path}", role, operation, subject)
+    ROUTES.append(row)
+
+    def register(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(**values: str) -> Any:
+            _authenticate()
+            _right_host(row)
+            if decide:
+                allow(operation, subject=values.get(subject) if subject else None)
+            return view(**values)
+
+        blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
+        return view
+
+    return register
+
+
+def ceod() -> runtime.Runtime:
+    """The running parts."""
+    return runtime.of(flask.current_app)
+
+
+def caller() -> Caller:
+    """Who it is."""
+    return cast(Caller, g.caller)
+
+
+def allow(operation: str, *, subject: str | None = None, also: set[Who] | None = None) -> set[Who]:
+    """The caller's standing.  Raises Forbidden with the rule, BackendDown."""
+    return require_standing(operation, caller(), ceod().services.directory, subject=subject, also=also)
+
+
+def _authenticate() -> None:
+    running = ceod()
+    try:
+        bindings = running.bindings if request.scheme == "https" else None
+        g.authenticated = spnego.authenticate(request.headers.get("Authorization"), running.services.acceptor, bindings)
+    except errors.CeoError:
+        _read_away()
+        raise
+    g.reply = g.authenticated.reply
+    g.caller = identify(g.authenticated.principal, request.remote_addr or "", running.config)
+
+
+def _read_away() -> None:
+    """An unauthenticated body is neither kept nor parsed; unread, it would break the connection."""
+    try:
+        while request.stream.read(65536):
+            pass
+    except (werkzeug.exceptions.HTTPException, OSError):
+        pass
+
+
+def _right_host(row: Route) -> None:
+    config = ceod().config
+    if row.role is not None and row.role not in config.roles:
+        host = config.hosts.of(row.role)
+        raise errors.WrongHost(f"{host} serves this, not {config.host}", host=host, url=f"https://{host}:{config.port}{request.path}")
+
+
+def body() -> Any:
+    """The request's JSON, whatever its Content-Type says: curl's -d sends a form type.  Raises Invalid, TooLarge."""
+    data = request.get_data(cache=False)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise errors.Invalid(f"the body is not JSON: {error}", problems=[{"field": "(body)", "message": "not JSON"}]) from None
+
+
+def fields(**types: type) -> dict[str, Any]:
+    """A small body of exactly these fields.  Raises Invalid with every problem."""
+    told = body()
+    if not isinstance(told, dict):
+        raise errors.Invalid("the body has to be a JSON object", problems=[{"field": "(body)", "message": "not an object"}])
+    problems = [{"field": name, "message": "unknown field"} for name in told if name not in types]
+    problems += [{"field": name, "message": f"a {kind.__name__} is needed"} for name, kind in types.items() if type(told.get(name)) is not kind]
+    if problems:
+        raise errors.Invalid("the request has problems", problems=problems)
+    return told
+
+
+def idempotency_key() -> str | None:
+    """The transaction's name that the client chose.  Raises Invalid."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    try:
+        return str(uuid.UUID(key))
+    except ValueError:
+        raise errors.Invalid("the Idempotency-Key has to be a UUID", problems=[{"field": "Idempotency-Key", "message": "not a UUID"}]) from None
+
+
+def bind_as_caller() -> Connection:
+    """The directory, bound as the caller with their forwarded ticket, and slapd's word that it is them.
+
+    Raises DelegationRequired, DelegationMismatch, Invalid (two tickets), BackendDown.
+    """
+    running, header = ceod(), request.headers.get("X-KRB5-CRED")
+    if header is not None and g.authenticated.delegated is not None:
+        raise errors.Invalid("send the forwarded ticket once: either X-KRB5-CRED or --delegation always",
+                             problems=[{"field": "X-KRB5-CRED", "message": "there is a delegated credential too"}])
+    if header is not None and request.scheme != "https" and not running.config.development:
+        raise errors.DelegationMismatch("X-KRB5-CRED carries a key in clear: it is taken over TLS alone")
+    who, directory = caller(), running.services.directory
+    credential = spnego.delegated_credential(g.authenticated, who, header, running.services.acceptor, running.config)
+    connection = directory.connect_as(credential)
+    try:
+        # A KRB-CRED's client name can be forged; slapd believes the KDC alone.
+        if not same(connection.who_am_i(), directory.person_dn(who.uid or "")):
+            raise errors.DelegationMismatch("the directory says that the forwarded ticket is not yours")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:
+    """The transaction's events, one JSON object a line."""
+    engine = ceod().engine
+
+    def lines() -> Iterator[str]:
+        event: Event
+        for event in engine.follow(identifier, after=after, asked=asked):
+            yield json.dumps(event, ensure_ascii=True) + "\n"
+
+    response = flask.Response(lines(), mimetype="application/x-ndjson")
+    if asked:
+        response.call_on_close(lambda: engine.forget(identifier))
+    return response
+
+
+def install(app: flask.Flask) -> None:
+    """Hook all of this into the app."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(errors.CeoError, _refused)
+    app.register_error_handler(werkzeug.exceptions.HTTPException, _http_error)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _begin() -> None:
+    g.began = time.monotonic()
+    g.reply = None
+    g.id = uuid.uuid4().hex[:16]
+    request_id.set(g.id)
+    config = ceod().config
+    if request.content_length is not None and request.content_length > (flask.current_app.config["MAX_CONTENT_LENGTH"] or 0):
+        raise errors.TooLarge("a request's body may have 1 MiB at most")
+    if request.scheme != "https" and not config.development:
+        raise errors.Forbidden("ceod speaks TLS only: use https (plain HTTP is for development mode)", rule="tls")
+    if config.development and not _in_development_network(config.development_networks):
+        raise errors.Forbidden("this ceod is in development mode and answers its development_networks alone", rule="development_networks")
+    if "Origin" in request.headers:
+        raise errors.Forbidden("requests from web pages are refused: a browser's ticket is not its pages'", rule="origin")
+    ours = {config.host, config.host.partition(".")[0], "localhost", "127.0.0.1"}
+    if request.host.rpartition(":")[0] not in ours and request.host not in ours:
+        raise errors.Forbidden(f"the Host header names another host; this is {config.host}", rule="host")
+
+
+def _in_development_network(networks: list[str]) -> bool:
+    address = ipaddress.ip_address(request.remote_addr or "0.0.0.0")
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def _finish(response: flask.Response) -> flask.Response:
+    if g.get("reply"):
+        response.headers["WWW-Authenticate"] = f"Negotiate {base64.b64encode(g.reply).decode()}"
+    elif response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Negotiate"
+    response.headers["X-Request-Id"] = g.get("id", "")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    who = g.get("caller")
+    log.info("%s %s", request.method, request.path, extra={
+        "status": response.status_code, "caller": who.name if who else None, "address": request.remote_addr,
+        "ms": int((time.monotonic() - g.get("began", time.monotonic())) * 1000),
+    })
+    return response
+
+
+def _refused(error: errors.CeoError) -> flask.Response:
+    if error.status >= 500:
+        log.warning("refused: %s", error.message, extra={"code": error.code, **{k: v for k, v in error.more.items() if k == "backend"}})
+    response = flask.jsonify(error.as_json())
+    response.status_code = error.status
+    if "retry_after" in error.more:
+        response.headers["Retry-After"] = str(error.more["retry_after"])
+    return response
+
+
+def _http_error(error: werkzeug.exceptions.HTTPException) -> flask.Response:
+    told: errors.CeoError
+    if error.code == 413:
+        told = errors.TooLarge("a request's body may have 1 MiB at most")
+    elif error.code == 404:
+        told = errors.NotFound(f"there is no {request.path} here")
+    else:
+        told = errors.Invalid(error.description or error.name)
+    response = _refused(told)
+    response.status_code = error.code or 500
+    if isinstance(error, werkzeug.exceptions.MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _unforeseen(error: Exception) -> flask.Response:
+    log.error("unforeseen", exc_info=error)
+    return _refused(errors.Internal(f"something unforeseen happened; the daemon's log tells more under request {g.get('id', '')}"))

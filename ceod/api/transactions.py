@@ -1,0 +1,91 @@
+"""Transactions: list, show, follow, resume, abandon; each host has its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+from flask import request
+from sqlalchemy.engine import Row
+
+from ceo_common.errors import Invalid, NotFound
+from ceo_common.permissions import Who
+from ceod.api.requests import allow, caller, ceod, fields, route, stream
+from ceod.auth.caller import standing
+
+blueprint = flask.Blueprint("transactions", __name__)
+
+LIMIT = 1000
+
+
+@route(blueprint, "GET", "/transactions", role=None, operation="transactions.list")
+def listed() -> flask.Response:
+    """One's own, or for the systems committee everybody's; newest first."""
+    running, who = ceod(), caller()
+    all_of_them = Who.SYSCOM in standing(who, running.services.directory)
+    rows = running.engine.record.listed(caller=None if all_of_them else who.name, state=request.args.get("state"), limit=_number("limit", 50, LIMIT))
+    return flask.jsonify({"host": running.config.host, "transactions": [_summary(row) for row in rows]})
+
+
+@route(blueprint, "GET", "/transactions/<identifier>", role=None, operation="transactions.read", decide=False)
+def show(identifier: str) -> flask.Response:
+    """Its story: the request, each step, how it ended."""
+    row = _found(identifier, "transactions.read")
+    steps = [{
+        "number": step.number, "name": step.name, "state": step.state, "attempts": step.attempts, "began": step.began, "ended": step.ended,
+        "next_at": step.next_at if step.state == "waiting" else None, "error": step.error, "facts": step.intent,
+    } for step in ceod().engine.record.steps_of(identifier)]
+    return flask.jsonify({**_summary(row), "remote": row.remote, "arguments": row.arguments, "result": row.result, "reason": row.reason,
+                          "steps": steps, "host": ceod().config.host})
+
+
+@route(blueprint, "GET", "/transactions/<identifier>/events", role=None, operation="transactions.read", decide=False)
+def events(identifier: str) -> flask.Response:
+    """Attach again: the events behind ?after=N, as they come, to the last."""
+    _found(identifier, "transactions.read")
+    return stream(identifier, asked=False, after=_number("after", 0, 1 << 30))
+
+
+@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False)
+def resume(identifier: str) -> flask.Response:
+    """Try what waits or could not be undone, now."""
+    row = _found(identifier, "transactions.resume")
+    ceod().engine.resume(identifier)
+    ceod().engine.record.audit(identifier, caller().name, caller().address, "resume", "asked", subject=row.subject)
+    return flask.jsonify({"transaction": identifier, "resumed": True})
+
+
+@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon")
+def abandon(identifier: str) -> flask.Response:
+    """Give up what could not be undone, with the reason on record."""
+    told = fields(reason=str)
+    if not told["reason"].strip():
+        raise Invalid("say why", problems=[{"field": "reason", "message": "a reason is needed"}])
+    return flask.jsonify(ceod().engine.abandon(identifier, caller().name, caller().address, told["reason"]))
+
+
+def _found(identifier: str, operation: str) -> Row[Any]:
+    """The transaction, if the caller may; whose it is decides.  Raises Forbidden, NotFound.
+
+    Whoever may not see it learns nothing of it: a wrong id and somebody else's are told apart for the systems committee alone.
+    """
+    row = ceod().engine.record.transaction(identifier)
+    mine = {Who.SELF} if row is not None and row.caller == caller().name else set()
+    allow(operation, also=mine)
+    if row is None:
+        raise NotFound(f"there is no transaction {identifier} on {ceod().config.host}")
+    return row
+
+
+def _number(name: str, default: int, limit: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:12]) <= limit:
+        raise Invalid(f"{name} has to be a number up to {limit}", problems=[{"field": name, "message": "not such a number"}])
+    return int(text)
+
+
+def _summary(row: Row[Any]) -> dict[str, object]:
+    return {
+        "transaction": row.id, "operation": row.operation, "caller": row.caller, "subject": row.subject, "state": row.state,
+        "created": row.created, "committed": row.committed, "ended": row.ended, "error": row.error,
+    }

@@ -1,0 +1,1 @@
+"""Who is asking: SPNEGO, the forwarded ticket, the caller's standing."""

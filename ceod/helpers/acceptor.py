@@ -1,0 +1,125 @@
+"""Accepts SPNEGO tokens and opens forwarded tickets: python -m ceod.helpers.acceptor KEYTAB SERVICE FD FD.
+
+It alone holds the key of ceod/<fqdn>.  MIT Kerberos parses a caller's KRB-CRED inside gss_accept_sec_context, and hostile bytes
+can end the process that does it: this one, which has no transaction to lose.  The first channel serves accept and read_cred, the
+second `initiate`, which waits for the KDC.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+
+import gssapi
+from gssapi.raw import ChannelBindings, GSSError, export_cred
+
+from ceo_common.krb5 import krb5, tickets
+from ceo_common.krb5.errors import Krb5Error
+from ceod.helpers import wire
+
+_CHANNEL_BOUND = 2048  # GSS_C_CHANNEL_BOUND_FLAG, an MIT extension: the client sent bindings, and they fit
+_DELEGATED = 1  # GSS_C_DELEG_FLAG
+
+
+class Acceptor:
+    """The requests this helper answers."""
+
+    def __init__(self, keytab: str, service: str) -> None:
+        self.keytab = keytab
+        self.service = service
+
+    def answer(self, request: wire.Message) -> wire.Message:
+        """One request."""
+        do = request["do"]
+        if do == "accept":
+            return self.accept(request["token"], request.get("bindings"))
+        if do == "read_cred":
+            return self.read_cred(request["message"])
+        if do == "initiate":
+            return self.initiate()
+        return {"error": f"unknown request {do}"}
+
+    def accept(self, token: bytes, bindings: bytes | None) -> wire.Message:
+        """One token in, the context complete or refused: nothing is ever continued."""
+        try:
+            credentials = gssapi.Credentials(usage="accept", store={"keytab": self.keytab})
+            bound = ChannelBindings(application_data=bindings) if bindings else None
+            context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bound)
+            reply = context.step(token)
+            # python-gssapi keeps an error of step() until the next attribute is read: so read at once.
+            if not context.complete:
+                return {"refused": "the negotiation did not complete in one step", "reply": reply or b""}
+            flags = int(context.actual_flags)
+            answer = {"name": str(context.initiator_name), "flags": flags, "reply": reply or b"", "bound": bool(flags & _CHANNEL_BOUND)}
+            if flags & _DELEGATED and context.delegated_creds is not None:
+                answer["credential"] = export_cred(context.delegated_creds)
+            return answer
+        except (GSSError, gssapi.exceptions.GeneralError) as error:
+            return {"refused": _words(error), "reply": getattr(error, "token", None) or b""}
+
+    def read_cred(self, message: bytes) -> wire.Message:
+        """A KRB-CRED in, the client it names, its end and the credential out."""
+        try:
+            ticket, context, cache = tickets.receive(message)
+        except (Krb5Error, ValueError) as error:
+            return {"refused": str(error)}
+        try:
+            credential = gssapi.Credentials(usage="initiate", store={"ccache": ticket.ccache})
+            return {"name": ticket.client, "endtime": ticket.endtime, "credential": export_cred(credential)}
+        except (GSSError, gssapi.exceptions.GeneralError) as error:
+            return {"refused": _words(error)}
+        finally:
+            krb5.cc_destroy(context, cache)
+
+    def initiate(self) -> wire.Message:
+        """Our own service's ticket-granting ticket, as a credential."""
+        return ticket_with_key(self.service, self.keytab)
+
+
+def ticket_with_key(principal: str, keytab: str) -> wire.Message:
+    """An initial ticket as an exported credential, with its end."""
+    context = krb5.init_context()
+    try:
+        client = krb5.parse_name(context, principal)
+        creds = krb5.get_init_creds_keytab(context, client, krb5.kt_resolve(context, keytab))
+        cache = krb5.cc_new_unique(context, "MEMORY")
+        krb5.cc_initialize(context, cache, creds.c.client)
+        krb5.cc_store_cred(context, cache, creds)
+    except Krb5Error as error:
+        return {"refused": str(error)}
+    try:
+        credential = gssapi.Credentials(usage="initiate", store={"ccache": krb5.cc_get_full_name(context, cache)})
+        return {"credential": export_cred(credential), "endtime": creds.times.endtime}
+    finally:
+        krb5.cc_destroy(context, cache)
+
+
+def _words(error: Exception) -> str:
+    generate = getattr(error, "gen_message", None)
+    return str(generate()) if generate else str(error)
+
+
+def serve(channel: socket.socket, answer: object) -> None:
+    """Answer until the worker is gone."""
+    assert callable(answer)
+    while True:
+        try:
+            request = wire.receive(channel)
+        except (EOFError, OSError):
+            return
+        wire.send(channel, answer(request))
+
+
+def main(arguments: list[str]) -> None:
+    """Serve both channels; the first one's end is ours."""
+    wire.keep_out_of_cores()
+    keytab, service, first, second = arguments
+    acceptor = Acceptor(keytab, service)
+    waiting = threading.Thread(target=serve, args=(socket.socket(fileno=int(second)), acceptor.answer), daemon=True)
+    waiting.start()
+    serve(socket.socket(fileno=int(first)), acceptor.answer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,98 @@
+"""A helper process as the worker sees it: started on first use, spoken to in turn, killed at a deadline, started anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+from ceod.helpers import wire
+
+
+class Died(Exception):
+    """The helper ended while it had our request in hand."""
+
+
+class TookTooLong(Exception):
+    """The helper did not answer within the deadline and was killed; what it did is unknown."""
+
+
+class Child:
+    """One helper with one or more channels; a channel serves one request at a time, the others wait their turn."""
+
+    def __init__(self, module: str, arguments: list[str], environment: dict[str, str], channels: int = 1) -> None:
+        self._argv = [sys.executable, "-m", module, *arguments]
+        self._environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", **_kept(), **environment}
+        self._turns = [threading.Lock() for _ in range(channels)]
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sockets: list[socket.socket] = []
+
+    def ask(self, request: wire.Message, *, deadline_s: float, channel: int = 0) -> wire.Message:
+        """The helper's answer.  Raises Died, TookTooLong."""
+        with self._turns[channel]:
+            connection, process = self._connection(channel)
+            try:
+                connection.settimeout(deadline_s)
+                wire.send(connection, request)
+                return wire.receive(connection)
+            except TimeoutError:
+                self._kill(process)
+                raise TookTooLong(request.get("do")) from None
+            except (OSError, EOFError, ValueError):
+                self._kill(process)
+                raise Died(request.get("do")) from None
+
+    def _connection(self, channel: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        with self._starting:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            assert self._process is not None
+            return self._sockets[channel], self._process
+
+    def _start(self) -> None:
+        for old in self._sockets:
+            old.close()
+        pairs = [socket.socketpair() for _ in self._turns]
+        theirs = [pair[1] for pair in pairs]
+        numbers = [str(end.fileno()) for end in theirs]
+        self._process = subprocess.Popen(
+            [*self._argv, *numbers], env=self._environment, pass_fds=[end.fileno() for end in theirs], stdin=subprocess.DEVNULL,
+        )
+        for end in theirs:
+            end.close()
+        self._sockets = [pair[0] for pair in pairs]
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        with self._starting:
+            process.kill()
+            process.wait()
+            if self._process is process:
+                self._process = None
+
+    def close(self) -> None:
+        """End the helper."""
+        with self._starting:
+            for end in self._sockets:
+                end.close()
+            self._sockets = []
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.send_signal(signal.SIGTERM)
+                self._process.wait()
+                self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The running helper's pid."""
+        return self._process.pid if self._process else None
+
+
+def _kept() -> dict[str, str]:
+    """What of our own environment a helper needs: where Kerberos is configured, and a moved clock."""
+    names = ("KRB5_CONFIG", "LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT", "PYTHONDONTWRITEBYTECODE")
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -1,0 +1,83 @@
+"""Speaks kadm5 for a worker: python -m ceod.helpers.kadmin KEYTAB PRINCIPAL FD FD.  kadm5 has no time-out; this can be killed.
+
+It alone holds the key of ceod/admin.  The first channel is the KDC's database, in one kept session; the second hands out
+ceod/admin's own ticket, for the directory.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+
+from ceo_common.krb5.admin import Admin, AlreadyThere, NotThere
+from ceo_common.krb5.errors import Krb5Error
+from ceod.helpers import wire
+from ceod.helpers.acceptor import serve, ticket_with_key
+
+_SESSION_S = 1800.0  # well below the life of a ticket for kadmin/admin
+
+
+class Kadmin:
+    """The requests this helper answers."""
+
+    def __init__(self, keytab: str, principal: str) -> None:
+        self.keytab = keytab
+        self.principal = principal
+        self._session: Admin | None = None
+        self._since = 0.0
+
+    def _admin(self) -> Admin:
+        if self._session is None or time.monotonic() - self._since > _SESSION_S:
+            self._session = Admin.with_keytab(self.principal, self.keytab)
+            self._since = time.monotonic()
+        return self._session
+
+    def answer(self, request: wire.Message) -> wire.Message:
+        """One request; `lost` says that the session broke and the outcome is unknown."""
+        try:
+            return self._do(request)
+        except NotThere:
+            return {"not_there": True}
+        except AlreadyThere:
+            return {"already_there": True}
+        except Krb5Error as error:
+            if request["do"] in ("get", "names") and self._session is not None:
+                # A kept session breaks when kadmind restarts; to look again does no harm.
+                self._session = None
+                return self.answer(request)
+            self._session = None
+            return {"lost": str(error)}
+
+    def _do(self, request: wire.Message) -> wire.Message:
+        do, name = request["do"], request.get("name", "")
+        if do == "credential":
+            return ticket_with_key(self.principal, self.keytab)
+        admin = self._admin()
+        if do == "get":
+            entry = admin.get(name)
+            return {"attributes": entry.attributes, "expires": entry.expires, "last_password_change": entry.last_password_change,
+                    "tl_data": {str(number): content.decode("latin-1") for number, content in entry.tl_data.items()}}
+        if do == "create":
+            admin.create(name, request["password"], needchange=True, transaction=request["transaction"])
+        elif do == "set_password":
+            admin.set_password(name, request["password"], needchange=True)
+        elif do == "delete":
+            admin.delete(name)
+        else:
+            return {"error": f"unknown request {do}"}
+        return {"done": True}
+
+
+def main(arguments: list[str]) -> None:
+    """Serve both channels; the first one's end is ours."""
+    wire.keep_out_of_cores()
+    keytab, principal, first, second = arguments
+    kadmin = Kadmin(keytab, principal)
+    threading.Thread(target=serve, args=(socket.socket(fileno=int(second)), kadmin.answer), daemon=True).start()
+    serve(socket.socket(fileno=int(first)), kadmin.answer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+"""Whether a name may become an account: not taken by anything, and nothing left that would make its new owner somebody."""
+
+from __future__ import annotations
+
+import pwd
+from functools import cache
+from importlib import resources
+
+from ceo_common.errors import Exists, Invalid, LeftBehind
+from ceod.services.all import Services
+
+# Addresses that Mailman makes for each list (Mailman 3, "The anatomy of a list").
+_LIST_SUFFIXES = ("-admin", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
+
+
+@cache
+def reserved() -> frozenset[str]:
+    """The names of ceod/data/reserved-names.txt."""
+    lines = resources.files("ceod").joinpath("data/reserved-names.txt").read_text().splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def check_free(uid: str, services: Services) -> None:
+    """Raises Invalid (a reserved name), Exists (taken), LeftBehind (something still points at it), BackendDown.
+
+    Asks every server that adding an account needs, so that one that is down shows before the first step.
+    """
+    if uid in reserved() or uid.endswith(_LIST_SUFFIXES):
+        raise Invalid(f"{uid} is a reserved name", problems=[{"field": "uid", "message": f"{uid} is a reserved name"}])
+    directory, admin = services.directory, services.admin_host
+    admin.homes.ping()
+    if directory.person(uid):
+        raise Exists(f"there is an account {uid} already", uid=uid)
+    if directory.group(uid):
+        raise Exists(f"there is a group {uid} already", uid=uid)
+    if admin.kadmin.get(uid):
+        raise Exists(f"there is a Kerberos principal {uid} already", uid=uid)
+    if _is_system_account(uid):
+        raise Exists(f"{uid} is an account of the operating system", uid=uid)
+    pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
+    if pointers:
+        raise LeftBehind(f"{uid} was somebody's before, and is still pointed at: {'; '.join(pointers)}. "
+                         "Remove that first, or choose another name.", uid=uid, pointers=pointers)
+
+
+def _is_system_account(uid: str) -> bool:
+    try:
+        return pwd.getpwnam(uid).pw_name == uid
+    except KeyError:
+        return False

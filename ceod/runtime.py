@@ -1,0 +1,127 @@
+"""What a process needs beside the Flask app: services, helpers, the journal, the recovery loop; started once, by its runner."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import flask
+
+from ceo_common.config import Daemon
+from ceo_common.errors import BackendDown, CeoError
+from ceod import log as logs
+from ceod.auth.spnego import channel_bindings
+from ceod.operations.registry import OPERATIONS
+from ceod.services.all import Services, connect
+from ceod.transaction.engine import Engine
+from ceod.transaction.recovery import Recovery
+
+log = logging.getLogger("ceod")
+
+AUDIT_HEAD_S = 3600.0
+COUNTERS = "members"
+
+
+class CannotStart(Exception):
+    """ceod must not run like this; the text says why."""
+
+
+@dataclass
+class Runtime:
+    """A process's running parts; empty until start()."""
+
+    config: Daemon
+    given: Services | None = None
+    bindings: bytes | None = None
+    _services: Services | None = None
+    _engine: Engine[Services] | None = None
+    _recovery: Recovery | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def services(self) -> Services:
+        """The services; an error before start()."""
+        assert self._services is not None, "ceod.runtime.start(app) was not called"
+        return self._services
+
+    @property
+    def engine(self) -> Engine[Services]:
+        """The engine; an error before start()."""
+        assert self._engine is not None, "ceod.runtime.start(app) was not called"
+        return self._engine
+
+    def start(self) -> None:
+        """Start.  Raises CannotStart."""
+        os.umask(0o022)
+        self._services = self.given or connect(self.config)
+        _check_counter(self._services)
+        self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)
+        self._recovery = Recovery(self._engine)
+        self._recovery.start()
+        if self.config.tls:
+            self.bindings = channel_bindings(self.config.tls.certificate)
+        threading.Thread(target=self._tell_audit_head, name="audit-head", daemon=True).start()
+        log.info("started", extra={"roles": self.config.roles, "owner": self._engine.owner.id, "development": self.config.development})
+
+    def stop(self) -> None:
+        """End in good order."""
+        self._stopping.set()
+        if self._recovery:
+            self._recovery.stop()
+        if self._engine:
+            self._log_audit_head()
+            self._engine.close()
+        if self._services:
+            self._services.close()
+
+    def _tell_audit_head(self) -> None:
+        while not self._stopping.wait(AUDIT_HEAD_S):
+            self._log_audit_head()
+
+    def _log_audit_head(self) -> None:
+        # Outside the database, so that a tail that is cut off shows.
+        number, head = self.engine.journal.audit_head()
+        log.info("audit head", extra={"n": number, "hash": head})
+
+    def _given_up(self, transaction: str, step: str) -> None:
+        config = self.config
+        if self.services.admin:
+            try:
+                self.services.admin.smtp.send("given_up", f"{config.members.announce_to}@{config.domain}", f"{transaction}.given-up",
+                                              transaction=transaction, step=step)
+            except BackendDown:
+                log.error("could not tell syscom", extra={"transaction": transaction, "step": step})
+
+
+def _check_counter(services: Services) -> None:
+    """Refuse to run when a number could be given twice.  Raises CannotStart."""
+    if services.admin is None:
+        return
+    members = services.config.members
+    try:
+        following = services.directory.counter(COUNTERS)
+        largest = services.directory.largest_number(members.range_first, members.range_last)
+    except BackendDown as error:
+        log.warning("the counter of user numbers could not be checked: %s", error)
+        return
+    except CeoError as error:
+        raise CannotStart(str(error)) from None
+    if following <= largest:
+        raise CannotStart(
+            f"the next number of cn={COUNTERS},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"
+        )
+
+
+def of(app: flask.Flask) -> Runtime:
+    """The app's runtime."""
+    return cast(Runtime, app.extensions["ceod"])
+
+
+def start(app: flask.Flask) -> None:
+    """Start what the app needs: gunicorn's post_worker_init, or create_app under `flask run`.  Raises CannotStart."""
+    logs.start()
+    of(app).start()

@@ -1,0 +1,1 @@
+"""The outside systems that ceod works with, one file each; they know no operation."""

@@ -1,0 +1,87 @@
+"""Every service that a host's roles ask for, put together in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ceo_common.client import Client
+from ceo_common.config import Daemon
+from ceod.auth.acceptor import Acceptor
+from ceod.services.deadline import OPERATION_S
+from ceod.services.directory import Directory
+from ceod.services.homes import Homes
+from ceod.services.kadmin import Kadmin
+from ceod.services.mailman import Mailman
+from ceod.services.mysql import MySql
+from ceod.services.postgresql import PostgreSql
+from ceod.services.smtp import Smtp
+from ceod.services.uwldap import UwLdap
+
+
+@dataclass(frozen=True)
+class Admin:
+    """What only the admin host has."""
+
+    kadmin: Kadmin
+    homes: Homes
+    smtp: Smtp
+    uwldap: UwLdap
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a ceod works with; a role's services are None on a host without it."""
+
+    config: Daemon
+    acceptor: Acceptor
+    directory: Directory
+    peers: Client  # the other ceods, spoken to as ceod/<fqdn>
+    admin: Admin | None = None
+    mailman: Mailman | None = None
+    mysql: MySql | None = None
+    postgresql: PostgreSql | None = None
+
+    @property
+    def admin_host(self) -> Admin:
+        """The admin host's services, for operations that run nowhere else."""
+        assert self.admin is not None
+        return self.admin
+
+    def pings(self) -> dict[str, Callable[[], None]]:
+        """A round trip to each server behind this ceod, by name.  Each raises BackendDown."""
+        found: dict[str, Callable[[], None]] = {"ldap": self.directory.ping}
+        if self.admin:
+            found |= {"kadmind": self.admin.kadmin.ping, "homes": self.admin.homes.ping, "smtp": self.admin.smtp.ping,
+                      "uwldap": self.admin.uwldap.ping}
+        for name, service in (("mailman", self.mailman), ("mysql", self.mysql), ("postgresql", self.postgresql)):
+            if service:
+                found[name] = service.ping
+        return found
+
+    def close(self) -> None:
+        """Close connections and end the helpers."""
+        self.directory.close()
+        self.acceptor.close()
+        if self.admin:
+            self.admin.kadmin.close()
+
+
+def connect(config: Daemon) -> Services:
+    """Put the services together; nothing is opened or started yet."""
+    acceptor = Acceptor(config.keytab, f"ceod/{config.host}@{config.realm}", config.state_dir)
+    admin = None
+    if config.is_admin:
+        assert config.smtp and config.uwldap
+        kadmin = Kadmin(config.admin_keytab, config.realm)
+        admin = Admin(kadmin, Homes(config.homes), Smtp(config.smtp, config.templates, config.domain), UwLdap(config.uwldap))
+    return Services(
+        config, acceptor,
+        Directory(config.ldap, acceptor.own_credential, admin.kadmin.credential if admin else None),
+        Client(hosts=config.hosts, port=config.port, ca=config.tls.ca if config.tls else "", credential=acceptor.own_credential,
+               answer_s=OPERATION_S),
+        admin,
+        Mailman(config.mailman, config.domain) if config.mailman else None,
+        MySql(config.mysql) if config.mysql else None,
+        PostgreSql(config.postgresql) if config.postgresql else None,
+    )

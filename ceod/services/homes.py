@@ -1,0 +1,165 @@
+"""Home directories: built whole under a temporary name that root owns, then renamed into place, never over anything."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+from ceo_common.config import Homes as Settings
+from ceo_common.errors import BackendDown, Exists, Internal
+
+BACKEND = "homes"
+_RENAME_NOREPLACE = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Identity = tuple[int, int]  # device and inode
+
+
+class Homes:
+    """The tree of homes, reached through descriptors so that no link in it can lead us astray."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def path(self, uid: str) -> str:
+        """Where an account's home is."""
+        return f"{self.settings.root}/{uid}"
+
+    def ping(self) -> None:
+        """Whether the tree is there and writable.  Raises BackendDown."""
+        with self._root() as root:
+            os.stat(".", dir_fd=root)
+            if os.fstatvfs(root).f_flag & os.ST_RDONLY:
+                raise BackendDown(f"{self.settings.root} is read-only", backend=BACKEND)
+
+    @contextlib.contextmanager
+    def _root(self):  # type: ignore[no-untyped-def]
+        try:
+            root = os.open(self.settings.root, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise BackendDown(f"the home directories are not there: {error}", backend=BACKEND) from None
+        try:
+            yield root
+        except OSError as error:
+            raise BackendDown(f"the home directories: {error.strerror} ({error.filename or self.settings.root})", backend=BACKEND) from error
+        finally:
+            os.close(root)
+
+    def left_behind(self, uid: str) -> list[str]:
+        """What of a home of this name is there: the home itself, or an archived one."""
+        found = [self.path(uid)] if os.path.lexists(self.path(uid)) else []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.settings.archive) as entries:
+            found += [entry.path for entry in entries if entry.name == uid or entry.name.startswith(f"{uid}.")]
+        return found
+
+    def build(self, temporary: str, uid_number: int) -> Identity:
+        """Make the home with the skeleton in it under a temporary name; its owner is set last.
+
+        Raises Exists, BackendDown.
+        """
+        with self._root() as root:
+            try:
+                os.mkdir(temporary, 0o700, dir_fd=root)
+            except FileExistsError:
+                raise Exists(f"{self.settings.root}/{temporary} is there already") from None
+            home = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+            try:
+                self._fill(home, uid_number)
+                os.fchmod(home, 0o711)  # others may pass through to public files, not look around
+                os.fchown(home, uid_number, uid_number)
+                os.fsync(home)
+                info = os.fstat(home)
+                return info.st_dev, info.st_ino
+            finally:
+                os.close(home)
+
+    def _fill(self, home: int, uid_number: int) -> None:
+        """Copy the skeleton, links and modes as they are."""
+        skeleton = self.settings.skeleton
+        if not os.path.isdir(skeleton):
+            return
+        for folder, _, files, source in os.fwalk(skeleton, follow_symlinks=False):
+            inside = os.path.relpath(folder, skeleton)
+            target = os.open(inside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=home)
+            try:
+                for name in files + [n for n in os.listdir(source) if n not in files]:
+                    _copy(name, source, target, uid_number)
+            finally:
+                os.close(target)
+
+    def rename(self, temporary: str, uid: str) -> None:
+        """Put the finished home into its place.  Raises Exists, BackendDown."""
+        with self._root() as root:
+            done = _libc.renameat2(root, temporary.encode(), root, uid.encode(), _RENAME_NOREPLACE)
+            if done < 0:
+                number = ctypes.get_errno()
+                if number == 17:
+                    raise Exists(f"{self.path(uid)} is there already")
+                raise OSError(number, os.strerror(number), uid)
+            os.fsync(root)
+
+    def remove_if(self, name: str, identity: Identity | None) -> bool | None:
+        """Remove a tree if it is the one with this identity (None: any): True when removed, False when another, None when absent."""
+        with self._root() as root:
+            try:
+                info = os.stat(name, dir_fd=root, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+            if not stat.S_ISDIR(info.st_mode) or (identity and (info.st_dev, info.st_ino) != tuple(identity)):
+                return False
+            shutil.rmtree(name, dir_fd=root)
+            return True
+
+    def write_forward(self, uid: str, uid_number: int, addresses: list[str]) -> None:
+        """Write ~/.forward as its owner, one address a line.  Raises BackendDown, Internal."""
+        text = "".join(f"{address}\n" for address in addresses)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "ceod.helpers.as_user", "forward", self.path(uid)], input=text.encode(), capture_output=True,
+                check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        except subprocess.TimeoutExpired:
+            raise BackendDown("writing the forwarding file took too long", backend=BACKEND) from None
+        if done.returncode != 0:
+            raise Internal(f"the forwarding file could not be written: {done.stderr.decode(errors='replace').strip()[-200:]}")
+
+    def read_forward(self, uid: str) -> list[str]:
+        """The addresses in ~/.forward; nothing that is not a plain file of at most 64 KiB counts."""
+        try:
+            descriptor = os.open(f"{self.path(uid)}/.forward", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return []
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return []
+            text = file.read(65536).decode(errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _copy(name: str, source: int, target: int, uid_number: int) -> None:
+    """Copy one entry of a folder; below a folder the walk goes on."""
+    info = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISLNK(info.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+        os.chown(name, uid_number, uid_number, dir_fd=target, follow_symlinks=False)
+        return
+    if stat.S_ISDIR(info.st_mode):
+        os.mkdir(name, 0o700, dir_fd=target)
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=target)
+    elif stat.S_ISREG(info.st_mode):
+        made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=target)
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source), "rb") as old, os.fdopen(os.dup(made), "wb") as new:
+            shutil.copyfileobj(old, new)
+    else:
+        raise Internal(f"the skeleton holds {name!r}, which is no file, folder or link")
+    try:
+        os.fchown(made, uid_number, uid_number)
+        os.fchmod(made, stat.S_IMODE(info.st_mode))
+    finally:
+        os.close(made)

@@ -1,0 +1,84 @@
+"""The KDC's database by way of the kadmin helper, and ceod/admin's own ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gssapi
+
+from ceo_common.errors import BackendDown, Exists, Internal, NotFound
+from ceo_common.krb5.admin import NEEDS_CHANGE, TRANSACTION_TL_DATA
+from ceod.helpers.child import Child, Died, TookTooLong
+from ceod.helpers.credential import OwnCredential
+from ceod.helpers.wire import Message
+from ceod.services.deadline import OPERATION_S
+
+BACKEND = "kadmind"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """What ceod looks at in an entry."""
+
+    needs_change: bool
+    transaction: str  # which made it, or empty
+
+
+class Kadmin:
+    """One a worker."""
+
+    def __init__(self, keytab: str, realm: str) -> None:
+        self._realm = realm
+        self._child = Child("ceod.helpers.kadmin", [keytab, f"ceod/admin@{realm}"], {}, channels=2)
+        self._own = OwnCredential(self._child, channel=1, do="credential")
+
+    def credential(self) -> gssapi.Credentials:
+        """ceod/admin's ticket.  Raises BackendDown."""
+        return self._own.get()
+
+    def get(self, uid: str) -> Principal | None:
+        """The account's principal.  Raises BackendDown."""
+        answer = self._ask("get", uid)
+        if "not_there" in answer:
+            return None
+        return Principal(bool(answer["attributes"] & NEEDS_CHANGE), answer["tl_data"].get(str(TRANSACTION_TL_DATA), ""))
+
+    def create(self, uid: str, password: str, transaction: str) -> None:
+        """Create it, its password to be changed at first use.  Raises Exists, BackendDown (outcome unknown)."""
+        if "already_there" in self._ask("create", uid, password=password, transaction=transaction):
+            raise Exists(f"the KDC has a principal {uid} already")
+
+    def set_password(self, uid: str, password: str) -> None:
+        """Set a password to be changed at first use.  Raises NotFound, BackendDown (outcome unknown)."""
+        if "not_there" in self._ask("set_password", uid, password=password):
+            raise NotFound(f"the KDC has no principal {uid}")
+
+    def delete_if_made_by(self, uid: str, transaction: str) -> bool | None:
+        """Delete it if this transaction made it: True when deleted, False when another did, None when it is not there."""
+        found = self.get(uid)
+        if found is None:
+            return None
+        if found.transaction != transaction:
+            return False
+        return "not_there" not in self._ask("delete", uid) or None
+
+    def ping(self) -> None:
+        """One round trip.  Raises BackendDown."""
+        self._ask("get", "krbtgt/none")
+
+    def _ask(self, do: str, uid: str, **more: str) -> Message:
+        try:
+            answer = self._child.ask({"do": do, "name": f"{uid}@{self._realm}", **more}, deadline_s=OPERATION_S)
+        except TookTooLong:
+            raise BackendDown("kadmind did not answer within 10 s", backend=BACKEND) from None
+        except Died:
+            raise BackendDown("the kadmin helper ended in the middle of this", backend=BACKEND) from None
+        if "lost" in answer:
+            raise BackendDown(f"kadmind: {answer['lost']}", backend=BACKEND)
+        if "error" in answer:
+            raise Internal(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        """End the helper."""
+        self._child.close()

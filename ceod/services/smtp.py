@@ -1,0 +1,54 @@
+"""Mail from templates: header injection is impossible because the email package builds the headers."""
+
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ceo_common.config import Smtp as Settings
+from ceo_common.errors import BackendDown
+from ceod.services.deadline import OPERATION_S
+
+BACKEND = "smtp"
+
+
+class Smtp:
+    """Sends what templates/NAME.txt says: its first line is the subject, the rest the text."""
+
+    def __init__(self, settings: Settings, templates: str, domain: str) -> None:
+        self.settings = settings
+        self.domain = domain
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(templates)), undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True,
+        )
+
+    def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
+        """Send one mail.  The identifier makes its Message-ID, so that a second sending shows as the same.  Raises BackendDown."""
+        subject, _, text = self._templates.get_template(f"{template}.txt").render(**facts, domain=self.domain).partition("\n")
+        mail = EmailMessage(policy=SMTP_POLICY)
+        mail["From"] = f"ceo <ceo@{self.domain}>"
+        mail["To"] = to
+        mail["Subject"] = " ".join(subject.split())
+        mail["Date"] = formatdate(localtime=False)
+        mail["Message-ID"] = f"<{identifier}@{self.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(text.lstrip("\n"))
+        try:
+            with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise BackendDown(f"the mail server {self.settings.host} took no mail: {error}", backend=BACKEND) from None
+
+    def ping(self) -> None:
+        """Whether it greets.  Raises BackendDown."""
+        try:
+            with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
+                server.noop()
+        except (OSError, smtplib.SMTPException) as error:
+            raise BackendDown(f"the mail server {self.settings.host} does not answer: {error}", backend=BACKEND) from None

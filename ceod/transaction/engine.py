@@ -1,0 +1,387 @@
+"""Runs operations: intent on disk, act, outcome on disk; before the commit a failure undoes all, after it there is only forward."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from sqlalchemy.engine import Row
+
+from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
+from ceo_common.events import Event, is_last
+from ceod.transaction.journal import Journal
+from ceod.transaction.owners import Owner
+from ceod.transaction.record import ENDED, Record, Request
+from ceod.transaction.step import Json, Later, Operation, Run, Step, Tools, Undone
+
+log = logging.getLogger("ceod.transaction")
+
+AT_ONCE = 16
+RETRY_S = (5.0, 30.0, 120.0, 600.0)  # then hourly
+RETRY_HOURLY_S = 3600.0
+GIVE_UP_S = 7 * 24 * 3600.0
+
+Point = Literal["intent", "effect", "record"]  # before the intent, after the effect, after the record
+
+
+class Observer(Protocol):
+    """Is called at each boundary of each step; crash tests end the process here."""
+
+    def __call__(self, point: Point, phase: Literal["do", "commit", "undo", "later"], step: str) -> None:
+        """See Point."""
+
+
+class Closeable(Protocol):
+    """What an operation keeps in memory; closed when the steps that may use it are over."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+P = TypeVar("P", bound=Closeable)
+
+
+class Engine(Generic[Tools]):
+    """One a process."""
+
+    def __init__(
+        self, state_dir: Path, operations: Mapping[tuple[str, int], Operation[Tools, Any]], tools: Tools, *,
+        observer: Observer | None = None, settle_s: float = 3.0, on_given_up: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.journal = Journal(state_dir)
+        self.owner = Owner(state_dir)
+        self.record = Record(self.journal, self.owner.id)
+        self.operations = operations
+        self.tools = tools
+        self.settle_s = settle_s
+        self.on_given_up = on_given_up or (lambda _transaction, _step: None)
+        self._observer = observer
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._secrets: dict[str, Json] = {}  # result parts for the one connection that asked, until it took them
+        self._asked_for: set[str] = set()
+
+    def close(self) -> None:
+        """End in good order: no transaction may be running."""
+        self.owner.close()
+        self.journal.close()
+
+    # Beginning and following
+
+    def begin(self, operation: Operation[Tools, P], request: Request, private: P) -> tuple[str, bool]:
+        """Start a transaction in a thread of its own, or find the one that the request's key names.
+
+        Returns its id and whether it is new.  Raises Busy, InRecovery, KeyReused, JournalFull.
+        """
+        try:
+            self.journal.ready_for_new_work()
+            identifier, new = self.record.begin(request)
+        except BaseException:
+            private.close()
+            raise
+        if not new:
+            private.close()
+            return identifier, False
+        self._asked_for.add(identifier)
+        threading.Thread(target=self._thread, args=(identifier, operation, request.arguments, private), name=f"tx-{identifier}").start()
+        return identifier, True
+
+    def of_key(self, request: Request) -> str | None:
+        """The transaction that the request's key names already.  Raises KeyReused."""
+        return self.record.of_key(request)
+
+    def ensure_free(self, request: Request) -> None:
+        """Raises Busy or InRecovery when a name is held: the better answer than what a half-done transaction shows elsewhere."""
+        self.record.ensure_free(request)
+
+    def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Iterator[Event]:
+        """The events behind `after`, as they come, up to the last.  `asked` is for the one connection whose request began it:
+        its last line carries the secret part of the result; everybody else learns that it is lost to them.
+        """
+        try:
+            quiet_until = time.monotonic() + idle_s
+            while time.monotonic() < quiet_until:
+                for event in self.record.events_after(identifier, after):
+                    after, quiet_until = event["n"], time.monotonic() + idle_s
+                    if is_last(event):
+                        yield self._with_secret(identifier, event, asked=asked)
+                        return
+                    yield event
+                if asked and (handed := self._handed_over(identifier, after)):
+                    yield handed
+                    return
+                with self.record.bell:
+                    self.record.bell.wait(0.2)  # another process's events ring no bell here
+        finally:
+            if asked:
+                self.forget(identifier)
+
+    def _with_secret(self, identifier: str, event: Event, *, asked: bool) -> Event:
+        secret = self._secrets.pop(identifier, None) if asked and event["status"] == "completed" else None
+        return {**event, "result": event.get("result", {}) | secret} if secret else event
+
+    def forget(self, identifier: str) -> None:
+        """Wipe the secret part of a result: the connection that asked for it is gone."""
+        self._asked_for.discard(identifier)
+        self._secrets.pop(identifier, None)
+
+    def _handed_over(self, identifier: str, after: int) -> Event | None:
+        """The last line for who asked, while recovery goes on undoing: a frozen server must not hold the answer."""
+        row = self.record.transaction(identifier)
+        if row is None or row.owner is not None or row.state not in ("undoing", "undo_failed"):
+            return None
+        rows = self.record.steps_of(identifier)
+        return {
+            "n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error,
+            "undone": [step.name for step in rows if step.state in ("undone", "not_ours")],
+            "undoing": [step.name for step in rows if step.state not in ("undone", "not_ours")],
+        }
+
+    # Running
+
+    def _see(self, point: Point, phase: Literal["do", "commit", "undo", "later"], step: str) -> None:
+        if self._observer:
+            self._observer(point, phase, step)
+
+    def _thread(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> None:
+        while True:
+            try:
+                self._run(identifier, operation, arguments, private)
+                return
+            except JournalFull:
+                # Nothing more can be recorded: so nothing more is done until it can.  Recovery takes it up then.
+                log.error("the journal takes no records", extra={"transaction": identifier})
+                while True:
+                    time.sleep(1)
+                    with contextlib.suppress(JournalFull):
+                        self._leave_to_recovery(identifier)
+                        return
+            except Exception:
+                log.exception("a transaction's thread failed", extra={"transaction": identifier})
+                with contextlib.suppress(JournalFull):
+                    self._leave_to_recovery(identifier)
+                return
+            finally:
+                private.close()
+
+    def _leave_to_recovery(self, identifier: str) -> None:
+        row = self.record.transaction(identifier)
+        if row is not None and row.state in ("queued", "running"):
+            self.record.undoing(identifier, Internal("ceod could not go on; what was done is undone").as_json())
+        self.record.hand_over(identifier)
+
+    def _run(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            self.record.emit(identifier, {"operation": "waiting for a place", "state": "queued"})
+            self._places.acquire()
+        try:
+            began = time.monotonic()
+            if self._before(identifier, operation, arguments, private):
+                log.info("committed", extra={"transaction": identifier, "elapsed_ms": _ms(began)})
+                # Kept for the connection that asked only while it is still there.
+                if identifier in self._asked_for:
+                    self._secrets[identifier] = operation.secrets(private)
+                private.close()
+                self.finish(identifier, operation)
+        finally:
+            self._places.release()
+
+    def _before(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> bool:
+        """The steps up to the commit; True when it was reached."""
+        number, of = 0, len(operation.before) + len(operation.after)
+        run: Run[Tools, Any] = Run(identifier, arguments, self.tools, private, lambda facts: self.record.add_to_intent(identifier, number, facts))
+        for number, step in enumerate(operation.before, 1):
+            began, about = time.monotonic(), {"operation": step.name, "step": number, "of": of}
+            intended = False
+            try:
+                intent = step.intent(run)
+                self._see("intent", "do", step.name)
+                self.record.intend(identifier, number, step.name, intent, {**about, "state": "started"})
+                intended = True
+                run.facts |= intent
+                step.do(run)
+                self._see("effect", "do", step.name)
+                self.record.step(identifier, number, {**about, "state": "done", "elapsed_ms": _ms(began)}, state="done", ended=time.time())
+                self._see("record", "do", step.name)
+            except JournalFull:
+                raise
+            except Exception as error:
+                told = _told(error, identifier)
+                # A server that did not answer may still do what it was asked: only its own word that it refused is certain.
+                uncertain = intended and (isinstance(error, BackendDown) or not isinstance(error, CeoError))
+                self.record.undoing(identifier, told | {"step": step.name})
+                self.undo_all(identifier, operation, certain=None if uncertain else number)
+                return False
+        self._see("intent", "commit", "commit")
+        self.record.commit(identifier, [(number + i, later.name) for i, later in enumerate(operation.after, 1)])
+        self._see("record", "commit", "commit")
+        return True
+
+    # Undoing
+
+    def undo_all(self, identifier: str, operation: Operation[Tools, Any] | None, *, certain: int | None = None) -> bool:
+        """Undo what has an intent, last first; False when some of it has to wait and recovery goes on.
+
+        `certain` is a step that failed for sure.  A step whose outcome is unknown and that left nothing to see is looked at
+        again after settle_s: a server that was stopped does late what it was told.
+        """
+        by_name = {step.name: step for step in operation.before} if operation else {}
+        rows = self.record.steps_of(identifier)
+        of = len(rows)
+        for row in reversed(rows):
+            if row.state in ("undone", "not_ours"):
+                continue
+            about = {"operation": row.name, "step": row.number, "of": of}
+            step = by_name.get(row.name)
+            try:
+                if step is None:
+                    raise Internal(f"this version of ceod knows no step {row.name!r} and does not guess how to undo it")
+                state = self._undo(identifier, step, row, certain=row.state == "done" or row.number == certain)
+            except BackendDown as error:
+                log.warning("undo waits", extra={"transaction": identifier, "step": row.name, "backend": error.backend})
+                self.record.step(identifier, row.number, None, error=error.as_json())
+                self.record.hand_over(identifier)
+                return False
+            except JournalFull:
+                raise
+            except Exception as error:
+                told = _told(error, identifier)
+                self.record.step(identifier, row.number, {**about, "state": "undo_failed", "error": told}, state="undo_failed", error=told)
+                self.record.state(identifier, "undo_failed", owner=None)
+                self.record.audit(identifier, "ceod", "", "undo", "undo_failed", step=row.name)
+                return False
+            if state is None:
+                self.record.hand_over(identifier)
+                return False
+            self.record.step(identifier, row.number, {**about, "state": "undone"}, state=state, ended=time.time())
+            self._see("record", "undo", row.name)
+        row = self.record.transaction(identifier)
+        assert row is not None
+        undone = [step.name for step in self.record.steps_of(identifier)]
+        self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, "undone": undone})
+        log.info("aborted", extra={"transaction": identifier, "code": (row.error or {}).get("code")})
+        return True
+
+    def _undo(self, identifier: str, step: Step[Tools, Any], row: Row[Any], *, certain: bool) -> str | None:
+        """Undo one; its new state, or None when it has to be looked at again."""
+        self._see("intent", "undo", step.name)
+        found = step.undo(identifier, row.intent, self.tools)
+        self._see("effect", "undo", step.name)
+        if found is not Undone.REMOVED and not certain and self.settle_s:
+            if row.looked_at is None:
+                self.record.step(identifier, row.number, None, looked_at=time.time())
+                return None
+            if time.time() - row.looked_at < self.settle_s:
+                return None
+        return "not_ours" if found is Undone.NOT_OURS else "undone"
+
+    # After the commit
+
+    def finish(self, identifier: str, operation: Operation[Tools, Any]) -> None:
+        """Try each step after the commit once, and end the transaction; what could not be done waits."""
+        rows = {row.name: row for row in self.record.steps_of(identifier)}
+        for later in operation.after:
+            row = rows[later.name]
+            if row.state == "pending":
+                self.try_later(identifier, operation, later, row)
+        row_of = self.record.transaction(identifier)
+        assert row_of is not None
+        waiting = [row.name for row in self.record.steps_of(identifier) if row.state == "waiting"]
+        result = operation.result(row_of.arguments | self.record.facts(identifier))
+        self.record.end(identifier, "completed", {"status": "completed", "result": result, "waiting": waiting}, result=result)
+        log.info("completed", extra={"transaction": identifier, "waiting": waiting})
+
+    def try_later(self, identifier: str, operation: Operation[Tools, Any], later: Later[Tools], row: Row[Any]) -> bool:
+        """One try of a step after the commit; True when it needs no other."""
+        began, of = time.monotonic(), len(operation.before) + len(operation.after)
+        about = {"operation": later.name, "step": row.number, "of": of}
+        transaction = self.record.transaction(identifier)
+        assert transaction is not None
+        facts = transaction.arguments | self.record.facts(identifier)
+        quiet = transaction.state in ENDED  # the stream had its last line
+        self._see("intent", "later", later.name)
+        if not quiet:
+            self.record.step(identifier, row.number, {**about, "state": "started"}, attempts=row.attempts + 1)
+        try:
+            if not later.wanted(facts, self.tools):
+                self.record.step(identifier, row.number, None, state="skipped", ended=time.time())
+                return True
+            later.do(identifier, facts, self.tools)
+        except JournalFull:
+            raise
+        except Exception as error:
+            told = _told(error, identifier)
+            state, next_at = self._when_again(row, time.time())
+            event = None if quiet else {**about, "state": "waiting", "error": told}
+            self.record.step(identifier, row.number, event, state=state, next_at=next_at, error=told, attempts=row.attempts + 1)
+            if state == "given_up":
+                self.record.audit(identifier, "ceod", "", later.name, "given_up", error=told.get("code"))
+                self.on_given_up(identifier, later.name)
+            return False
+        self._see("effect", "later", later.name)
+        event = None if quiet else {**about, "state": "done", "elapsed_ms": _ms(began)}
+        self.record.step(identifier, row.number, event, state="done", ended=time.time(), error=None)
+        if quiet:
+            self.record.audit(identifier, "ceod", "", later.name, "done")
+        self._see("record", "later", later.name)
+        return True
+
+    def _when_again(self, row: Row[Any], now: float) -> tuple[str, float]:
+        if now - row.began >= GIVE_UP_S:
+            return "given_up", now
+        wait = RETRY_S[row.attempts] if row.attempts < len(RETRY_S) else RETRY_HOURLY_S
+        return "waiting", now + wait
+
+    # What people ask of a transaction
+
+    def resume(self, identifier: str) -> None:
+        """Try waiting and failed-undo steps now.  Raises NotFound, WrongState."""
+        row = self.record.transaction(identifier)
+        if row is None:
+            raise NotFound(f"there is no transaction {identifier} on this host")
+        again = [step for step in self.record.steps_of(identifier) if step.state in ("waiting", "given_up", "undo_failed")]
+        if not again:
+            raise WrongState(f"transaction {identifier} is {row.state} and has nothing that waits or failed")
+        for step in again:
+            if step.state == "undo_failed":
+                self.record.step(identifier, step.number, None, state="done")
+            else:
+                self.record.step(identifier, step.number, None, state="waiting", next_at=0.0)
+        if row.state == "undo_failed":
+            self.record.state(identifier, "undoing", owner=None)
+
+    def abandon(self, identifier: str, who: str, remote: str, reason: str) -> Json:
+        """Give up what could not be undone or done; returns what is left and where.  Raises NotFound, WrongState."""
+        row = self.record.transaction(identifier)
+        if row is None:
+            raise NotFound(f"there is no transaction {identifier} on this host")
+        rows = self.record.steps_of(identifier)
+        given_up = [step for step in rows if step.state == "given_up"]
+        if row.state != "undo_failed" and not given_up:
+            raise WrongState(f"transaction {identifier} is {row.state}; only what could not be undone or was given up is abandoned")
+        left = [{"step": step.name, "facts": step.intent} for step in rows if step.state in ("done", "undo_failed", "given_up", "intent")
+                and (row.state == "undo_failed" or step.state == "given_up")]
+        if row.state == "undo_failed":
+            self.record.end(identifier, "abandoned", {"status": "aborted", "error": row.error, "undoing": [item["step"] for item in left]},
+                            reason=reason)
+        for step in given_up:
+            self.record.step(identifier, step.number, None, state="skipped")
+        self.record.audit(identifier, who, remote, "abandon", "abandoned", reason=reason, left=left)
+        return {"transaction": identifier, "left": left}
+
+
+def _ms(began: float) -> int:
+    return int((time.monotonic() - began) * 1000)
+
+
+def _told(error: Exception, identifier: str) -> Json:
+    """The error's form on the wire; what is unforeseen is logged in full and told as one static sentence."""
+    if isinstance(error, CeoError):
+        return error.as_json()
+    log.error("unforeseen in a step: %s", "".join(traceback.format_exception(error)), extra={"transaction": identifier})
+    return Internal(f"something unforeseen happened; the daemon's log tells more under transaction {identifier}").as_json()

@@ -1,0 +1,149 @@
+"""The journal's database: one a host, SQLite; every write is on disk when the call returns."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from ceo_common.errors import JournalFull
+from ceod.transaction.tables import audit, metadata
+
+T = TypeVar("T")
+
+BALLAST_BYTES = 8 << 20
+
+
+class Journal:
+    """Open it once a process, in state_dir."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.ballast = state_dir / "ballast"
+        self.engine = _sqlite(state_dir / "journal.db")
+        try:
+            metadata.create_all(self.engine)
+        except sa.exc.OperationalError as error:
+            # Two workers that start at once both see no tables; the second finds them made.
+            if "already exists" not in str(error):
+                raise
+        with contextlib.suppress(OSError):
+            self._fill_ballast()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reading; takes no lock."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
+    def write(self, action: Callable[[Connection], T]) -> T:
+        """Run `action` in one database transaction.  On a full disk the ballast makes room, once.
+
+        Raises JournalFull when it could not be written all the same.
+        """
+        for last in (False, True):
+            try:
+                with self.engine.begin() as connection:
+                    return action(connection)
+            except sa.exc.OperationalError as error:
+                if last or not self._make_room(error):
+                    raise JournalFull("ceod's own disk does not take new records; nothing was done") from error
+        raise AssertionError
+
+    def ready_for_new_work(self) -> None:
+        """Raise JournalFull while there is no room to finish what would be begun."""
+        try:
+            self._fill_ballast()
+        except OSError as error:
+            raise JournalFull("ceod's own disk is full; nothing new is begun until there is room on it") from error
+
+    def _make_room(self, error: Exception) -> bool:
+        if "full" not in str(error) and "disk I/O" not in str(error):
+            return False
+        try:
+            self.ballast.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _fill_ballast(self) -> None:
+        if self.ballast.exists() and self.ballast.stat().st_size == BALLAST_BYTES:
+            return
+        part = self.ballast.with_suffix(f".{os.getpid()}")
+        try:
+            with part.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+            part.rename(self.ballast)
+        finally:
+            part.unlink(missing_ok=True)
+
+    # The audit chain
+
+    def audit(self, connection: Connection, **row: Any) -> None:
+        """Add a row to the chain, in the caller's database transaction: each hash covers the row and the hash before it."""
+        last = connection.execute(sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)).first()
+        number, before = (last.n, last.hash) if last else (0, "")
+        full = {"n": number + 1, "at": time.time(), **row}
+        connection.execute(audit.insert().values(n=number + 1, row=full, hash=chain_hash(before, full)))
+
+    def audit_head(self) -> tuple[int, str]:
+        """The newest row's number and hash; outside the database they show that a tail was cut off."""
+        with self.reading() as connection:
+            last = connection.execute(sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)).first()
+        return (last.n, last.hash) if last else (0, "")
+
+    def audit_breaks_at(self) -> int | None:
+        """The number of the first row whose hash does not fit, or None."""
+        before, expected = "", 1
+        with self.reading() as connection:
+            for n, row, found in connection.execute(sa.select(audit.c.n, audit.c.row, audit.c.hash).order_by(audit.c.n)):
+                if n != expected or found != chain_hash(before, row):
+                    return int(n)
+                before, expected = found, expected + 1
+        return None
+
+
+def chain_hash(before: str, row: dict[str, Any]) -> str:
+    """SHA-256 over the hash before and the row's canonical JSON."""
+    return hashlib.sha256(before.encode() + canonical(row)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON text of a value: sorted keys, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 10, "check_same_thread": False}, pool_size=8, max_overflow=64,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # transactions are begun below, not by the driver's guess
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,255 @@
+"""What the engine writes about a transaction; each function is one database transaction, on disk when it returns."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from ceo_common.errors import Busy, InRecovery, KeyReused
+from ceo_common.events import Event
+from ceod.transaction.journal import Journal
+from ceod.transaction.step import Json
+from ceod.transaction.tables import events, locks, steps, transactions
+
+KEY_KEPT_S = 7 * 24 * 3600
+ENDED = ("completed", "aborted", "abandoned")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for what.  `names` are locked until the commit or the end of the undoing."""
+
+    operation: str
+    version: int
+    caller: str
+    remote: str
+    subject: str
+    names: tuple[str, ...]
+    arguments: Json
+    body_hash: str
+    key: str | None = None
+
+
+class Record:
+    """The journal as the engine sees it, with a bell that rings in this process at each event."""
+
+    def __init__(self, journal: Journal, owner: str) -> None:
+        self.journal = journal
+        self.owner = owner
+        self.bell = threading.Condition()
+
+    # Beginning
+
+    def begin(self, request: Request) -> tuple[str, bool]:
+        """The transaction's id, and whether it is new; else the key named one that was there.
+
+        Raises Busy, InRecovery (a name is held), KeyReused, JournalFull.
+        """
+        identifier = str(uuid.uuid4())
+
+        def insert(connection: Connection) -> tuple[str, bool]:
+            if request.key and (known := self._of_key(connection, request)):
+                return known, False
+            self._take_names(connection, request, identifier)
+            return identifier, True
+
+        return self.journal.write(insert)
+
+    def of_key(self, request: Request) -> str | None:
+        """The transaction that the request's key names already.  Raises KeyReused."""
+        return self.journal.write(lambda connection: self._of_key(connection, request)) if request.key else None
+
+    def ensure_free(self, request: Request) -> None:
+        """Raises Busy or InRecovery when one of the request's names is held."""
+        with self.journal.reading() as connection:
+            self._check_names(connection, request)
+
+    def _of_key(self, connection: Connection, request: Request) -> str | None:
+        t = transactions.c
+        mine = sa.and_(t.caller == request.caller, t.operation == request.operation, t.key == request.key)
+        row = connection.execute(sa.select(t.id, t.body_hash, t.created).where(mine)).first()
+        if row is None:
+            return None
+        if row.created < time.time() - KEY_KEPT_S:
+            connection.execute(transactions.update().where(t.id == row.id).values(key=None))
+            return None
+        if row.body_hash != request.body_hash:
+            raise KeyReused("this Idempotency-Key came before with another request; use a new one", transaction=row.id)
+        return str(row.id)
+
+    def _take_names(self, connection: Connection, request: Request, identifier: str) -> None:
+        self._check_names(connection, request)
+        connection.execute(transactions.insert().values(
+            id=identifier, operation=request.operation, version=request.version, caller=request.caller, remote=request.remote,
+            key=request.key, body_hash=request.body_hash, arguments=request.arguments, subject=request.subject, state="queued",
+            owner=self.owner, created=time.time(),
+        ))
+        connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in request.names])
+
+    def _check_names(self, connection: Connection, request: Request) -> None:
+        held = sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions)
+        row = connection.execute(held.where(locks.c.name.in_(request.names))).first()
+        if row is not None:
+            if row.state in ("undoing", "undo_failed"):
+                raise InRecovery(
+                    f"{row.name} is being cleaned up after transaction {row.id}; look with: ceo transactions show {row.id}",
+                    transaction=row.id, retry_after=10,
+                )
+            raise Busy(f"somebody is at work on {row.name} just now; try again in a few seconds", transaction=row.id, retry_after=3)
+
+    # Steps
+
+    def intend(self, identifier: str, number: int, name: str, intent: Json, event: Json) -> None:
+        """A step's intent, before it acts."""
+        def insert(connection: Connection) -> None:
+            connection.execute(steps.insert().values(
+                transaction=identifier, number=number, name=name, state="intent", intent=intent, attempts=1, began=time.time()))
+            connection.execute(transactions.update().where(transactions.c.id == identifier).values(state="running"))
+            self._event(connection, identifier, event)
+
+        self.journal.write(insert)
+        self._ring()
+
+    def add_to_intent(self, identifier: str, number: int, facts: Json) -> None:
+        """More facts for a step's undo."""
+        def update(connection: Connection) -> None:
+            intent = connection.execute(sa.select(steps.c.intent).where(_is(identifier, number))).scalar_one()
+            connection.execute(steps.update().where(_is(identifier, number)).values(intent=intent | facts))
+
+        self.journal.write(update)
+
+    def step(self, identifier: str, number: int, event: Json | None, **values: Any) -> None:
+        """A step's new state, with the event that tells it."""
+        def update(connection: Connection) -> None:
+            connection.execute(steps.update().where(_is(identifier, number)).values(**values))
+            if event:
+                self._event(connection, identifier, event)
+
+        self.journal.write(update)
+        self._ring()
+
+    def commit(self, identifier: str, later: list[tuple[int, str]]) -> None:
+        """The commit point: from here on there is no way but forward.  The names are free."""
+        def update(connection: Connection) -> None:
+            now = time.time()
+            connection.execute(transactions.update().where(transactions.c.id == identifier).values(state="committed", committed=now))
+            connection.execute(locks.delete().where(locks.c.transaction == identifier))
+            for number, name in later:
+                connection.execute(steps.insert().values(
+                    transaction=identifier, number=number, name=name, state="pending", intent={}, attempts=0, began=now))
+
+        self.journal.write(update)
+
+    def undoing(self, identifier: str, error: Json) -> None:
+        """The transaction failed and is being undone."""
+        self.journal.write(
+            lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(state="undoing", error=error)))
+
+    def hand_over(self, identifier: str) -> None:
+        """Leave what is still to be done to recovery."""
+        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(owner=None)))
+        self._ring()
+
+    def state(self, identifier: str, state: str, **values: Any) -> None:
+        """Set the transaction's state."""
+        self.journal.write(
+            lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(state=state, **values)))
+        self._ring()
+
+    def end(self, identifier: str, state: str, event: Json, **values: Any) -> None:
+        """The last line, the audit row, and no lock any more; all in one."""
+        def update(connection: Connection) -> None:
+            connection.execute(transactions.update().where(transactions.c.id == identifier).values(
+                state=state, owner=None, ended=time.time(), **values))
+            connection.execute(locks.delete().where(locks.c.transaction == identifier))
+            self._event(connection, identifier, event)
+            row = connection.execute(sa.select(transactions).where(transactions.c.id == identifier)).one()
+            self.journal.audit(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
+                               transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
+
+        self.journal.write(update)
+        self._ring()
+
+    def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
+        """An audit row about a transaction."""
+        self.journal.write(
+            lambda c: self.journal.audit(c, who=who, remote=remote, what=what, transaction=identifier, outcome=outcome, **more))
+
+    # Reading
+
+    def transaction(self, identifier: str) -> Row[Any] | None:
+        """The row."""
+        with self.journal.reading() as connection:
+            return connection.execute(sa.select(transactions).where(transactions.c.id == identifier)).first()
+
+    def steps_of(self, identifier: str) -> list[Row[Any]]:
+        """The step rows in order."""
+        with self.journal.reading() as connection:
+            return list(connection.execute(sa.select(steps).where(steps.c.transaction == identifier).order_by(steps.c.number)))
+
+    def facts(self, identifier: str) -> Json:
+        """Everything that the steps noted."""
+        facts: Json = {}
+        for row in self.steps_of(identifier):
+            facts |= row.intent
+        return facts
+
+    def events_after(self, identifier: str, after: int) -> list[Event]:
+        """The events behind number `after`."""
+        with self.journal.reading() as connection:
+            wanted = sa.and_(events.c.transaction == identifier, events.c.n > after)
+            return [row.event for row in connection.execute(sa.select(events.c.event).where(wanted).order_by(events.c.n))]
+
+    def listed(self, *, caller: str | None, state: str | None, limit: int) -> list[Row[Any]]:
+        """The newest transactions, of one caller or of all."""
+        query = sa.select(transactions).order_by(transactions.c.created.desc()).limit(limit)
+        if caller:
+            query = query.where(transactions.c.caller == caller)
+        if state:
+            query = query.where(transactions.c.state == state)
+        with self.journal.reading() as connection:
+            return list(connection.execute(query))
+
+    def committed_since(self, operation: str, caller: str, subject: str, since: float) -> bool:
+        """Whether this caller committed this operation on this subject after a moment."""
+        t = transactions.c
+        query = sa.select(t.id).where(t.operation == operation, t.caller == caller, t.subject == subject, t.committed >= since)
+        with self.journal.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def unfinished(self) -> list[Row[Any]]:
+        """Transactions that somebody has to bring to an end."""
+        with self.journal.reading() as connection:
+            states = ("queued", "running", "undoing", "committed")
+            return list(connection.execute(sa.select(transactions).where(transactions.c.state.in_(states)).order_by(transactions.c.created)))
+
+    def due(self, now: float) -> list[Row[Any]]:
+        """Waiting steps of completed transactions whose time has come."""
+        with self.journal.reading() as connection:
+            query = sa.select(steps).join(transactions).where(
+                steps.c.state == "waiting", steps.c.next_at <= now, transactions.c.state == "completed")
+            return list(connection.execute(query.order_by(steps.c.next_at)))
+
+    def _event(self, connection: Connection, identifier: str, event: Json) -> None:
+        last = connection.execute(sa.select(sa.func.max(events.c.n)).where(events.c.transaction == identifier)).scalar() or 0
+        full = {"n": last + 1, "status": "in progress", "transaction": identifier, **event}
+        connection.execute(events.insert().values(transaction=identifier, n=last + 1, event=full))
+
+    def emit(self, identifier: str, event: Json) -> None:
+        """An event alone."""
+        self.journal.write(lambda c: self._event(c, identifier, event))
+        self._ring()
+
+    def _ring(self) -> None:
+        with self.bell:
+            self.bell.notify_all()
+
+
+def _is(identifier: str, number: int) -> sa.ColumnElement[bool]:
+    return sa.and_(steps.c.transaction == identifier, steps.c.number == number)

@@ -1,0 +1,93 @@
+"""The loop that brings to an end what a dead process, a failed undo or a waiting step left; one process a host runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from ceo_common.errors import Internal, JournalFull
+from ceod.transaction.engine import Engine
+from ceod.transaction.owners import try_lock
+from ceod.transaction.step import Tools
+
+log = logging.getLogger("ceod.transaction")
+
+PERIOD_S = 1.0
+BACK_OFF_S = 5.0  # between looks at a transaction whose server is still away
+
+
+class Recovery:
+    """Runs in a thread of every worker; acts in the one that holds recovery.lock."""
+
+    def __init__(self, engine: Engine[Tools]) -> None:
+        self.engine = engine
+        self._stop = threading.Event()
+        self._lock: int | None = None
+        self._not_before: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._loop, name="recovery", daemon=True)
+
+    def start(self) -> None:
+        """Start the loop."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop and let another process have it."""
+        self._stop.set()
+        self._thread.join(30)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _loop(self) -> None:
+        while not self._stop.wait(PERIOD_S):
+            try:
+                self.once()
+            except JournalFull:
+                log.error("recovery cannot write to the journal")
+            except Exception:
+                log.exception("recovery failed; it goes on")
+
+    def once(self) -> bool:
+        """One round; False when another process does it."""
+        if self._lock is None:
+            self._lock = try_lock(self.engine.journal.state_dir / "recovery.lock")
+            if self._lock is None:
+                return False
+        record, owner = self.engine.record, self.engine.owner
+        dead = owner.dead()
+        for row in record.unfinished():
+            mine_to_do = row.owner is None or row.owner in dead or owner.is_dead(row.owner)
+            if mine_to_do and self._not_before.get(row.id, 0) <= time.monotonic():
+                self._take_up(row.id, row.state, row.operation, row.version)
+        for step in record.due(time.time()):
+            if self._stop.is_set():
+                return True
+            of = record.transaction(step.transaction)
+            operation = self.engine.operations.get((of.operation, of.version)) if of else None
+            later = next((item for item in operation.after if item.name == step.name), None) if operation else None
+            if operation and later:
+                self.engine.try_later(step.transaction, operation, later, step)
+        for identifier in dead:
+            if not any(row.owner == identifier for row in record.unfinished()):
+                owner.forget(identifier)
+        return True
+
+    def _take_up(self, identifier: str, state: str, name: str, version: int) -> None:
+        operation = self.engine.operations.get((name, version))
+        if state == "committed":
+            if operation is None:
+                log.error("unknown operation after its commit", extra={"transaction": identifier})
+                self._not_before[identifier] = time.monotonic() + 60
+                return
+            self.engine.finish(identifier, operation)
+            return
+        if state in ("queued", "running"):
+            error = Internal("ceod ended in the middle of this; what was done is undone")
+            self.engine.record.undoing(identifier, error.as_json())
+        if self.engine.undo_all(identifier, operation):
+            self._not_before.pop(identifier, None)
+        elif self.engine.settle_s:
+            waits_for_server = any(step.error for step in self.engine.record.steps_of(identifier))
+            self._not_before[identifier] = time.monotonic() + (BACK_OFF_S if waits_for_server else 1.0)

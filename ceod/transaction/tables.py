@@ -1,0 +1,66 @@
+"""The journal's tables.  Times are seconds since the epoch; JSON columns hold no secret, ever."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+transactions = Table(
+    "transactions", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operation", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("caller", String(256), nullable=False),
+    Column("remote", String(64), nullable=False),
+    Column("key", String(64)),
+    Column("body_hash", String(64), nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("subject", String(64), nullable=False),
+    # queued, running, undoing, committed -> completed | aborted | undo_failed | abandoned
+    Column("state", String(16), nullable=False, index=True),
+    Column("owner", String(36)),
+    Column("created", Float, nullable=False, index=True),
+    Column("committed", Float),
+    Column("ended", Float),
+    Column("result", JSON),
+    Column("error", JSON),
+    Column("reason", Text),  # why it was abandoned
+)
+Index("one_key", transactions.c.caller, transactions.c.operation, transactions.c.key, unique=True)
+
+steps = Table(
+    "steps", metadata,
+    Column("transaction", String(36), ForeignKey("transactions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    # before the commit: intent, done -> undone, not_ours, undo_failed; after it: pending, waiting -> done, skipped, given_up
+    Column("state", String(16), nullable=False, index=True),
+    Column("intent", JSON, nullable=False),
+    Column("error", JSON),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Float),
+    Column("looked_at", Float),  # when an undo of an unknown outcome first found nothing
+    Column("began", Float, nullable=False),
+    Column("ended", Float),
+)
+
+events = Table(
+    "events", metadata,
+    Column("transaction", String(36), ForeignKey("transactions.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("event", JSON, nullable=False),
+)
+
+locks = Table(
+    "locks", metadata,
+    Column("name", String(128), primary_key=True),
+    Column("transaction", String(36), ForeignKey("transactions.id"), nullable=False),
+)
+
+audit = Table(
+    "audit", metadata,
+    Column("n", Integer, primary_key=True),
+    Column("row", JSON, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
