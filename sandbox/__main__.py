@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -192,4 +193,5 @@ def host(state: State, arguments: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     os.umask(0o022)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `sandbox mail | head` ends in silence
     sys.exit(main())

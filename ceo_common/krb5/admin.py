@@ -85,5 +85,9 @@ class Admin:
         return kadm5.get_principals(self.handle, pattern)
 
 
+# kadmind's own word that its ACL forbids it: nothing was done, and asking again would change nothing.
+REFUSALS = frozenset((lib.KADM5_AUTH_GET, lib.KADM5_AUTH_ADD, lib.KADM5_AUTH_MODIFY, lib.KADM5_AUTH_DELETE, lib.KADM5_AUTH_CHANGEPW,
+                      lib.KADM5_AUTH_INSUFFICIENT))
+
 NEEDS_CHANGE: int = lib.KRB5_KDB_REQUIRES_PWCHANGE
 DISALLOW_ALL: int = lib.KRB5_KDB_DISALLOW_ALL_TIX

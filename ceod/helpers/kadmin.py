@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from ceo_common.krb5.admin import Admin, AlreadyThere, NotThere
+from ceo_common.krb5.admin import REFUSALS, Admin, AlreadyThere, NotThere
 from ceo_common.krb5.errors import Krb5Error
 from ceod.helpers import wire
 from ceod.helpers.acceptor import serve, ticket_with_key
@@ -34,7 +34,7 @@ class Kadmin:
             self._since = time.monotonic()
         return self._session
 
-    def answer(self, request: wire.Message) -> wire.Message:
+    def answer(self, request: wire.Message, *, again: bool = False) -> wire.Message:
         """One request; `lost` says that the session broke and the outcome is unknown."""
         try:
             return self._do(request)
@@ -43,11 +43,12 @@ class Kadmin:
         except AlreadyThere:
             return {"already_there": True}
         except Krb5Error as error:
-            if request["do"] in ("get", "names") and self._session is not None:
+            if error.code in REFUSALS:
+                return {"error": f"kadmind does not let ceod/admin do that: {error}"}
+            kept, self._session = self._session is not None, None
+            if kept and request["do"] == "get" and not again:
                 # A kept session breaks when kadmind restarts; to look again does no harm.
-                self._session = None
-                return self.answer(request)
-            self._session = None
+                return self.answer(request, again=True)
             return {"lost": str(error)}
 
     def _do(self, request: wire.Message) -> wire.Message:

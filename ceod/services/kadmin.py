@@ -64,7 +64,7 @@ class Kadmin:
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
-        self._ask("get", "krbtgt/none")
+        self._ask("get", "nobody-of-this-name")
 
     def _ask(self, do: str, uid: str, **more: str) -> Message:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ceo_common.errors import BackendDown
 from ceod.services.deadline import OPERATION_S
 
 BACKEND = "smtp"
+_POLICY = SMTP.clone(max_line_length=998)  # an unfolded Message-ID: not every program unfolds
 
 
 class Smtp:
@@ -31,7 +32,7 @@ class Smtp:
     def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
         """Send one mail.  The identifier makes its Message-ID, so that a second sending shows as the same.  Raises BackendDown."""
         subject, _, text = self._templates.get_template(f"{template}.txt").render(**facts, domain=self.domain).partition("\n")
-        mail = EmailMessage(policy=SMTP_POLICY)
+        mail = EmailMessage(policy=_POLICY)
         mail["From"] = f"ceo <ceo@{self.domain}>"
         mail["To"] = to
         mail["Subject"] = " ".join(subject.split())

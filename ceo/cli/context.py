@@ -1,0 +1,73 @@
+"""What every command has at hand: the configuration, a session with a ticket, the client, and the way to show things."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ceo.session import Session
+from ceo_common.config import Client as Settings
+from ceo_common.errors import Unauthenticated
+from ceo_common.krb5 import tickets
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+TRIES = 3
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+class Context:
+    """One run of the command line."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.session = Session(settings)
+
+    @cached_property
+    def client(self) -> Client:
+        """The client, with a ticket.  Raises Unauthenticated."""
+        if not self.session.find():
+            self._ask_for_ticket()
+        return self.session.client()
+
+    def _ask_for_ticket(self) -> None:
+        """Like kinit: the ticket stays in the default cache."""
+        name = self.session.name
+        if not sys.stdin.isatty():
+            raise Unauthenticated("there is no Kerberos ticket: run kinit first")
+        for _ in range(TRIES):
+            password = click.prompt(f"Password for {name}@{self.settings.realm}", hide_input=True, err=True)
+            try:
+                self.session.get(name, password)
+                return
+            except tickets.PasswordExpired:
+                click.echo("Your password has to be changed.", err=True)
+                self._change(name, password)
+                return
+            except tickets.WrongPassword as error:
+                click.echo(f"ceo: {error}", err=True)
+        raise Unauthenticated("no ticket without the right password")
+
+    def _change(self, name: str, old: str) -> None:
+        for _ in range(TRIES):
+            new = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+            try:
+                self.session.change_password(name, old, new)
+                return
+            except tickets.PasswordRefused as error:
+                click.echo(f"ceo: the KDC refused that password: {error}", err=True)
+        raise Unauthenticated("the password was not changed")
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))

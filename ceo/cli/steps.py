@@ -1,0 +1,46 @@
+"""The steps of a transaction as lines: on a terminal each appears when it starts and gets its tick and time when it is done."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ceo_common.events import Event
+from ceo_common.text import shown
+
+_MARKS = {"done": "✓", "undone": "↶", "waiting": "…", "undo_failed": "✗", "started": "·"}
+_PLAIN = {"done": "ok", "undone": "undone", "waiting": "waits", "undo_failed": "UNDO FAILED", "started": ".."}
+
+
+class Steps:
+    """Shows events on standard error, so that standard output holds the result alone."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.live = sys.stderr.isatty()
+        self.transaction = ""
+        encoding = (sys.stderr.encoding or "").lower()
+        self.marks = _MARKS if "utf" in encoding else _PLAIN
+
+    def __call__(self, event: Event) -> None:
+        """Show one."""
+        self.transaction = event["transaction"]
+        state = event.get("state")
+        if self.quiet or state is None:
+            return
+        if state == "queued":
+            click.echo("  waiting for a place: many sign-ups are under way", err=True)
+        elif state == "started":
+            if self.live:
+                click.echo(f"\r\x1b[K  {self.marks['started']} {shown(event.get('operation', ''))}", nl=False, err=True)
+        else:
+            click.echo(("\r\x1b[K" if self.live else "") + self._line(event, state), err=True)
+
+    def _line(self, event: Event, state: str) -> str:
+        line = f"  {self.marks.get(state, state)} {shown(event.get('operation', ''))}"
+        if state == "done":
+            return f"{line:<32}{event.get('elapsed_ms', 0):>6} ms"
+        if state == "waiting":
+            return f"{line}: waits and is tried again by itself ({shown((event.get('error') or {}).get('error', ''))})"
+        return f"{line}: undone" if state == "undone" else f"{line}: could not be undone"

@@ -1,0 +1,114 @@
+"""ceo transactions list|show|resume|abandon."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ceo import transactions as work
+from ceo.cli.context import Context, json_option, pass_context, print_json
+from ceo_common.text import shown
+
+
+@click.group()
+def transactions() -> None:
+    """What was asked of ceod, and what came of it."""
+
+
+@transactions.command(name="list")
+@click.option("--state", type=click.Choice(["queued", "running", "undoing", "committed", "completed", "aborted", "undo_failed", "abandoned"]),
+              help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@pass_context
+def list_(context: Context, state: str | None, limit: int, as_json: bool) -> None:
+    """The newest ones of all hosts.
+
+    Example: ceo transactions list --state aborted
+    """
+    rows, silent = work.listed(context.client, state=state or "", limit=limit)
+    if as_json:
+        print_json({"transactions": rows, "silent": silent})
+        return
+    for row in rows:
+        click.echo(f"{_when(row['created'])}  {row['state']:<11}  {row['operation']:<14}  {shown(row['subject']):<16}  "
+                   f"{shown(row['caller']):<12}  {shown(row['transaction'])}")
+    if not rows:
+        click.echo("There are none.", err=True)
+    for host, why in silent.items():
+        click.echo(f"ceo: {host} did not answer: {shown(why)}", err=True)
+
+
+@transactions.command()
+@click.argument("transaction")
+@json_option
+@pass_context
+def show(context: Context, transaction: str, as_json: bool) -> None:
+    """The story of one: who asked, each step, how it ended.
+
+    Example: ceo transactions show 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
+    """
+    story = work.find(context.client, transaction)
+    if as_json:
+        print_json(story)
+        return
+    click.echo(f"{story['operation']} of {shown(story['subject'])}, asked by {shown(story['caller'])} from {shown(story['remote'])} "
+               f"on {_when(story['created'])}: {story['state']}")
+    for step in story["steps"]:
+        click.echo(f"  {step['number']:>2}. {shown(step['name']):<20} {_told(step)}")
+    if story["error"]:
+        click.echo(f"Why: {shown(story['error'].get('error', ''))}")
+    if story["reason"]:
+        click.echo(f"Abandoned because: {shown(story['reason'])}")
+
+
+def _told(step: dict[str, Any]) -> str:
+    texts = {"intent": "was begun; its outcome is being looked at", "done": "done", "undone": "undone",
+             "not_ours": "nothing of ours was there", "undo_failed": "COULD NOT BE UNDONE", "pending": "to be done",
+             "waiting": f"waits after {step['attempts']} tries", "skipped": "not wanted any more", "given_up": "given up"}
+    told: str = texts.get(step["state"], step["state"])
+    if step["state"] == "waiting" and step["next_at"]:
+        told += f"; next on {_when(step['next_at'])}"
+    if step["error"] and step["state"] != "done":
+        told += f" ({shown(step['error'].get('error', ''))})"
+    return told
+
+
+@transactions.command()
+@click.argument("transaction")
+@json_option
+@pass_context
+def resume(context: Context, transaction: str, as_json: bool) -> None:
+    """Try what waits or could not be undone, now.
+
+    Example: ceo transactions resume 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
+    """
+    story = work.find(context.client, transaction)
+    told = context.client.resume(story["host"], transaction)
+    print_json(told) if as_json else click.echo("It is tried again; look with: ceo transactions show " + transaction)
+
+
+@transactions.command()
+@click.argument("transaction")
+@click.option("--reason", required=True, help="Why; it stays on record.")
+@json_option
+@pass_context
+def abandon(context: Context, transaction: str, reason: str, as_json: bool) -> None:
+    """Give up what could not be undone or done; what is left is listed.
+
+    Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand"
+    """
+    story = work.find(context.client, transaction)
+    told = context.client.abandon(story["host"], transaction, reason)
+    if as_json:
+        print_json(told)
+        return
+    click.echo("Abandoned.  What is left:" if told["left"] else "Abandoned; nothing is left.")
+    for item in told["left"]:
+        click.echo(f"  {shown(item['step'])}: {shown(item['facts'])}")
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,26 @@
+"""ceo whoami."""
+
+from __future__ import annotations
+
+import click
+
+from ceo.cli.context import Context, json_option, pass_context, print_json
+from ceo_common.text import shown
+
+
+@click.command()
+@json_option
+@pass_context
+def whoami(context: Context, as_json: bool) -> None:
+    """Who you are to ceo, and how long your ticket lives.
+
+    Example: ceo whoami
+    """
+    told = context.client.whoami()
+    left = context.session.seconds_left
+    if as_json:
+        print_json({**told, "ticket_seconds_left": left})
+        return
+    roles = [name for name in told["standing"] if name not in ("anyone", "signed_in")]
+    click.echo(f"{shown(told['principal'])} ({', '.join(shown(r) for r in roles) or 'no office'}); "
+               f"the ticket lives another {left // 3600} h {left % 3600 // 60:02d} min")

@@ -1,0 +1,43 @@
+"""Following a transaction: every event is shown as it comes, and the end is a result or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ceo_common.errors import Aborted, OutcomeUnknown
+from ceo_common.events import Event
+
+Show = Callable[[Event], None]
+
+
+def follow(events: Iterable[Event], show: Show) -> Event:
+    """The last event of a transaction that was completed.  Raises Aborted (its `more` holds the event), OutcomeUnknown."""
+    for event in events:
+        show(event)
+        if event["status"] == "completed":
+            return event
+        if event["status"] == "aborted":
+            error = event.get("error") or {}
+            raise Aborted(aborted_sentence(event), problems=error.get("problems"), transaction=event["transaction"], cause=error,
+                          undone=event.get("undone", []), undoing=event.get("undoing", []))
+    raise OutcomeUnknown("the stream ended before the outcome was known")
+
+
+def aborted_sentence(event: Event) -> str:
+    """What failed, what was undone, what to do next."""
+    error = event.get("error") or {}
+    undone, undoing = event.get("undone", []), event.get("undoing", [])
+    said = f"{error.get('step', 'it')} failed: {error.get('error', 'no reason was given')}."
+    if undoing:
+        said += f" Still to be undone, which goes on by itself: {', '.join(undoing)} (ceo transactions show {event['transaction']})."
+    elif undone:
+        said += f" Undone: {', '.join(undone)}. Nothing is left of it; it can be tried again."
+    else:
+        said += " Nothing was done."
+    return said
+
+
+def result_of(event: Event) -> dict[str, Any]:
+    """The result of a completed one."""
+    return event.get("result", {})

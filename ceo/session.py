@@ -1,0 +1,72 @@
+"""The person's ticket: find it, get one with a password, how long it lives; and a client that uses it."""
+
+from __future__ import annotations
+
+import getpass
+import pwd
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ceo_common.config import Client as Settings
+from ceo_common.krb5 import tickets
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+
+@dataclass
+class Session:
+    """Who we are.  `ccache` None is the default cache, which other programs share; the menu has a MEMORY one of its own."""
+
+    settings: Settings
+    ccache: str | None = None
+    ticket: tickets.Ticket | None = None
+
+    def find(self) -> bool:
+        """Whether there is a ticket that has not ended.  Raises Krb5Error."""
+        try:
+            self.ticket = tickets.find(self.ccache)
+        except tickets.NoTicket:
+            self.ticket = None
+        return self.ticket is not None
+
+    def get(self, name: str, password: str) -> None:
+        """Get a ticket with a password.  Raises WrongPassword, PasswordExpired, Krb5Error."""
+        self.ticket = tickets.initial(f"{name}@{self.settings.realm}", password, self.ccache)
+
+    def change_password(self, name: str, old: str, new: str) -> None:
+        """Change an expired password, and get a ticket with the new one.  Raises PasswordRefused, WrongPassword, Krb5Error."""
+        tickets.change_password(f"{name}@{self.settings.realm}", old, new)
+        self.get(name, new)
+
+    @property
+    def name(self) -> str:
+        """The ticket's owner, or who would be asked for a password."""
+        return self.ticket.client.partition("@")[0] if self.ticket else login_name()
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the ticket still lives."""
+        return max(0, int(self.ticket.endtime - time.time())) if self.ticket else 0
+
+    def client(self) -> Client:
+        """The HTTP client with this ticket."""
+        import gssapi  # noqa: PLC0415 - heavy: after the command line was understood
+
+        from ceo_common.client import Client  # noqa: PLC0415
+
+        settings = self.settings
+        name = self.ticket.ccache if self.ticket else None
+        store = {"ccache": name} if name else None
+        return Client(hosts=settings.hosts, port=settings.port, ca=settings.ca,
+                      credential=lambda: gssapi.Credentials(usage="initiate", store=store))
+
+
+def login_name() -> str:
+    """Who is logged in here."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return getpass.getuser()
