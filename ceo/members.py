@@ -78,3 +78,16 @@ def by_field(error: Invalid) -> dict[str, str]:
         field = problem["field"].partition(".")[0]
         found.setdefault("terms" if field == "non_member_terms" else field, problem["message"])
     return found
+
+
+def described(member: Json) -> list[tuple[str, str]]:
+    """A member as labels and texts; what is not there is left out."""
+    rows: list[tuple[str, str | None]] = [
+        ("Username", member["uid"]), ("Name", member["cn"]), ("Program", member["program"]), ("User number", str(member["uid_number"])),
+        ("Home directory", member["home_directory"]), ("Login shell", member["login_shell"]),
+        ("Member terms", ", ".join(member["terms"])), ("Rep terms", ", ".join(member["non_member_terms"])),
+        ("Positions", ", ".join(member["positions"])), ("Groups", ", ".join(member["groups"])),
+        ("Forwarding", ", ".join(member["forwarding_addresses"] or [])), ("State", "expired" if member["expired"] else None),
+        ("Kind", "club" if member["is_club"] else None),
+    ]
+    return [(name, value) for name, value in rows if value]

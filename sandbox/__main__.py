@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     shell_ = add("shell", open_shell, "a shell (or COMMAND) as USER with a fresh ticket, or as root@HOST: shell [USER[@HOST]] [-- COMMAND...]")
     shell_.add_argument("user", nargs="?", default="ctdalek")
     shell_.add_argument("--no-ticket", action="store_true", help="without a ticket")
+    add("test", test, "bring up a sandbox, run pytest at its desk, take it down: test -- PYTEST ARGUMENTS")
     host_ = add("host", host, "cut a host off, join it again, crash it or boot it; stop, start or kill one of its servers")
     host_.add_argument("host", choices=sorted(HOSTS))
     host_.add_argument("what", choices=("cut", "join", "crash", "boot", "stop", "start", "kill"))
@@ -180,6 +181,18 @@ def mail(state: State, arguments: argparse.Namespace) -> int:
 def open_shell(state: State, arguments: argparse.Namespace) -> int:
     """Enter."""
     return shell.run(state, arguments.user, arguments.command_after_dashes, want_ticket=not arguments.no_ticket)
+
+
+def test(state: State, arguments: argparse.Namespace) -> int:
+    """Pytest at the desk of a fresh sandbox; what the daemons logged stays in the directory."""
+    arguments.plain_http, arguments.at = False, None
+    reset(state, arguments)
+    try:
+        root = shell.resolve(state, "root")
+        argv = [str(PYTHON), "-m", "pytest", *arguments.command_after_dashes]
+        return subprocess.run(shell.command(state, root, argv, folder=str(CHECKOUT)), check=False).returncode
+    finally:
+        state.down()
 
 
 def host(state: State, arguments: argparse.Namespace) -> int:

@@ -37,12 +37,12 @@ if [ ! -x .venv/bin/python ]; then
 fi
 
 stamp=.venv/installed
-wanted=$(cat requirements.txt dev-requirements.txt setup.py pyproject.toml | sha256sum)
+wanted=$(cat requirements.txt dev-requirements.txt setup.py pyproject.toml sandbox/install.sh | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     say "Installing Python packages into .venv"
     .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r dev-requirements.txt ||
         fail "pip could not install requirements.txt; is the network there?"
-    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . ||
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable . ||
         fail "pip could not install ceo itself (what it said stands above)."
     echo "$wanted" > "$stamp"
 fi
