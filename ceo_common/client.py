@@ -62,8 +62,8 @@ class Client:
         return self._json(self.hosts.admin, "GET", "/api/whoami")
 
     def health(self, host: str) -> Json:
-        """GET /api/health of one host."""
-        return self._json(host, "GET", "/api/health")
+        """GET /api/health?full of one host."""
+        return self._json(host, "GET", "/api/health?full")
 
     def add_member(self, member: Json, key: str | None = None) -> Iterator[Event]:
         """POST /api/members, with a key that makes a retry harmless."""

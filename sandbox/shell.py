@@ -31,7 +31,9 @@ class Entry:
 def enter(state: State, host: str) -> list[str]:
     """The nsenter words that lead into a host's namespaces."""
     pid = state.pid_of(host)
-    return ["nsenter", "-t", str(pid), "--user", "--preserve-credentials", "--mount", "--uts", "--ipc", "--pid", "--net"]
+    # From the desk we are in the user namespace already, and entering one's own is an error (setns(2)).
+    user = [] if state.inside else ["--user", "--preserve-credentials"]
+    return ["nsenter", "-t", str(pid), *user, "--mount", "--uts", "--ipc", "--pid", "--net"]
 
 
 def command(state: State, entry: Entry, argv: list[str], *, folder: str | None = None) -> list[str]:

@@ -1,0 +1,244 @@
+"""The sandbox as tests use it, from its desk: people with tickets, requests, and the world read past the code under test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gssapi
+import ldap3
+
+from ceo_common.client import Client
+from ceo_common.config import Client as Settings
+from ceo_common.config import load_client
+from ceo_common.krb5 import tickets
+from ceo_common.krb5.admin import Admin, NotThere
+from sandbox import shell
+from sandbox.club import BASE_DN, CHECKOUT, OUTSIDE, PASSWORD, PYTHON, REALM, host_place
+from sandbox.state import State
+
+T = TypeVar("T")
+ADMIN = "phosphoric-acid"
+URL = "https://phosphoric-acid.csclub.internal:9987/api"
+
+
+def until(question: Callable[[], T], seconds: float = 20, what: str = "") -> T:
+    """Ask until the answer is true; the sentinel, not the clock, ends the wait."""
+    end = time.monotonic() + seconds
+    while True:
+        if answer := question():
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what or question}")
+        time.sleep(0.02)
+
+
+class Club:
+    """One running sandbox."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = State(OUTSIDE)
+        self.settings: Settings = load_client()
+        self._count = 0
+
+    def name(self) -> str:
+        """A username that nobody has."""
+        self._count += 1
+        return f"t{os.getpid()}x{self._count:04d}"
+
+    def member(self, uid: str | None = None, **more: Any) -> dict[str, Any]:
+        """A valid request."""
+        return {"uid": uid or self.name(), "cn": "Test Person", "program": "Mathematics", "terms": ["f2026"], **more}
+
+    # People
+
+    def ccache(self, who: str) -> str:
+        """A ccache with a ticket of somebody, made once."""
+        path = self.folder / f"cc-{who.replace('/', '-')}"
+        if not path.exists():
+            tickets.initial(f"{who}@{REALM}", PASSWORD, f"FILE:{path}")
+        return f"FILE:{path}"
+
+    def client(self, who: str) -> Client:
+        """The typed client as somebody."""
+        name = self.ccache(who)
+        return Client(hosts=self.settings.hosts, port=self.settings.port, ca=self.settings.ca,
+                      credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": name}))
+
+    def run_as(self, who: str, *argv: str, text: str = "", ticket: bool = True, host: str = "desk", **environment: str) -> subprocess.CompletedProcess[str]:
+        """A command as a person at the desk (or on a host), with a ticket."""
+        entry = shell.resolve(self.state, f"{who}@{host}")
+        if ticket and who != "root":
+            cache = self.ccache(who)
+            os.chown(cache.removeprefix("FILE:"), self._uid(entry.uid), -1)
+            entry.environment["KRB5CCNAME"] = cache
+        entry.environment |= environment
+        return subprocess.run(shell.command(self.state, entry, list(argv)), input=text, text=True, capture_output=True, check=False)
+
+    def _uid(self, uid: str) -> int:
+        import pwd
+
+        return int(uid) if uid.isdigit() else pwd.getpwnam(uid).pw_uid
+
+    def curl(self, who: str | None, path: str, *more: str, url: str = URL) -> tuple[int, str]:
+        """Status and body of a request made with curl."""
+        words = ["curl", "-sS", "--cacert", "/etc/csc/ca.pem", "-o", "-", "-w", "\n%{http_code}", *more, f"{url}{path}"]
+        environment = dict(os.environ)
+        if who:
+            environment["KRB5CCNAME"] = self.ccache(who)
+            words[1:1] = ["--negotiate", "-u", ":", "--service-name", "ceod"]
+        else:
+            environment["KRB5CCNAME"] = "FILE:/nonexistent"
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+        body, _, status = done.stdout.rpartition("\n")
+        assert status.isdigit(), done
+        return int(status), body
+
+    def post(self, who: str, member: dict[str, Any], *more: str) -> tuple[int, list[dict[str, Any]]]:
+        """POST /members with curl and delegation: the status, and the events or the error."""
+        status, body = self.curl(who, "/members", "--delegation", "always", "-X", "POST", "-d", json.dumps(member), *more)
+        return status, [json.loads(line) for line in body.splitlines()]
+
+    def add(self, who: str = "office1", **more: Any) -> dict[str, Any]:
+        """Add somebody; the last event."""
+        *_, last = self.client(who).add_member(self.member(**more))
+        assert last["status"] == "completed", last
+        return dict(last)
+
+    # The world, read past ceod
+
+    def ldap(self) -> ldap3.Connection:
+        """An LDAP connection of ldap3's."""
+        server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file="/etc/csc/ca.pem"))
+        os.environ["KRB5CCNAME"] = self.ccache("regular1")
+        return ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS, auto_bind=True)
+
+    def entries(self, filter_: str) -> dict[str, dict[str, Any]]:
+        """LDAP entries by DN."""
+        with self.ldap() as connection:
+            connection.search(BASE_DN, filter_, attributes=["*"])
+            return {entry["dn"]: dict(entry["raw_attributes"]) for entry in connection.response if entry["type"] == "searchResEntry"}
+
+    def principal(self, uid: str) -> Any:
+        """The KDC's entry, or None."""
+        try:
+            return Admin.with_password("sysadmin/admin", PASSWORD).get(uid)
+        except NotThere:
+            return None
+
+    def mails(self, to: str) -> list[str]:
+        """The mails to an address, oldest first."""
+        found = [path.read_text() for path in sorted((OUTSIDE / "mail").glob("*.eml"))]
+        return [text for text in found if f"X-Envelope-To: {to}\n" in text.replace("\r", "")]
+
+    def on_list(self, uid: str, list_name: str = "csc-general") -> bool:
+        """Whether Mailman has the address."""
+        url = f"http://127.0.0.1:8001/3.1/lists/{list_name}.csclub.internal/member/{uid}@csclub.internal"
+        done = self.run_as("root", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-u", "ceod:mailman-rest", url, host="mail")
+        return done.stdout == "200"
+
+    def home(self, uid: str) -> dict[str, tuple[int, int, str]]:
+        """Every file of a home: mode, owner, digest."""
+        found = {}
+        top = Path("/users") / uid
+        for path in [top, *top.rglob("*")] if os.path.lexists(top) else []:
+            info = path.lstat()
+            content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+            found[str(path)] = (info.st_mode, info.st_uid, hashlib.sha256(content).hexdigest())
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Half-built homes."""
+        return [path.name for path in Path("/users").iterdir() if path.name.startswith(".ceo-")]
+
+    def world(self, uid: str) -> dict[str, Any]:
+        """Everything that every server holds of a name."""
+        return {
+            "ldap": self.entries(f"(|(uid={uid})(cn={uid})(uniqueMember=uid={uid},ou=People,{BASE_DN}))"), "principal": self.principal(uid),
+            "home": self.home(uid), "mails": self.mails(f"{uid}@csclub.internal"), "list": self.on_list(uid), "leftovers": self.leftovers(),
+        }
+
+    def nothing(self, uid: str) -> None:
+        """Assert that no server holds anything of a name."""
+        assert self.world(uid) == {"ldap": {}, "principal": None, "home": {}, "mails": [], "list": False, "leftovers": []}
+
+    def whole(self, uid: str) -> None:
+        """Assert that a member is everywhere."""
+        world = self.world(uid)
+        assert len(world["ldap"]) == 2, world
+        numbers = {value for entry in world["ldap"].values() for value in entry.get("uidNumber", []) + entry["gidNumber"]}
+        assert len(numbers) == 1
+        assert world["principal"] is not None and world["home"] and world["list"] and not world["leftovers"], world
+        number = int(numbers.pop())
+        assert os.stat(f"/users/{uid}").st_uid == number
+        assert len({line for mail in world["mails"] for line in mail.splitlines() if line.startswith("Message-ID:")}) == 1, world["mails"]
+
+    # Servers
+
+    def service(self, host: str, do: str, name: str, **more: Any) -> dict[str, Any]:
+        """start, stop, kill, signal or pids of a server."""
+        return self.state.call(host, do=do, service=name, **more)
+
+    @contextmanager
+    def frozen(self, host: str, name: str) -> Iterator[None]:
+        """A server stopped (SIGSTOP) for a while."""
+        self.service(host, "signal", name, signal="STOP", group=True)
+        try:
+            yield
+        finally:
+            self.service(host, "signal", name, signal="CONT", group=True)
+
+    def journal(self, query: str, *values: Any, state_dir: Path | None = None) -> list[tuple[Any, ...]]:
+        """A query of ceod's own journal, with sqlite3 itself."""
+        path = (state_dir or host_place(ADMIN) / "ceod") / "journal.db"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def transaction_of(self, uid: str) -> tuple[str, str, str | None]:
+        """Id, state and owner of the newest transaction about a name."""
+        rows = self.journal("SELECT id, state, owner FROM transactions WHERE subject = ? ORDER BY created DESC LIMIT 1", uid)
+        return rows[0] if rows else ("", "", None)
+
+    def pid_of_owner(self, owner: str) -> int:
+        """The worker behind an owner's id: who has its lock file open."""
+        for folder in Path("/proc").glob("[0-9]*/fd"):
+            try:
+                if any(os.readlink(link).endswith(f"{owner}.lock") for link in folder.iterdir()):
+                    return int(folder.parent.name)
+            except OSError:
+                continue
+        raise AssertionError(f"no process is owner {owner}")
+
+    def workers(self) -> set[int]:
+        """The pids of the admin host's workers."""
+        owners = [path.stem for path in (host_place(ADMIN) / "ceod/owners").glob("*.lock")]
+        found = set()
+        for owner in owners:
+            try:
+                found.add(self.pid_of_owner(owner))
+            except AssertionError:
+                continue
+        return found
+
+    def log(self, name: str) -> str:
+        """A server's log."""
+        return (OUTSIDE / "log" / name).read_text(errors="replace")
+
+
+def kill(pid: int) -> None:
+    """SIGKILL."""
+    os.kill(pid, signal.SIGKILL)
+
+
+__all__ = ["ADMIN", "CHECKOUT", "PYTHON", "URL", "Club", "kill", "until"]
