@@ -17,11 +17,13 @@ from requests_gssapi.exceptions import MutualAuthenticationError, SPNEGOExchange
 
 from ceo_common import errors
 from ceo_common.config import Hosts
+from ceo_common.deadline import within
 from ceo_common.events import Event, is_last
 
 Json = dict[str, Any]
 _CONNECT_S = 3.0
 _ANSWER_S = 30.0
+_TICKET_S = 15.0
 _STREAM_S = 120.0
 _LINE_LIMIT = 1 << 20
 
@@ -36,9 +38,10 @@ class _Auth(requests_gssapi.HTTPSPNEGOAuth):  # type: ignore[misc]
     failure = ""
 
     def generate_request_header(self, *arguments: Any, **named: Any) -> str:
-        """As the base class."""
+        """As the base class.  Raises BackendDown (kdc) too."""
         try:
-            return cast(str, super().generate_request_header(*arguments, **named))
+            # A KDC that hangs would hold the library for half a minute and more.
+            return within(_TICKET_S, "kdc", lambda: cast(str, super(_Auth, self).generate_request_header(*arguments, **named)))
         except SPNEGOExchangeError as error:
             self.failure = str(error)
             raise

@@ -132,7 +132,7 @@ class Servers:
             self.stop(name, signal.SIGKILL)
         elif do == "signal":
             target = self.running[name].pid
-            (os.killpg if request.get("group") else os.kill)(target, signal.Signals[request["signal"]])
+            (os.killpg if request.get("group") else os.kill)(target, signal.Signals[f"SIG{request['signal']}"])
         elif do == "pids":
             return {"pids": _group(self.running[name].pid)}
         else:

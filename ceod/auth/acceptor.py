@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gssapi
 
 from ceo_common.errors import BackendDown
-from ceod.helpers.child import Child, Died, TookTooLong
+from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 from ceod.helpers.credential import OwnCredential
 from ceod.helpers.wire import Message
 
@@ -57,7 +57,7 @@ class Acceptor:
     def _ask(self, request: Message) -> Message:
         try:
             return self._child.ask(request, deadline_s=10)
-        except (Died, TookTooLong):
+        except (Died, TookTooLong, NoTurn):
             raise BackendDown("the request broke the part of ceod that reads tickets; it was started anew", backend="acceptor") from None
 
     def own_credential(self) -> gssapi.Credentials:

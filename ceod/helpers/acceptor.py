@@ -43,7 +43,9 @@ class Acceptor:
     def accept(self, token: bytes, bindings: bytes | None) -> wire.Message:
         """One token in, the context complete or refused: nothing is ever continued."""
         try:
-            credentials = gssapi.Credentials(usage="accept", store={"keytab": self.keytab})
+            # Named: else a token for any service that has a key in the file (host/...) would count.
+            name = gssapi.Name(self.service, gssapi.NameType.kerberos_principal)
+            credentials = gssapi.Credentials(name=name, usage="accept", store={"keytab": self.keytab})
             bound = ChannelBindings(application_data=bindings) if bindings else None
             context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bound)
             reply = context.step(token)
@@ -105,10 +107,9 @@ def serve(channel: socket.socket, answer: object) -> None:
     assert callable(answer)
     while True:
         try:
-            request = wire.receive(channel)
+            wire.send(channel, answer(wire.receive(channel)))
         except (EOFError, OSError):
             return
-        wire.send(channel, answer(request))
 
 
 def main(arguments: list[str]) -> None:

@@ -21,6 +21,10 @@ class TookTooLong(Exception):
     """The helper did not answer within the deadline and was killed; what it did is unknown."""
 
 
+class NoTurn(Exception):
+    """The requests before ours took so long that ours was never sent."""
+
+
 class Child:
     """One helper with one or more channels; a channel serves one request at a time, the others wait their turn."""
 
@@ -33,8 +37,13 @@ class Child:
         self._sockets: list[socket.socket] = []
 
     def ask(self, request: wire.Message, *, deadline_s: float, channel: int = 0) -> wire.Message:
-        """The helper's answer.  Raises Died, TookTooLong."""
-        with self._turns[channel]:
+        """The helper's answer; the deadline counts for our turn to come and then once more for the answer.
+
+        Raises Died, TookTooLong, NoTurn.
+        """
+        if not self._turns[channel].acquire(timeout=deadline_s):
+            raise NoTurn(request.get("do"))
+        try:
             connection, process = self._connection(channel)
             try:
                 connection.settimeout(deadline_s)
@@ -46,6 +55,8 @@ class Child:
             except (OSError, EOFError, ValueError):
                 self._kill(process)
                 raise Died(request.get("do")) from None
+        finally:
+            self._turns[channel].release()
 
     def _connection(self, channel: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         with self._starting:

@@ -9,7 +9,7 @@ import gssapi
 from gssapi.raw import import_cred
 
 from ceo_common.errors import BackendDown
-from ceod.helpers.child import Child, Died, TookTooLong
+from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 
 _RENEW_BEFORE_S = 900.0
 
@@ -29,7 +29,7 @@ class OwnCredential:
             if self._credential is None or time.time() > self._until:
                 try:
                     answer = self._child.ask({"do": self._do}, deadline_s=10, channel=self._channel)
-                except (Died, TookTooLong):
+                except (Died, TookTooLong, NoTurn):
                     raise BackendDown("the KDC does not answer", backend="kdc") from None
                 if "refused" in answer:
                     raise BackendDown(f"the KDC gave ceod no ticket: {answer['refused']}", backend="kdc")

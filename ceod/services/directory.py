@@ -17,7 +17,7 @@ from ldap.controls.readentry import PostReadControl
 from ceo_common.config import Ldap
 from ceo_common.errors import BackendDown, CeoError, Exists, Forbidden, Internal, NotFound
 from ceod.services import ldap_names as names
-from ceod.services.deadline import CONNECT_S, OPERATION_S, within
+from ceo_common.deadline import CONNECT_S, OPERATION_S, within
 
 BACKEND = "ldap"
 _REBIND_S = 1800.0  # a bound connection outlives its ticket: it must not
@@ -139,7 +139,16 @@ def bind(settings: Ldap, credential: gssapi.Credentials) -> Connection:
     )
     try:
         token = within(OPERATION_S, "kdc", context.step)
-        raw = open_connection(settings.uri, settings.ca)
+        # libldap's own limits leave out the TLS handshake: a frozen slapd held it for as long as it was frozen.
+        return within(OPERATION_S, BACKEND, lambda: _exchange(settings, context, token))
+    except gssapi.exceptions.GSSError as error:
+        raise BackendDown(f"Kerberos gave no ticket for the directory: {error.gen_message()}", backend="kdc") from None
+
+
+def _exchange(settings: Ldap, context: gssapi.SecurityContext, token: bytes | None) -> Connection:
+    """Carry the tokens over a new connection; it is closed if that comes to nothing."""
+    raw = open_connection(settings.uri, settings.ca)
+    try:
         with _AsErrors("sign in"):
             # Whatever slapd says, the exchange has few rounds: token, AP-REP, layer.
             for _ in range(4):
@@ -150,8 +159,10 @@ def bind(settings: Ldap, credential: gssapi.Credentials) -> Connection:
             if not offer or not offer[0] & 1:
                 raise Forbidden("the directory wants a SASL security layer; ceod speaks to it over TLS without one")
             raw.sasl_bind_s(None, "GSSAPI", context.wrap(_NO_LAYER, False).message)
-    except gssapi.exceptions.GSSError as error:
-        raise BackendDown(f"Kerberos gave no ticket for the directory: {error.gen_message()}", backend="kdc") from None
+    except BaseException:
+        with contextlib.suppress(ldap.LDAPError):
+            raw.unbind_s()
+        raise
     return Connection(raw, time.monotonic())
 
 

@@ -8,10 +8,10 @@ import gssapi
 
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound
 from ceo_common.krb5.admin import NEEDS_CHANGE, TRANSACTION_TL_DATA
-from ceod.helpers.child import Child, Died, TookTooLong
+from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 from ceod.helpers.credential import OwnCredential
 from ceod.helpers.wire import Message
-from ceod.services.deadline import OPERATION_S
+from ceo_common.deadline import OPERATION_S
 
 BACKEND = "kadmind"
 
@@ -69,7 +69,7 @@ class Kadmin:
     def _ask(self, do: str, uid: str, **more: str) -> Message:
         try:
             answer = self._child.ask({"do": do, "name": f"{uid}@{self._realm}", **more}, deadline_s=OPERATION_S)
-        except TookTooLong:
+        except (TookTooLong, NoTurn):
             raise BackendDown("kadmind did not answer within 10 s", backend=BACKEND) from None
         except Died:
             raise BackendDown("the kadmin helper ended in the middle of this", backend=BACKEND) from None

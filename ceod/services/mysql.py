@@ -6,7 +6,7 @@ import pymysql
 
 from ceo_common.config import MySql as Settings
 from ceo_common.errors import BackendDown
-from ceod.services.deadline import CONNECT_S, OPERATION_S
+from ceo_common.deadline import CONNECT_S, OPERATION_S
 
 BACKEND = "mysql"
 

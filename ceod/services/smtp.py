@@ -13,7 +13,7 @@ import jinja2
 
 from ceo_common.config import Smtp as Settings
 from ceo_common.errors import BackendDown
-from ceod.services.deadline import OPERATION_S
+from ceo_common.deadline import OPERATION_S
 
 BACKEND = "smtp"
 _POLICY = SMTP.clone(max_line_length=998)  # an unfolded Message-ID: not every program unfolds

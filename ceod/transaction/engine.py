@@ -115,9 +115,9 @@ class Engine(Generic[Tools]):
                 if asked and (handed := self._handed_over(identifier, after)):
                     yield handed
                     return
-                with self.record.bell:
-                    self.record.bell.wait(0.2)  # another process's events ring no bell here
+                self.record.wait(identifier, 0.2)
         finally:
+            self.record.unhang(identifier)
             if asked:
                 self.forget(identifier)
 

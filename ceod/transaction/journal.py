@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ class Journal:
         self.state_dir = state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.ballast = state_dir / "ballast"
+        # SQLite's writers wait by asking again and again, and the unlucky wait longest: in one process they queue here.
+        self._writing = threading.Lock()
         self.engine = _sqlite(state_dir / "journal.db")
         try:
             metadata.create_all(self.engine)
@@ -57,7 +60,7 @@ class Journal:
         """
         for last in (False, True):
             try:
-                with self.engine.begin() as connection:
+                with self._writing, self.engine.begin() as connection:
                     return action(connection)
             except sa.exc.OperationalError as error:
                 if last or not self._make_room(error):
@@ -129,7 +132,7 @@ def canonical(value: Any) -> bytes:
 
 def _sqlite(path: Path) -> Engine:
     engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 10, "check_same_thread": False}, pool_size=8, max_overflow=64,
+        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, max_overflow=64,
     )
 
     @event.listens_for(engine, "connect")

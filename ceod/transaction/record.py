@@ -37,12 +37,12 @@ class Request:
 
 
 class Record:
-    """The journal as the engine sees it, with a bell that rings in this process at each event."""
+    """The journal as the engine sees it, with a bell for each transaction that rings in this process at each of its events."""
 
     def __init__(self, journal: Journal, owner: str) -> None:
         self.journal = journal
         self.owner = owner
-        self.bell = threading.Condition()
+        self._bells: dict[str, threading.Condition] = {}
 
     # Beginning
 
@@ -114,7 +114,7 @@ class Record:
             self._event(connection, identifier, event)
 
         self.journal.write(insert)
-        self._ring()
+        self._ring(identifier)
 
     def add_to_intent(self, identifier: str, number: int, facts: Json) -> None:
         """More facts for a step's undo."""
@@ -132,7 +132,7 @@ class Record:
                 self._event(connection, identifier, event)
 
         self.journal.write(update)
-        self._ring()
+        self._ring(identifier)
 
     def commit(self, identifier: str, later: list[tuple[int, str]]) -> None:
         """The commit point: from here on there is no way but forward.  The names are free."""
@@ -154,13 +154,13 @@ class Record:
     def hand_over(self, identifier: str) -> None:
         """Leave what is still to be done to recovery."""
         self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(owner=None)))
-        self._ring()
+        self._ring(identifier)
 
     def state(self, identifier: str, state: str, **values: Any) -> None:
         """Set the transaction's state."""
         self.journal.write(
             lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(state=state, **values)))
-        self._ring()
+        self._ring(identifier)
 
     def end(self, identifier: str, state: str, event: Json, **values: Any) -> None:
         """The last line, the audit row, and no lock any more; all in one."""
@@ -174,7 +174,7 @@ class Record:
                                transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
 
         self.journal.write(update)
-        self._ring()
+        self._ring(identifier)
 
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
         """An audit row about a transaction."""
@@ -244,11 +244,22 @@ class Record:
     def emit(self, identifier: str, event: Json) -> None:
         """An event alone."""
         self.journal.write(lambda c: self._event(c, identifier, event))
-        self._ring()
+        self._ring(identifier)
 
-    def _ring(self) -> None:
-        with self.bell:
-            self.bell.notify_all()
+    def wait(self, identifier: str, seconds: float) -> None:
+        """Wait for the transaction's bell, or a while: another process's events ring none here."""
+        bell = self._bells.setdefault(identifier, threading.Condition())
+        with bell:
+            bell.wait(seconds)
+
+    def unhang(self, identifier: str) -> None:
+        """Nobody listens to the transaction's bell any more, as far as the caller knows; a listener that does makes a new one."""
+        self._bells.pop(identifier, None)
+
+    def _ring(self, identifier: str) -> None:
+        if bell := self._bells.get(identifier):
+            with bell:
+                bell.notify_all()
 
 
 def _is(identifier: str, number: int) -> sa.ColumnElement[bool]:

@@ -93,7 +93,7 @@ class Club:
 
     def curl(self, who: str | None, path: str, *more: str, url: str = URL) -> tuple[int, str]:
         """Status and body of a request made with curl."""
-        words = ["curl", "-sS", "--cacert", "/etc/csc/ca.pem", "-o", "-", "-w", "\n%{http_code}", *more, f"{url}{path}"]
+        words = ["curl", "-sSg", "--cacert", "/etc/csc/ca.pem", "-o", "-", "-w", "\n%{http_code}", *more, f"{url}{path}"]
         environment = dict(os.environ)
         if who:
             environment["KRB5CCNAME"] = self.ccache(who)
@@ -230,6 +230,10 @@ class Club:
             except AssertionError:
                 continue
         return found
+
+    def both_workers(self) -> set[int]:
+        """The pids of both workers, once both are there."""
+        return until(lambda: found if len(found := self.workers()) == 2 else set(), 20, "two workers")
 
     def log(self, name: str) -> str:
         """A server's log."""

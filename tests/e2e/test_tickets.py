@@ -1,0 +1,343 @@
+"""Hostile Kerberos bytes and other people's tickets: refused, nothing written, and nobody else notices."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import gssapi
+import pytest
+import requests
+
+from ceo_common.krb5 import krb5, tickets
+from ceo_common.krb5._krb5 import lib
+from ceo_common.krb5.admin import Admin, AlreadyThere
+from sandbox.club import REALM
+from tests.e2e.club import URL, Club, until
+
+CA = "/etc/csc/ca.pem"
+SPNEGO = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
+MUTANTS = 1000
+
+
+def _token(club: Club, who: str, *, delegate: bool = False, service: str = "ceod@phosphoric-acid.csclub.internal") -> bytes:
+    """A fresh Negotiate token."""
+    flags = gssapi.RequirementFlag.mutual_authentication | (gssapi.RequirementFlag.delegate_to_peer if delegate else 0)
+    context = gssapi.SecurityContext(
+        name=gssapi.Name(service, gssapi.NameType.hostbased_service), mech=SPNEGO, usage="initiate", flags=flags,
+        creds=gssapi.Credentials(usage="initiate", store={"ccache": club.ccache(who)}),
+    )
+    token: bytes = context.step()
+    return token
+
+
+def _request(session: requests.Session, method: str, path: str, token: bytes | None, body: Any = None, **headers: str) -> requests.Response:
+    if token is not None:
+        headers["Authorization"] = "Negotiate " + base64.b64encode(token).decode()
+    return session.request(method, URL + path, headers=headers, json=body, timeout=60)
+
+
+@pytest.fixture
+def session() -> requests.Session:
+    made = requests.Session()
+    made.verify, made.trust_env = CA, False
+    return made
+
+
+def _krb_cred(club: Club, who: str) -> bytes:
+    return tickets.forward(club.ccache(who))
+
+
+# DER, to build what no library would
+
+def _der(tag: int, content: bytes) -> bytes:
+    if len(content) < 128:
+        return bytes((tag, len(content))) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def _split(data: bytes) -> list[tuple[int, bytes]]:
+    found, at = [], 0
+    while at < len(data):
+        tag, length, at = data[at], data[at + 1], at + 2
+        if length & 0x80:
+            count = length & 0x7F
+            length, at = int.from_bytes(data[at : at + count], "big"), at + count
+        found.append((tag, data[at : at + length]))
+        at += length
+    return found
+
+
+def two_tickets(message: bytes) -> bytes:
+    """The KRB-CRED with its ticket twice and its ticket-info once: CVE-2026-107778, a NULL dereference in krb5_rd_cred."""
+    ((_, application),) = _split(message)
+    ((_, sequence),) = _split(application)
+    fields = dict(_split(sequence))
+    ((_, ticket_list),) = _split(fields[0xA2])
+    fields[0xA2] = _der(0x30, ticket_list * 2)
+    return _der(0x76, _der(0x30, b"".join(_der(tag, content) for tag, content in sorted(fields.items()))))
+
+
+def renamed(message: bytes, old: str, new: str) -> bytes:
+    """The KRB-CRED with another client name of the same length: nothing protects it."""
+    assert len(old) == len(new) and message.count(old.encode()) >= 1
+    return message.replace(old.encode(), new.encode())
+
+
+class Streaming(threading.Thread):
+    """Another client's adds, one after the other, all the while."""
+
+    def __init__(self, club: Club) -> None:
+        super().__init__(daemon=True)
+        self.club, self.over = club, threading.Event()
+        self.completed: list[str] = []
+        self.failure: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while not self.over.is_set():
+                self.completed.append(self.club.add("ctdalek")["result"]["uid"])
+        except Exception as error:
+            self.failure = error
+
+    def end(self) -> None:
+        self.over.set()
+        self.join(60)
+        assert self.failure is None, self.failure
+        assert self.completed
+
+
+def test_two_tickets_in_the_header(club: Club, session: requests.Session) -> None:
+    workers, other = club.both_workers(), Streaming(club)
+    member = club.member()
+    cred = base64.b64encode(two_tickets(_krb_cred(club, "office1"))).decode()
+    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
+    other.end()
+    assert club.workers() == workers
+    club.nothing(member["uid"])
+
+
+def delegating_token(club: Club, who: str, cred: bytes) -> bytes:
+    """A raw Kerberos token whose authenticator checksum carries this KRB-CRED (RFC 4121, 4.1.1), made with libkrb5 itself.
+
+    A mech token, which gss_accept_sec_context takes as well as a SPNEGO one.
+    """
+    from tests.e2e import ap_req
+
+    return ap_req.token(club.ccache(who), "ceod/phosphoric-acid.csclub.internal", cred)
+
+
+def test_two_tickets_inside_the_negotiate_token(club: Club, session: requests.Session) -> None:
+    """It ends the acceptor, which is there to be ended: 503 for who sent it, and nobody else notices."""
+    workers, other = club.both_workers(), Streaming(club)
+    honest = delegating_token(club, "office1", _krb_cred(club, "office1"))
+    member = club.member()
+    assert _request(session, "POST", "/members", honest, member).status_code == 200  # the hand-made token is a good one
+    for _ in range(4):
+        hostile = delegating_token(club, "office1", two_tickets(_krb_cred(club, "office1")))
+        answer = _request(session, "POST", "/members", hostile, club.member())
+        assert answer.status_code in (401, 503), answer.text
+        if answer.status_code == 503:
+            assert answer.json()["backend"] == "acceptor"
+    other.end()
+    assert club.workers() == workers
+    assert club.client("regular1").whoami()["uid"] == "regular1"
+
+
+def _mutants(good: bytes, seed: int) -> list[bytes]:
+    draw = random.Random(seed)
+    found = []
+    for _ in range(MUTANTS // 2):
+        bad = bytearray(good)
+        for _ in range(draw.randint(1, 4)):
+            kind, at = draw.randrange(4), draw.randrange(len(bad))
+            if kind == 0:
+                bad[at] = draw.randrange(256)
+            elif kind == 1:
+                bad[at] ^= 1 << draw.randrange(8)
+            elif kind == 2:
+                del bad[at : at + draw.randint(1, 8)]
+            else:
+                bad[at:at] = bytes(draw.randrange(256) for _ in range(draw.randint(1, 8)))
+        found.append(bytes(bad))
+    return found
+
+
+def test_a_thousand_mutants(club: Club, session: requests.Session) -> None:
+    """500 in the header, 500 as the delegated credential: no worker ends, nobody becomes somebody else."""
+    workers = club.both_workers()
+    before = set(club.entries("(objectClass=posixAccount)"))
+    good = _krb_cred(club, "office1")
+    # One name for all: a mutant that is still a good ticket may add it, once.
+    member = club.member()
+    tokens = [_token(club, "office1") for _ in range(MUTANTS // 2)]
+
+    def in_header(pair: tuple[bytes, bytes]) -> int:
+        with requests.Session() as own:
+            own.verify, own.trust_env = CA, False
+            cred = base64.b64encode(pair[0]).decode()
+            return _request(own, "POST", "/members", pair[1], member, **{"X-KRB5-CRED": cred}).status_code
+
+    def in_token(mutant: bytes) -> int:
+        with requests.Session() as own:
+            own.verify, own.trust_env = CA, False
+            return _request(own, "GET", "/whoami", delegating_token(club, "office1", mutant)).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        headers = list(pool.map(in_header, zip(_mutants(good, 1), tokens, strict=True)))
+    with ThreadPoolExecutor(4) as pool:
+        inside = list(pool.map(in_token, _mutants(good, 2)))
+    assert set(headers) <= {200, 403, 409, 503} and set(inside) <= {200, 401, 503}, (set(headers), set(inside))
+    assert club.workers() == workers
+    assert set(club.entries("(objectClass=posixAccount)")) - before <= {f"uid={member['uid']},ou=People,dc=csclub,dc=internal"}
+    print(f"{len(headers)} in the header, {len(inside)} in the token; statuses {sorted(set(headers))} and {sorted(set(inside))}")
+
+
+def test_somebody_elses_ticket_in_the_header(club: Club, session: requests.Session) -> None:
+    member = club.member()
+    cred = base64.b64encode(_krb_cred(club, "ctdalek")).decode()
+    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
+    club.nothing(member["uid"])
+
+
+@pytest.mark.parametrize(("ticket_of", "says", "caller"), [("office1", "ctdalek", "ctdalek"), ("ctdalek", "office1", "office1")])
+def test_a_forged_name_both_ways(club: Club, session: requests.Session, ticket_of: str, says: str, caller: str) -> None:
+    """Every library believes the name; the KDC and slapd do not."""
+    member = club.member()
+    forged = base64.b64encode(renamed(_krb_cred(club, ticket_of), ticket_of, says)).decode()
+    answer = _request(session, "POST", "/members", _token(club, caller), member, **{"X-KRB5-CRED": forged})
+    assert answer.status_code in (403, 503), answer.text
+    club.nothing(member["uid"])
+
+
+def test_a_replayed_token(club: Club) -> None:
+    token = _token(club, "office1")
+    statuses = []
+    for _ in range(5):  # over both workers
+        with requests.Session() as own:
+            own.verify, own.trust_env = CA, False
+            statuses.append(_request(own, "GET", "/whoami", token).status_code)
+    assert statuses == [200, 401, 401, 401, 401]
+
+
+def test_a_replayed_token_after_a_restart(club: Club, session: requests.Session) -> None:
+    token = _token(club, "office1")
+    assert _request(session, "GET", "/whoami", token).status_code == 200
+    club.service("phosphoric-acid", "stop", "ceod")
+    club.service("phosphoric-acid", "start", "ceod")
+    with requests.Session() as own:
+        own.verify, own.trust_env = CA, False
+        assert _request(own, "GET", "/whoami", token).status_code == 401
+
+
+@pytest.mark.parametrize("token", [b"", b"\x00", b"NTLMSSP\x00\x01\x00\x00\x00", b"\x60\x06", os.urandom(2000)], ids=["empty", "nul", "ntlm", "cut", "random"])
+def test_tokens_that_are_none(session: requests.Session, token: bytes) -> None:
+    assert _request(session, "GET", "/whoami", token).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Basic b2ZmaWNlMTprcmI1", "Negotiate", "Negotiate !!!", "Bearer x"])
+def test_other_authorizations(session: requests.Session, header: str) -> None:
+    answer = session.get(f"{URL}/whoami", headers={"Authorization": header})
+    assert answer.status_code == 401 and "Negotiate" in answer.headers["WWW-Authenticate"]
+
+
+def test_a_token_cut_at_each_tenth_byte(club: Club, session: requests.Session) -> None:
+    token = _token(club, "office1")
+    for cut in range(0, len(token) - 1, 10):
+        assert _request(session, "GET", "/whoami", token[:cut]).status_code == 401
+
+
+def test_a_token_for_another_service(club: Club, session: requests.Session) -> None:
+    assert _request(session, "GET", "/whoami", _token(club, "office1", service="host@phosphoric-acid.csclub.internal")).status_code == 401
+
+
+@pytest.fixture
+def instance(club: Club) -> str:
+    """x/admin: somebody's other principal."""
+    admin = Admin.with_password("sysadmin/admin", "krb5")
+    try:
+        admin.create("office1/admin", "krb5")
+    except AlreadyThere:
+        pass
+    return "office1/admin"
+
+
+def test_a_principal_with_an_instance(club: Club, session: requests.Session, instance: str) -> None:
+    for name in (instance, "sysadmin/admin"):
+        answer = _request(session, "GET", "/whoami", _token(club, name))
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_the_bare_acceptor_refuses_another_realm() -> None:
+    """A cross-realm principal never becomes somebody of ours, whatever its name."""
+    from ceo_common.errors import Forbidden
+    from ceod.auth.caller import identify
+    from tests.ceod.test_caller import CONFIG
+
+    for name in ("office1@OTHER.REALM", f"office1@{REALM}.EVIL", f"office1@{REALM}@{REALM}", f"office1\n@{REALM}", f"a/b@{REALM}", f"ceod/evil@{REALM}",
+                 f"ceod/admin@{REALM}", "office1", "@", f"@{REALM}"):
+        with pytest.raises(Forbidden):
+            identify(name, "192.0.2.9", CONFIG)
+
+
+def test_a_header_that_is_too_large(club: Club, session: requests.Session) -> None:
+    member = club.member()
+    cred = base64.b64encode(b"\x76" + b"x" * 17000).decode()
+    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    assert answer.status_code == 403
+    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": "A" * 40000})
+    assert answer.status_code in (400, 431)
+    club.nothing(member["uid"])
+
+
+def test_a_ticket_twice_is_refused(club: Club, session: requests.Session) -> None:
+    cred = base64.b64encode(_krb_cred(club, "office1")).decode()
+    answer = _request(session, "POST", "/members", _token(club, "office1", delegate=True), club.member(), **{"X-KRB5-CRED": cred})
+    assert answer.status_code == 400
+
+
+def test_channel_bindings_of_another_server_are_refused(club: Club, session: requests.Session) -> None:
+    context = gssapi.SecurityContext(
+        name=gssapi.Name("ceod@phosphoric-acid.csclub.internal", gssapi.NameType.hostbased_service), mech=SPNEGO, usage="initiate",
+        creds=gssapi.Credentials(usage="initiate", store={"ccache": club.ccache("office1")}),
+        channel_bindings=gssapi.raw.ChannelBindings(application_data=b"tls-server-end-point:" + b"x" * 32),
+    )
+    assert _request(session, "GET", "/whoami", context.step()).status_code == 401
+
+
+def test_an_expired_forwarded_ticket(club: Club, session: requests.Session) -> None:
+    import time
+
+    cred = base64.b64encode(tickets.forward(club.ccache("office1"), life_s=1)).decode()
+    until(lambda end=time.time() + 2: time.time() > end)  # type: ignore[misc]
+    answer = _request(session, "POST", "/members", _token(club, "office1"), club.member(), **{"X-KRB5-CRED": cred})
+    assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
+
+
+def test_gen_cred_asks_for_ten_minutes_and_no_more(club: Club) -> None:
+    done = club.run_as("office1", "./gen_cred.sh", "phosphoric-acid")
+    assert done.returncode == 0, done
+    message = base64.b64decode(Path("/users/office1/cred").read_text())
+    ticket, context, cache = tickets.receive(message)
+    try:
+        (creds,) = list(cache)
+        assert not creds.flags & lib.TKT_FLG_FORWARDABLE
+        assert creds.times.endtime - creds.times.starttime <= 600
+        assert ticket.client == f"office1@{REALM}"
+    finally:
+        krb5.cc_destroy(context, cache)
+
+
+def test_gen_cred_without_a_ticket_says_so(club: Club) -> None:
+    done = club.run_as("office1", "./gen_cred.sh", "phosphoric-acid", ticket=False)
+    assert done.returncode == 1 and "kinit first" in done.stderr and "Traceback" not in done.stderr
+    assert club.run_as("office1", "./gen_cred.sh", "no-such-host").returncode == 1
