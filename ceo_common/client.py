@@ -23,7 +23,7 @@ from ceo_common.events import Event, is_last
 Json = dict[str, Any]
 _CONNECT_S = 3.0
 _ANSWER_S = 30.0
-_TICKET_S = 15.0
+_TICKET_S = 10.0
 _STREAM_S = 120.0
 _LINE_LIMIT = 1 << 20
 

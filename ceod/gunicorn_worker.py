@@ -27,7 +27,7 @@ def application() -> flask.Flask:
 
 
 def started(worker: Any) -> None:
-    """gunicorn's post_worker_init."""
+    """Gunicorn's post_worker_init."""
     from ceod import runtime  # noqa: PLC0415
 
     try:
@@ -38,7 +38,7 @@ def started(worker: Any) -> None:
 
 
 def ended(_server: Any, worker: Any) -> None:
-    """gunicorn's worker_exit."""
+    """Gunicorn's worker_exit."""
     from ceod import runtime  # noqa: PLC0415
 
     app = getattr(worker.app, "callable", None)

@@ -15,7 +15,7 @@ _CURL = """kinit <<< krb5 >/dev/null && ./gen_cred.sh phosphoric-acid && curl --
 -H "X-KRB5-CRED: $(cat cred)" -d '{"uid":"test_1","cn":"Test One","program":"Math","terms":["s2021"]}' -X POST http://phosphoric-acid:9987/api/members"""
 
 # Signs in as the new member with the temporary password, which has to be changed at once, and says whose ticket it got.
-_FIRST_LOGIN = f"""read -r temporary
+_FIRST_LOGIN = """read -r temporary
 printf '%s\\n' "$temporary" my-own-secret-1 my-own-secret-1 | KRB5CCNAME=FILE:/tmp/demo.ccache kinit demo_1 >/dev/null
 KRB5CCNAME=FILE:/tmp/demo.ccache klist | grep 'Default principal'
 KRB5CCNAME=FILE:/tmp/demo.ccache ldapsearch -QLLL -Y GSSAPI '(|(uid=demo_1)(uid=test_1))' uid cn uidNumber program term
@@ -77,8 +77,8 @@ def show() -> list[str]:
          expect='"status": "completed"')
     step("The KDC and LDAP: demo_1's first login, with the password change it has to make", "shell", "root", "--", "bash", "-c", _FIRST_LOGIN,
          text=f"{temporary}\n", expect="cn: Test One")
-    step("The homes", "shell", "root@coffee", "--", "sh", "-c", "ls -ldn /users/demo_1 /users/test_1; ls -A /users/demo_1; cat /users/demo_1/.forward",
-         expect="demo@example.org")
+    step("The homes", "shell", "root@coffee", "--", "sh", "-c",
+         "ls -ldn /users/demo_1 /users/test_1; ls -A /users/demo_1; cat /users/demo_1/.forward", expect="demo@example.org")
     step("Mailman: who is on csc-general", "shell", "root@mail", "--", "mailman", "members", f"csc-general@{DOMAIN}", expect=f"demo_1@{DOMAIN}")
     step("The mailbox of demo_1", "mail", "--to", f"demo_1@{DOMAIN}", expect="Welcome")
     return failed

@@ -8,8 +8,21 @@ import shutil
 from pathlib import Path
 
 from sandbox.club import (
-    ADDRESSES, BASE_DN, CEOD_PORT, CHECKOUT, DOMAIN, GROUPS, HOSTS, NETWORK, PEOPLE, REALM, ROLES, SRV, UW_BASE_DN,
-    fqdn, host_place,
+    ADDRESSES,
+    BASE_DN,
+    CEOD_PORT,
+    CHECKOUT,
+    DOMAIN,
+    GROUPS,
+    HOSTS,
+    NETWORK,
+    PEOPLE,
+    REALM,
+    ROLES,
+    SRV,
+    UW_BASE_DN,
+    fqdn,
+    host_place,
 )
 
 _ADMIN = ADDRESSES["phosphoric-acid"]

@@ -83,7 +83,8 @@ class Servers:
         service = self.services[name]
         with (OUTSIDE / "log" / f"{self.host}.{name}").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [*processes.become(service.user), *processes.moved_clock(self.offset_seconds), *service.argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*processes.become(service.user), *processes.moved_clock(self.offset_seconds), *service.argv],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ) | service.environment, start_new_session=True, cwd="/",
             )
 
@@ -107,10 +108,8 @@ class Servers:
             os.killpg(process.pid, signal.SIGCONT)
             # gunicorn and Mailman's master stop their own children in order.
             (os.kill if signal_number == signal.SIGTERM else os.killpg)(process.pid, signal_number)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(40)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -9,9 +9,18 @@ from datetime import date
 
 from sandbox.club import BASE_DN, GROUPS, PEOPLE, UW_BASE_DN
 
-_GIVEN = "Ada Alan Barbara Bjarne Chloé Dennis Edsger Françoise Grace Hedy Ikram Jürgen Katherine Leslie Łukasz Margaret Niklaus Olga Radia Søren Tim Wei Yukihiro Zoë".split()
-_FAMILY = "Ångström Brown Chan Dubois Evans Fernández García Hopper Ivanov Jensen Kim Liskov Müller Nguyễn Okafor Patel Quist Rossi Singh Tanaka Ueda Vogel Wirth Xu Young Żak".split()
-_PROGRAMS = "Computer Science|Software Engineering|Mathematics|Pure Mathematics|Combinatorics & Optimization|Études françaises|Statistics|Physics|Electrical Engineering|Data Science".split("|")
+_GIVEN = (
+    "Ada", "Alan", "Barbara", "Bjarne", "Chloé", "Dennis", "Edsger", "Françoise", "Grace", "Hedy", "Ikram", "Jürgen", "Katherine",
+    "Leslie", "Łukasz", "Margaret", "Niklaus", "Olga", "Radia", "Søren", "Tim", "Wei", "Yukihiro", "Zoë",
+)
+_FAMILY = (
+    "Ångström", "Brown", "Chan", "Dubois", "Evans", "Fernández", "García", "Hopper", "Ivanov", "Jensen", "Kim", "Liskov",
+    "Müller", "Nguyễn", "Okafor", "Patel", "Quist", "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Wirth", "Xu", "Young", "Żak",
+)
+_PROGRAMS = (
+    "Computer Science", "Software Engineering", "Mathematics", "Pure Mathematics", "Combinatorics & Optimization",
+    "Études françaises", "Statistics", "Physics", "Electrical Engineering", "Data Science",
+)
 MEMBERS = 200
 STUDENTS = 1000
 FIRST_FREE_UID = 20001 + len(PEOPLE) + MEMBERS

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.club import CHECKOUT
+
 PATH = "/opt/mailman3/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
@@ -28,7 +30,8 @@ def moved_clock(offset_seconds: int) -> list[str]:
     if not offset_seconds:
         return []
     library = min(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return ["env", f"LD_PRELOAD={library}", f"FAKETIME={offset_seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]
+    return ["env", f"LD_PRELOAD={library}", f"FAKETIME={offset_seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
+            f"PYTHONPATH={CHECKOUT}/sandbox/moved"]
 
 
 def run(argv: Sequence[str], *, user: str = "root", text: str = "", environment: dict[str, str] | None = None) -> str:

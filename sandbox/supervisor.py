@@ -120,6 +120,7 @@ def _watch(directory: Path, child: int, progress: int, part: Path, tar: Path, *,
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     os.dup2(null, 1)
+    os.dup2(null, 2)
     os.waitpid(child, 0)
     return 0 if up else 1
 

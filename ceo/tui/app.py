@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import random
@@ -37,7 +38,7 @@ class App:
         self._title = urwid.Text("")
         self._status = urwid.Text("", wrap=urwid.CLIP)
         self._hint = urwid.Text("", wrap=urwid.CLIP)
-        self._name = theme.title(draw or random.Random())
+        self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
         self._client: Client | None = None
         footer = urwid.Pile([urwid.AttrMap(self._hint, "hint"), urwid.AttrMap(self._status, "status")])
         self.frame = urwid.Frame(urwid.SolidFill(" "), header=urwid.AttrMap(self._title, "title"), footer=footer)
@@ -131,10 +132,8 @@ class App:
         """Until the last screen is left or Ctrl-C."""
         self.push(first)
         self._tick()
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             self.loop.run()
-        except KeyboardInterrupt:
-            pass
 
     def _tick(self, *_: object) -> None:
         self.tell_status()

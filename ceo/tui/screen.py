@@ -87,10 +87,19 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
 
     def __init__(self, label: str, text: str = "", mask: str | None = None) -> None:
         self.edit = urwid.Edit(edit_text=text, mask=mask, wrap=urwid.CLIP)
+        self._suggested = bool(text)
         self._problem = urwid.Text("")
         line = urwid.Columns([(self.LABEL, urwid.Text(label)), urwid.AttrMap(self.edit, "field", "field focus")])
         under = urwid.Columns([(self.LABEL, urwid.Text("")), urwid.AttrMap(self._problem, "problem")])
         super().__init__(urwid.Pile([line, under]))
+
+    def keypress(self, size: tuple[int], key: str) -> str | None:
+        """A first letter typed takes the place of what was suggested; any other key accepts it."""
+        if self._suggested and len(key) == 1:
+            self.edit.set_edit_text("")
+        self._suggested = False
+        found: str | None = super().keypress(size, key)
+        return found
 
     @property
     def text(self) -> str:

@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from ceod.helpers import wire
+
+REST_S = 3.0
 
 
 class Died(Exception):
@@ -22,7 +25,7 @@ class TookTooLong(Exception):
 
 
 class NoTurn(Exception):
-    """The requests before ours took so long that ours was never sent."""
+    """Ours was never sent: the requests before it took too long, or one of them just did."""
 
 
 class Child:
@@ -35,13 +38,14 @@ class Child:
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: list[socket.socket] = []
+        self._rests_until = 0.0
 
     def ask(self, request: wire.Message, *, deadline_s: float, channel: int = 0) -> wire.Message:
         """The helper's answer; the deadline counts for our turn to come and then once more for the answer.
 
         Raises Died, TookTooLong, NoTurn.
         """
-        if not self._turns[channel].acquire(timeout=deadline_s):
+        if time.monotonic() < self._rests_until or not self._turns[channel].acquire(timeout=deadline_s):
             raise NoTurn(request.get("do"))
         try:
             connection, process = self._connection(channel)
@@ -51,6 +55,8 @@ class Child:
                 return wire.receive(connection)
             except TimeoutError:
                 self._kill(process)
+                # Whoever comes next would wait as long for the same server: they hear at once that it is away.
+                self._rests_until = time.monotonic() + REST_S
                 raise TookTooLong(request.get("do")) from None
             except (OSError, EOFError, ValueError):
                 self._kill(process)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ceo_common.client import Client
 from ceo_common.config import Daemon
-from ceod.auth.acceptor import Acceptor
 from ceo_common.deadline import OPERATION_S
+from ceod.auth.acceptor import Acceptor
 from ceod.services.directory import Directory
 from ceod.services.homes import Homes
 from ceod.services.kadmin import Kadmin

@@ -15,9 +15,9 @@ import ldap
 from ldap.controls.readentry import PostReadControl
 
 from ceo_common.config import Ldap
+from ceo_common.deadline import CONNECT_S, OPERATION_S, within
 from ceo_common.errors import BackendDown, CeoError, Exists, Forbidden, Internal, NotFound
 from ceod.services import ldap_names as names
-from ceo_common.deadline import CONNECT_S, OPERATION_S, within
 
 BACKEND = "ldap"
 _REBIND_S = 1800.0  # a bound connection outlives its ticket: it must not

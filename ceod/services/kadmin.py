@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import gssapi
 
+from ceo_common.deadline import OPERATION_S
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound
 from ceo_common.krb5.admin import NEEDS_CHANGE, TRANSACTION_TL_DATA
 from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 from ceod.helpers.credential import OwnCredential
 from ceod.helpers.wire import Message
-from ceo_common.deadline import OPERATION_S
 
 BACKEND = "kadmind"
 

@@ -7,8 +7,8 @@ from urllib.error import HTTPError
 import mailmanclient
 
 from ceo_common.config import Mailman as Settings
-from ceo_common.errors import BackendDown, Exists, NotFound
 from ceo_common.deadline import OPERATION_S, within
+from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "mailman"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg2
 
 from ceo_common.config import PostgreSql as Settings
-from ceo_common.errors import BackendDown
 from ceo_common.deadline import CONNECT_S, OPERATION_S
+from ceo_common.errors import BackendDown
 
 BACKEND = "postgresql"
 

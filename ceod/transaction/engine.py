@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -99,7 +99,7 @@ class Engine(Generic[Tools]):
         """Raises Busy or InRecovery when a name is held: the better answer than what a half-done transaction shows elsewhere."""
         self.record.ensure_free(request)
 
-    def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Iterator[Event]:
+    def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Generator[Event, None, None]:
         """The events behind `after`, as they come, up to the last.  `asked` is for the one connection whose request began it:
         its last line carries the secret part of the result; everybody else learns that it is lost to them.
         """

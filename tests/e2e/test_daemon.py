@@ -10,9 +10,9 @@ import subprocess
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,10 @@ def _held(club: Club, add: Adding) -> bool:
 def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Adding]]:
     """`count` adds that wait for a frozen kadmind in the middle (with `apart`: in different workers); it is let go at the end."""
     kadmind = _pid_of("kadmind")
+    begun = f"SELECT COUNT(*) FROM transactions WHERE subject IN ({','.join('?' * count)})"
     for _ in range(60):
         adds = [Adding(club) for _ in range(count)]
         try:
-            begun = "SELECT COUNT(*) FROM transactions WHERE subject IN (%s)" % ",".join("?" * count)
             until(lambda adds=adds: club.journal(begun, *(a.uid for a in adds))[0][0] == count or all(a.events for a in adds), 20)  # type: ignore[misc]
             os.kill(kadmind, signal.SIGSTOP)
             time.sleep(0.15)  # let the steps before it run to where they wait

@@ -203,7 +203,6 @@ def test_people_may_not_run_kadmin(club: Club, who: str, query: str) -> None:
     assert "privilege" in done.stderr or "denied" in done.stderr or "Operation requires" in done.stderr, done
 
 
-@pytest.mark.parametrize("target", ["sysadmin/admin", "krbtgt/CSCLUB.INTERNAL", "K/M", "kadmin/admin", "ceod/mail.csclub.internal"])
 def test_ceod_admin_does_not_change_itself(club: Club) -> None:
     """Its own password is everybody's to change (kadmind asks no ACL for that); anything else is not."""
     entry = shell.resolve(club.state, f"root@{ADMIN}")
@@ -212,6 +211,7 @@ def test_ceod_admin_does_not_change_itself(club: Club) -> None:
         assert "privilege" in subprocess.run(shell.command(club.state, entry, argv), text=True, capture_output=True, check=False).stderr
 
 
+@pytest.mark.parametrize("target", ["sysadmin/admin", "krbtgt/CSCLUB.INTERNAL", "K/M", "kadmin/admin", "ceod/mail.csclub.internal"])
 def test_ceod_admin_reaches_members_alone(club: Club, target: str) -> None:
     """kadm5.acl: one-component targets only."""
     entry = shell.resolve(club.state, f"root@{ADMIN}")

@@ -1,0 +1,402 @@
+"""The engine with an operation of plain files: it knows no member, and needs no server to be proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, JournalFull, KeyReused, NotFound, WrongState
+from ceod.transaction.engine import Engine
+from ceod.transaction.owners import Owner
+from ceod.transaction.record import Request
+from ceod.transaction.recovery import Recovery
+from ceod.transaction.step import Definition, Json, Later, Operation, Run, Step, Undone
+
+
+class Private:
+    """A secret, and whether it was let go of."""
+
+    def __init__(self) -> None:
+        self.secret = "hunter2"
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Tools:
+    """The world: a folder, and what is made to fail in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.failing: dict[str, Exception] = {}
+        self.gate = threading.Event()
+        self.gate.set()
+
+
+class Make(Step[Tools, Private]):
+    """Makes a file that bears the transaction's id."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def intent(self, run: Run[Tools, Private]) -> Json:
+        return {self.name: str(run.tools.folder / f"{run.arguments['what']}.{self.name}")}
+
+    def do(self, run: Run[Tools, Private]) -> None:
+        run.tools.gate.wait(10)
+        if error := run.tools.failing.get(self.name):
+            raise error
+        Path(run.facts[self.name]).write_text(run.transaction)
+
+    def undo(self, transaction: str, intent: Json, tools: Tools) -> Undone:
+        if error := tools.failing.get(f"undo {self.name}"):
+            raise error
+        path = Path(intent[self.name])
+        if not path.exists():
+            return Undone.ABSENT
+        if path.read_text() != transaction:
+            return Undone.NOT_OURS
+        path.unlink()
+        return Undone.REMOVED
+
+
+class Tell(Later[Tools]):
+    """Makes a file after the commit."""
+
+    name = "tell"
+
+    def wanted(self, facts: Json, tools: Tools) -> bool:
+        return "unwanted" not in facts["what"]
+
+    def do(self, transaction: str, facts: Json, tools: Tools) -> None:
+        if error := tools.failing.get(self.name):
+            raise error
+        (tools.folder / f"{facts['what']}.told").write_text(transaction)
+
+
+MAKE = Operation[Tools, Private](
+    name="make", version=1, before=(Make("one"), Make("two"), Make("three")), after=(Tell(),),
+    result=lambda facts: {"what": facts["what"], "secret": None}, secrets=lambda private: {"secret": private.secret},
+)
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Tools:
+    (tmp_path / "world").mkdir()
+    return Tools(tmp_path / "world")
+
+
+@pytest.fixture
+def engine(tmp_path: Path, tools: Tools) -> Iterator[Engine[Tools]]:
+    made = Engine(tmp_path / "state", {("make", 1): MAKE}, tools, settle_s=0)
+    yield made
+    made.close()
+
+
+def _request(what: str = "thing", key: str | None = None, caller: str = "me", body: str = "-") -> Request:
+    return Request("make", 1, caller, "127.0.0.1", what, (f"thing:{what}",), {"what": what}, body, key)
+
+
+def _run(engine: Engine[Tools], request: Request | None = None) -> list[Any]:
+    identifier, new = engine.begin(MAKE, request or _request(), Private())
+    return list(engine.follow(identifier, asked=new))
+
+
+def _files(tools: Tools) -> set[str]:
+    return {path.name for path in tools.folder.iterdir()}
+
+
+def test_all_steps_in_order(engine: Engine[Tools], tools: Tools) -> None:
+    events = _run(engine)
+    assert [(e.get("operation"), e.get("state")) for e in events[:-1]] == [
+        (name, state) for name in ("one", "two", "three", "tell") for state in ("started", "done")]
+    assert [e["n"] for e in events] == list(range(1, 10))
+    assert events[-1]["status"] == "completed" and events[-1]["result"] == {"what": "thing", "secret": "hunter2"}
+    assert _files(tools) == {"thing.one", "thing.two", "thing.three", "thing.told"}
+
+
+@pytest.mark.parametrize("step", ["one", "two", "three"])
+def test_a_failure_undoes_everything_in_reverse(engine: Engine[Tools], tools: Tools, step: str) -> None:
+    tools.failing[step] = Exists("no")
+    events = _run(engine)
+    assert events[-1]["status"] == "aborted" and events[-1]["error"]["code"] == "exists" and events[-1]["error"]["step"] == step
+    order = [e["operation"] for e in events if e.get("state") == "undone"]
+    names = ["one", "two", "three"]
+    assert order == names[names.index(step) :: -1]
+    assert _files(tools) == set()
+
+
+def test_the_private_part_is_closed_and_in_no_file(engine: Engine[Tools], tmp_path: Path) -> None:
+    private = Private()
+    identifier, _ = engine.begin(MAKE, _request(), private)
+    assert list(engine.follow(identifier, asked=True))[-1]["result"]["secret"] == "hunter2"
+    assert private.closed
+    for path in (tmp_path / "state").rglob("*"):
+        assert path.is_dir() or b"hunter2" not in path.read_bytes()
+
+
+def test_the_secret_goes_to_one_connection(engine: Engine[Tools]) -> None:
+    key = "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d001"
+    first, new = engine.begin(MAKE, _request(key=key), Private())
+    again, known = engine.begin(MAKE, _request(key=key), Private())
+    assert (first == again, new, known) == (True, True, False)
+    assert list(engine.follow(again))[-1]["result"]["secret"] is None
+    assert list(engine.follow(first, asked=True))[-1]["result"]["secret"] == "hunter2"
+    assert list(engine.follow(first, asked=True))[-1]["result"]["secret"] is None
+
+
+def test_a_connection_that_left_takes_the_secret_with_it(engine: Engine[Tools]) -> None:
+    identifier, _ = engine.begin(MAKE, _request(), Private())
+    stream = engine.follow(identifier, asked=True)
+    next(stream)
+    stream.close()
+    assert list(engine.follow(identifier, asked=True))[-1]["result"]["secret"] is None
+
+
+def test_the_key_of_an_aborted_one_returns_the_abort(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing["two"] = Exists("no")
+    key = "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d002"
+    assert _run(engine, _request(key=key))[-1]["status"] == "aborted"
+    tools.failing.clear()
+    assert _run(engine, _request(key=key))[-1]["status"] == "aborted"
+    assert _run(engine, _request(key="6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d003"))[-1]["status"] == "completed"
+
+
+def test_a_key_with_another_body(engine: Engine[Tools]) -> None:
+    key = "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d004"
+    _run(engine, _request(key=key))
+    with pytest.raises(KeyReused):
+        engine.begin(MAKE, _request(key=key, body="other"), Private())
+    assert _run(engine, _request(what="theirs", key=key, caller="somebody else"))[-1]["status"] == "completed"
+
+
+def test_a_name_is_locked_until_the_commit(engine: Engine[Tools], tools: Tools) -> None:
+    tools.gate.clear()
+    identifier, _ = engine.begin(MAKE, _request(), Private())
+    with pytest.raises(Busy):
+        engine.begin(MAKE, _request(), Private())
+    tools.gate.set()
+    assert list(engine.follow(identifier))[-1]["status"] == "completed"
+    engine.ensure_free(_request())
+
+
+def test_an_undo_that_has_to_wait_is_taken_up_by_recovery(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing |= {"three": Exists("no"), "undo two": BackendDown("away", backend="two")}
+    events = _run(engine)
+    assert events[-1]["status"] == "aborted" and events[-1]["undoing"] == ["one", "two"]
+    with pytest.raises(InRecovery):
+        engine.begin(MAKE, _request(), Private())
+    recovery = Recovery(engine)
+    recovery.once()
+    assert _files(tools) == {"thing.one", "thing.two"}
+    del tools.failing["undo two"]
+    recovery.once()
+    assert _files(tools) == set()
+    tools.failing.clear()
+    assert _run(engine)[-1]["status"] == "completed"
+
+
+def test_an_undo_that_fails_waits_for_a_person(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing |= {"three": Exists("no"), "undo two": RuntimeError("broken")}
+    last = _run(engine)[-1]
+    assert last["status"] == "aborted" and "two" in last["undoing"]
+    identifier = last["transaction"]
+    row = engine.record.transaction(identifier)
+    assert row is not None and row.state == "undo_failed"
+    tools.failing.pop("undo two")
+    engine.resume(identifier)
+    Recovery(engine).once()
+    assert _files(tools) == set()
+    with pytest.raises(WrongState):
+        engine.resume(identifier)
+
+
+def test_abandoning_says_what_is_left(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing |= {"three": Exists("no"), "undo two": RuntimeError("broken")}
+    identifier = _run(engine)[-1]["transaction"]
+    told = engine.abandon(identifier, "root", "", "removed by hand")
+    assert {item["step"] for item in told["left"]} == {"one", "two"}
+    row = engine.record.transaction(identifier)
+    assert row is not None and (row.state, row.reason) == ("abandoned", "removed by hand")
+    with pytest.raises(WrongState):
+        engine.abandon(identifier, "root", "", "again")
+    with pytest.raises(NotFound):
+        engine.abandon("none", "root", "", "x")
+
+
+def test_what_is_not_ours_is_left(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing["three"] = Exists("no")
+    (tools.folder / "thing.three").write_text("somebody else's")
+    _run(engine)
+    assert _files(tools) == {"thing.three"}
+
+
+def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools], tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools.failing["tell"] = BackendDown("away", backend="tell")
+    last = _run(engine)[-1]
+    assert last["status"] == "completed" and last["waiting"] == ["tell"]
+    recovery = Recovery(engine)
+    waits = []
+    for _ in range(6):
+        (row,) = [step for step in engine.record.steps_of(last["transaction"]) if step.name == "tell"]
+        waits.append(round(row.next_at - time.time()))
+        _at(monkeypatch, row.next_at + 1)
+        recovery.once()
+        monkeypatch.undo()
+    assert waits[0] == 5
+    tools.failing.clear()
+    engine.resume(last["transaction"])
+    recovery.once()
+    assert "thing.told" in _files(tools)
+
+
+def _at(monkeypatch: pytest.MonkeyPatch, moment: float) -> None:
+    """Move the clock: time.time() is what the journal's times are made with."""
+    monkeypatch.setattr(time, "time", lambda: moment)
+
+
+def test_the_waits_grow_and_end_after_a_week(engine: Engine[Tools], tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up: list[str] = []
+    engine.on_given_up = lambda _transaction, step: given_up.append(step)
+    tools.failing["tell"] = BackendDown("away", backend="tell")
+    identifier = _run(engine)[-1]["transaction"]
+    recovery, waits = Recovery(engine), []
+
+    def tell() -> Any:
+        return next(step for step in engine.record.steps_of(identifier) if step.name == "tell")
+
+    before = tell().next_at
+    while tell().state == "waiting":
+        _at(monkeypatch, before)
+        recovery.once()
+        if tell().state == "waiting":
+            waits.append(round(tell().next_at - before))
+            before = tell().next_at
+    assert waits[:4] == [30, 120, 600, 3600] and set(waits[3:]) == {3600}
+    assert 160 < len(waits) < 175 and given_up == ["tell"]
+    assert any(json.loads(json.dumps(row))["outcome"] == "given_up" for row in _audit(engine))
+
+
+def _audit(engine: Engine[Tools]) -> list[Any]:
+    import sqlalchemy as sa
+
+    from ceod.transaction.tables import audit
+
+    with engine.journal.reading() as connection:
+        return [row.row for row in connection.execute(sa.select(audit.c.row).order_by(audit.c.n))]
+
+
+def test_a_step_that_is_not_wanted_any_more(engine: Engine[Tools], tools: Tools) -> None:
+    assert _run(engine, _request("unwanted"))[-1]["status"] == "completed"
+    assert "unwanted.told" not in _files(tools)
+
+
+def test_an_uncertain_outcome_is_looked_at_twice(tmp_path: Path, tools: Tools) -> None:
+    """A server that was stopped does late what it was told: what is not there at the first look may come."""
+    engine = Engine(tmp_path / "late", {("make", 1): MAKE}, tools, settle_s=0.3)
+    tools.failing["two"] = BackendDown("no answer", backend="two")
+    last = _run(engine)[-1]
+    assert last["undoing"] == ["one", "two"]
+    (tools.folder / "thing.two").write_text(last["transaction"])  # the late effect
+    recovery = Recovery(engine)
+    end = time.monotonic() + 10
+    while engine.record.unfinished():
+        recovery._not_before.clear()
+        recovery.once()
+        assert time.monotonic() < end
+    assert _files(tools) == set()
+    engine.close()
+
+
+def test_the_work_of_a_dead_owner_is_undone(tmp_path: Path, engine: Engine[Tools], tools: Tools) -> None:
+    dead = Engine(tmp_path / "state", {("make", 1): MAKE}, tools, settle_s=0)
+    identifier, _ = dead.record.begin(_request())
+    dead.record.intend(identifier, 1, "one", {"one": str(tools.folder / "thing.one")}, {})
+    (tools.folder / "thing.one").write_text(identifier)
+    recovery = Recovery(engine)
+    recovery.once()
+    assert _files(tools) == {"thing.one"}  # its owner lives
+    dead.close()
+    recovery.once()
+    assert _files(tools) == set()
+    assert list(engine.follow(identifier))[-1]["status"] == "aborted"
+    assert [path.stem for path in (tmp_path / "state/owners").glob("*.lock")] == [engine.owner.id]
+
+
+def test_one_process_recovers(tmp_path: Path, engine: Engine[Tools], tools: Tools) -> None:
+    other = Engine(tmp_path / "state", {("make", 1): MAKE}, tools, settle_s=0)
+    first, second = Recovery(engine), Recovery(other)
+    assert first.once() and not second.once()
+    assert first._lock is not None
+    os.close(first._lock)
+    first._lock = None
+    assert second.once()
+    other.close()
+
+
+def test_an_owner_of_another_process_is_seen_to_be_alive(tmp_path: Path) -> None:
+    one, two = Owner(tmp_path), Owner(tmp_path)
+    assert not one.is_dead(two.id) and one.dead() == []
+    two.close()
+    assert one.is_dead(two.id) and one.dead() == [two.id]
+    one.close()
+
+
+def test_a_full_disk_refuses_new_work(engine: Engine[Tools], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    engine.journal.ballast.unlink()
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(JournalFull):
+        engine.begin(MAKE, _request(), Private())
+    monkeypatch.undo()
+    assert _run(engine)[-1]["status"] == "completed"
+
+
+def test_the_audit_chain_shows_a_changed_and_a_missing_row(engine: Engine[Tools]) -> None:
+    import sqlalchemy as sa
+
+    from ceod.transaction.tables import audit
+
+    for i in range(4):
+        _run(engine, _request(f"t{i}"))
+    assert engine.journal.audit_breaks_at() is None
+    number, head = engine.journal.audit_head()
+    assert number == 4 and len(head) == 64
+    row = _audit(engine)[1]
+    engine.journal.write(lambda c: c.execute(audit.update().where(audit.c.n == 2).values(row=row | {"who": "nobody"})))
+    assert engine.journal.audit_breaks_at() == 2
+    engine.journal.write(lambda c: c.execute(audit.update().where(audit.c.n == 2).values(row=row)))
+    assert engine.journal.audit_breaks_at() is None
+    engine.journal.write(lambda c: c.execute(sa.delete(audit).where(audit.c.n == 3)))
+    assert engine.journal.audit_breaks_at() == 4
+
+
+def test_definitions_in_another_order_are_refused() -> None:
+    class Irrevocable(Make):
+        undoable = False
+
+    with pytest.raises(Definition, match="last step"):
+        Operation[Tools, Private](name="x", version=1, before=(Irrevocable("one"), Make("two")))
+    with pytest.raises(Definition, match="one name"):
+        Operation[Tools, Private](name="x", version=1, before=(Make("one"), Make("one")))
+    Operation[Tools, Private](name="x", version=1, before=(Make("one"), Irrevocable("two")))
+
+
+def test_more_than_sixteen_wait_their_turn(engine: Engine[Tools], tools: Tools) -> None:
+    tools.gate.clear()
+    started = [engine.begin(MAKE, _request(f"n{i}"), Private())[0] for i in range(17)]
+    end = time.monotonic() + 10
+    while not any(e.get("state") == "queued" for i in started for e in engine.record.events_after(i, 0)):
+        assert time.monotonic() < end
+    tools.gate.set()
+    assert all(list(engine.follow(identifier))[-1]["status"] == "completed" for identifier in started)

@@ -1,0 +1,98 @@
+"""A sandbox from outside: up, down, killed, two at once; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.state import State
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv/bin/python"
+
+pytestmark = pytest.mark.skipif(Path("/srv/sandbox/club.json").exists(), reason="this runs outside a sandbox")
+
+
+def _sandbox(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(PYTHON), "-m", "sandbox", "--dir", str(directory), *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _processes() -> set[str]:
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        name = os.path.basename(words[0].decode(errors="replace"))
+        if name in ("slapd", "krb5kdc", "kadmind", "mariadbd", "postgres") or b"sandbox.supervisor" in words or b"gunicorn" in words:
+            found.add(path.parent.name)
+    return found
+
+
+def _mounts() -> set[str]:
+    return set(Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def _outside() -> set[str]:
+    places = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"), Path("/run"), Path("/etc")]
+    return {str(path) for place in places for path in place.iterdir() if "pytest" not in path.name}
+
+
+def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
+    before = _processes(), _mounts(), _outside()
+    directory = tmp_path / "club"
+    up = _sandbox(directory, "up")
+    assert up.returncode == 0, up.stderr
+    assert "The club is up" in up.stdout
+    again = _sandbox(directory, "up")
+    assert again.returncode == 1 and "is up already" in again.stderr and again.stderr.count("\n") == 1
+    assert _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", "exit 7").returncode == 7
+    inside = "klist -s && ldapwhoami -Q && psql -Atc 'select current_user' && getent hosts mail coffee.csclub.internal && command -v ceo curl mysql kinit"
+    shown = _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", inside)
+    assert shown.returncode == 0, shown
+    assert "uid=ctdalek,ou=people" in shown.stdout and "\nctdalek\n" in shown.stdout
+    assert _sandbox(directory, "shell", "office1", "--no-ticket", "--", "klist", "-s").returncode == 1
+    for words, told in ((("shell", "nobody-here"), "nobody here is called"), (("shell", "root@nowhere"), "no host 'nowhere'"),
+                        (("logs", "nothing"), "no log 'nothing'"), (("host", "mail", "stop", "nothing"), "no service")):
+        refused = _sandbox(directory, *words)
+        assert refused.returncode == 1 and told in refused.stderr and "Traceback" not in refused.stderr
+    status = _sandbox(directory, "status").stdout
+    assert "phosphoric-acid: krb5kdc, kadmind, slapd, ceod" in status
+
+    pid = State(directory).supervisor()
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while (_processes(), _mounts()) != before[:2]:
+        assert time.monotonic() < end, _processes() - before[0]
+        time.sleep(0.05)
+    assert _sandbox(directory, "status").returncode == 3
+    assert _sandbox(directory, "shell", "ctdalek").returncode == 1
+    assert _sandbox(directory, "up", "--at", "2027-01-15").returncode == 0  # cleans up after the killed one
+    day = _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", "date +%F; ldapwhoami -Q; ceo whoami")
+    assert day.returncode == 0 and day.stdout.startswith("2027-01-15\n") and "ctdalek@CSCLUB.INTERNAL" in day.stdout, day
+    assert _sandbox(directory, "down").returncode == 0
+    assert (_processes(), _mounts(), _outside()) == before
+    assert sorted(path.name for path in directory.iterdir()) == ["lock", "log", "mail"]
+
+
+def test_words_that_it_does_not_know(tmp_path: Path) -> None:
+    for words in (("up", "--at", "someday"), ("fly",), ()):
+        done = _sandbox(tmp_path, *words)
+        assert done.returncode == 2 and "usage:" in done.stderr
+
+
+def test_a_checkout_that_the_club_cannot_read(tmp_path: Path) -> None:
+    from sandbox.__main__ import _readable_by_all
+    from sandbox.control import Refused
+
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(Refused, match="chmod"):
+        _readable_by_all(closed)

@@ -1,0 +1,98 @@
+"""The rules of the house: who may import whom, what ceod never calls, and that each file says what it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("ceo", "ceod", "ceo_common", "sandbox")
+
+# package -> what of our own it may import; the longest name that fits counts.
+MAY = {
+    "ceo_common": {"ceo_common"},
+    "ceo": {"ceo", "ceo_common"},
+    "ceod.transaction": {"ceod.transaction", "ceo_common"},
+    "ceod.helpers": {"ceod.helpers", "ceo_common"},
+    "ceod.auth": {"ceod.auth", "ceod.helpers", "ceod.services", "ceo_common"},
+    "ceod.services": {"ceod.services", "ceod.auth.acceptor", "ceod.helpers", "ceo_common"},
+    "ceod.operations": {"ceod.operations", "ceod.transaction", "ceod.services", "ceo_common"},
+    "ceod": {"ceod", "ceo_common"},
+    "sandbox": {"sandbox"},
+}
+
+
+def _files(*packages: str) -> Iterator[Path]:
+    for package in packages:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_who_imports_whom() -> None:
+    wrong = []
+    for path in _files(*PACKAGES):
+        module = _module(path)
+        rule = MAY[max((package for package in MAY if _within(module, package)), key=len)]
+        for name in _imports(path):
+            ours = name.partition(".")[0] in (*PACKAGES, "tests")
+            # `from ceod.auth import acceptor` names the package and the module: the module has to be allowed.
+            if ours and not any(_within(name, allowed) or _within(allowed, name) for allowed in rule):
+                wrong.append(f"{module} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_but_tests_imports_the_sandbox() -> None:
+    for path in _files("ceo", "ceod", "ceo_common"):
+        assert not any(_within(name, "sandbox") or _within(name, "tests") for name in _imports(path)), path
+
+
+# reliability.md, trap 13; and a shell, and a ticket named for the whole process.
+_NEVER = re.compile(r"os\.fork\b|multiprocessing|os\.set(e|re|res)?[ug]id|shell=True|os\.system|environ\[.KRB5CCNAME|split\(.@.\)\[0\]|eval\(|pickle")
+
+
+def test_what_the_daemon_never_does() -> None:
+    for path in _files("ceod", "ceo_common"):
+        assert not _NEVER.search(path.read_text()), path
+
+
+def test_the_engine_knows_no_member() -> None:
+    for path in _files("ceod/transaction"):
+        assert not re.search(r"ldap|kerberos|flask|\bmember\b", path.read_text().replace("It knows no LDAP, no Flask, no member", ""), re.IGNORECASE), path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_module_says_what_it_is(package: str) -> None:
+    for path in _files(package):
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        assert docstring and docstring.splitlines()[0].endswith((".", ":", "?")), path
+
+
+def test_nothing_is_read_or_started_at_import() -> None:
+    import subprocess
+    import sys
+
+    modules = [_module(path) for path in _files("ceo", "ceod", "ceo_common") if path.name not in ("__main__.py", "krb5_build.py")]
+    code = f"import importlib, threading\nfor m in {modules!r}: importlib.import_module(m)\nassert threading.active_count() == 1"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT,
+                          env={"CEOD_CONFIG": "/nonexistent", "CEO_CONFIG": "/nonexistent", "PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
