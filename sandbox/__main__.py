@@ -29,6 +29,9 @@ def main() -> int:
     except (control.Refused, NotAllowed) as refusal:
         print(f"sandbox: {refusal}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"sandbox: {error.filename or arguments.dir}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return result

@@ -43,7 +43,11 @@ def clean(directory: Path) -> None:
 
 def main(directory: Path, options: init.Options) -> int:
     """Hold the sandbox until SIGTERM or its own end."""
-    lock = (directory / "lock").open("a+")
+    try:
+        lock = (directory / "lock").open("a+")
+    except OSError as error:
+        print(json.dumps({"error": f"{directory} is not ours to write: {error.strerror}"}), flush=True)
+        return 1
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
