@@ -40,7 +40,7 @@ stamp=.venv/installed
 wanted=$(cat requirements.txt dev-requirements.txt setup.py pyproject.toml sandbox/install.sh | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     say "Installing Python packages into .venv"
-    .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r dev-requirements.txt ||
+    .venv/bin/pip install --quiet --disable-pip-version-check --use-pep517 -r requirements.txt -r dev-requirements.txt ||
         fail "pip could not install requirements.txt; is the network there?"
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable . ||
         fail "pip could not install ceo itself (what it said stands above)."
@@ -52,3 +52,6 @@ if [ -z "$bindings" ] || [ ceo_common/krb5/krb5_build.py -nt "$bindings" ]; then
     say "Compiling the Kerberos bindings"
     (cd ceo_common/krb5 && ../../.venv/bin/python krb5_build.py >/dev/null) || fail "the Kerberos bindings did not compile."
 fi
+
+# Inside the sandbox nothing writes byte code, so it is made here: each ceod starts in half the time.
+.venv/bin/python -m compileall -q ceo ceod ceo_common sandbox
