@@ -1,6 +1,6 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
 # make test   lint, types, unit tests, end-to-end tests
-.PHONY: install demo test lint unit e2e bench soak clean
+.PHONY: install demo test lint unit e2e clean
 
 PYTHON := .venv/bin/python
 TEST_DIR := .sandbox-test
@@ -23,9 +23,6 @@ unit: install
 e2e: install
 	@echo "==> end-to-end tests, in a sandbox of their own"
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR) test -- tests/e2e
-
-bench: install
-	@$(PYTHON) -m sandbox --dir .sandbox-bench bench
 
 clean:
 	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis $(TEST_DIR)

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import flask
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from ceo_common.config import DAEMON_FILE, load_daemon
@@ -34,7 +35,7 @@ def started(worker: Any) -> None:
         runtime.start(worker.app.wsgi())
     except runtime.CannotStart as error:
         print(f"ceod: {error}", file=sys.stderr, flush=True)
-        sys.exit(worker.WORKER_BOOT_ERROR if hasattr(worker, "WORKER_BOOT_ERROR") else 3)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)  # ends the master too: a new worker would fail the same way
 
 
 def ended(_server: Any, worker: Any) -> None:

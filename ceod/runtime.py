@@ -15,6 +15,7 @@ from ceo_common.config import Daemon
 from ceo_common.errors import BackendDown, CeoError
 from ceod import log as logs
 from ceod.auth.spnego import channel_bindings
+from ceod.helpers.wire import keep_out_of_cores
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
 from ceod.transaction.engine import Engine
@@ -56,7 +57,10 @@ class Runtime:
 
     def start(self) -> None:
         """Start.  Raises CannotStart."""
+        if os.environ.get("KRB5RCACHENAME", "").startswith("none"):
+            raise CannotStart("KRB5RCACHENAME is none, so that a replayed token would be taken: unset it")
         os.umask(0o022)
+        keep_out_of_cores()
         self._services = self.given or connect(self.config)
         _check_counter(self._services)
         self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)

@@ -26,7 +26,7 @@ def cli(context: click.Context) -> None:
     """The club's electronic office: accounts and memberships.  Without a command it opens the menu."""
     context.obj = Context(load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE)))
     if context.invoked_subcommand is None:
-        from ceo.tui.app import run  # noqa: PLC0415 - only the menu wants urwid
+        from ceo.tui.run import run  # noqa: PLC0415 - only the menu wants urwid
 
         run(context.obj.settings)
 

@@ -23,7 +23,6 @@ from ceo_common.text import shown
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
-OWN_CCACHE = "MEMORY:ceo-menu"
 _STATUS_S = 20.0
 
 
@@ -138,16 +137,3 @@ class App:
     def _tick(self, *_: object) -> None:
         self.tell_status()
         self.loop.set_alarm_in(_STATUS_S, self._tick)
-
-
-def run(settings: Settings) -> None:
-    """Open the menu: with the ticket that is there, else with one of its own that nobody else sees."""
-    from ceo.tui.screens.login import Login  # noqa: PLC0415 - they import this module
-    from ceo.tui.screens.main_menu import MainMenu  # noqa: PLC0415
-
-    session = Session(settings)
-    there = session.find()
-    if not there:
-        session.ccache = OWN_CCACHE
-    app = App(settings, session)
-    app.run(MainMenu(app) if there else Login(app, MainMenu(app)))

@@ -288,6 +288,30 @@ def test_two_ceods_of_role_admin_on_one_directory(club: Club, second_ceod: int) 
         club.whole(uid)
 
 
+def _refuses_to_start(club: Club, **environment: str) -> str:
+    entry = shell.resolve(club.state, f"root@{ADMIN}")
+    entry.environment |= environment
+    argv = ["timeout", "20", str(PYTHON), "-m", "gunicorn", "--config", "/etc/csc/gunicorn.conf.py", "--bind", "127.0.0.1:9999"]
+    done = subprocess.run(shell.command(club.state, entry, argv, folder="/"), capture_output=True, text=True, check=False)
+    assert done.returncode not in (0, 124), done
+    return done.stderr
+
+
+def test_a_counter_that_fell_behind_keeps_ceod_from_starting(club: Club) -> None:
+    counter = "cn=members,ou=UidCounters,dc=csclub,dc=internal"
+    ((_, entry),) = club.entries("(cn=members)").items()
+    change = f"dn: {counter}\nchangetype: modify\nreplace: uidNumber\nuidNumber: %s\n"
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "20001").returncode == 0
+    try:
+        assert "set it to" in _refuses_to_start(club)
+    finally:
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % entry["uidNumber"][0].decode()).returncode == 0
+
+
+def test_without_a_replay_cache_ceod_does_not_start(club: Club) -> None:
+    assert "KRB5RCACHENAME" in _refuses_to_start(club, KRB5RCACHENAME="none:")
+
+
 def test_the_journal_deleted(club: Club) -> None:
     """The next number stands in the directory: it only grows."""
     before = club.add()["result"]["uid_number"]
