@@ -29,6 +29,7 @@ from sandbox.state import State
 
 T = TypeVar("T")
 ADMIN = "phosphoric-acid"
+CA = "/etc/csc/ca.pem"
 URL = "https://phosphoric-acid.csclub.internal:9987/api"
 
 
@@ -93,7 +94,7 @@ class Club:
 
     def curl(self, who: str | None, path: str, *more: str, url: str = URL) -> tuple[int, str]:
         """Status and body of a request made with curl."""
-        words = ["curl", "-sSg", "--cacert", "/etc/csc/ca.pem", "-o", "-", "-w", "\n%{http_code}", *more, f"{url}{path}"]
+        words = ["curl", "-sSg", "--cacert", CA, "-o", "-", "-w", "\n%{http_code}", *more, f"{url}{path}"]
         environment = dict(os.environ)
         if who:
             environment["KRB5CCNAME"] = self.ccache(who)
@@ -120,7 +121,7 @@ class Club:
 
     def ldap(self) -> ldap3.Connection:
         """An LDAP connection of ldap3's."""
-        server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file="/etc/csc/ca.pem"))
+        server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=CA))
         os.environ["KRB5CCNAME"] = self.ccache("regular1")
         return ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS, auto_bind=True)
 
@@ -245,4 +246,4 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-__all__ = ["ADMIN", "CHECKOUT", "PYTHON", "URL", "Club", "kill", "until"]
+__all__ = ["ADMIN", "CA", "CHECKOUT", "PYTHON", "URL", "Club", "kill", "until"]

@@ -19,14 +19,13 @@ from ceo_common.krb5 import krb5, tickets
 from ceo_common.krb5._krb5 import lib
 from ceo_common.krb5.admin import Admin, AlreadyThere
 from sandbox.club import REALM
-from tests.e2e.club import URL, Club, until
+from tests.e2e.club import CA, URL, Club, until
 
-CA = "/etc/csc/ca.pem"
 SPNEGO = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
 MUTANTS = 1000
 
 
-def _token(club: Club, who: str, *, delegate: bool = False, service: str = "ceod@phosphoric-acid.csclub.internal") -> bytes:
+def fresh_token(club: Club, who: str, *, delegate: bool = False, service: str = "ceod@phosphoric-acid.csclub.internal") -> bytes:
     """A fresh Negotiate token."""
     flags = gssapi.RequirementFlag.mutual_authentication | (gssapi.RequirementFlag.delegate_to_peer if delegate else 0)
     context = gssapi.SecurityContext(
@@ -37,10 +36,13 @@ def _token(club: Club, who: str, *, delegate: bool = False, service: str = "ceod
     return token
 
 
-def _request(session: requests.Session, method: str, path: str, token: bytes | None, body: Any = None, **headers: str) -> requests.Response:
+def send(
+    session: requests.Session, method: str, path: str, token: bytes | None, body: Any = None, *, url: str = URL, **headers: str,
+) -> requests.Response:
+    """One request with this token."""
     if token is not None:
         headers["Authorization"] = "Negotiate " + base64.b64encode(token).decode()
-    return session.request(method, URL + path, headers=headers, json=body, timeout=60)
+    return session.request(method, url + path, headers=headers, json=body, timeout=60)
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_two_tickets_in_the_header(club: Club, session: requests.Session) -> Non
     workers, other = club.both_workers(), Streaming(club)
     member = club.member()
     cred = base64.b64encode(two_tickets(_krb_cred(club, "office1"))).decode()
-    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **{"X-KRB5-CRED": cred})
     assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
     other.end()
     assert club.workers() == workers
@@ -141,10 +143,10 @@ def test_two_tickets_inside_the_negotiate_token(club: Club, session: requests.Se
     workers, other = club.both_workers(), Streaming(club)
     honest = delegating_token(club, "office1", _krb_cred(club, "office1"))
     member = club.member()
-    assert _request(session, "POST", "/members", honest, member).status_code == 200  # the hand-made token is a good one
+    assert send(session, "POST", "/members", honest, member).status_code == 200  # the hand-made token is a good one
     for _ in range(4):
         hostile = delegating_token(club, "office1", two_tickets(_krb_cred(club, "office1")))
-        answer = _request(session, "POST", "/members", hostile, club.member())
+        answer = send(session, "POST", "/members", hostile, club.member())
         assert answer.status_code in (401, 503), answer.text
         if answer.status_code == 503:
             assert answer.json()["backend"] == "acceptor"
@@ -179,18 +181,18 @@ def test_a_thousand_mutants(club: Club, session: requests.Session) -> None:
     good = _krb_cred(club, "office1")
     # One name for all: a mutant that is still a good ticket may add it, once.
     member = club.member()
-    tokens = [_token(club, "office1") for _ in range(MUTANTS // 2)]
+    tokens = [fresh_token(club, "office1") for _ in range(MUTANTS // 2)]
 
     def in_header(pair: tuple[bytes, bytes]) -> int:
         with requests.Session() as own:
             own.verify, own.trust_env = CA, False
             cred = base64.b64encode(pair[0]).decode()
-            return _request(own, "POST", "/members", pair[1], member, **{"X-KRB5-CRED": cred}).status_code
+            return send(own, "POST", "/members", pair[1], member, **{"X-KRB5-CRED": cred}).status_code
 
     def in_token(mutant: bytes) -> int:
         with requests.Session() as own:
             own.verify, own.trust_env = CA, False
-            return _request(own, "GET", "/whoami", delegating_token(club, "office1", mutant)).status_code
+            return send(own, "GET", "/whoami", delegating_token(club, "office1", mutant)).status_code
 
     with ThreadPoolExecutor(8) as pool:
         headers = list(pool.map(in_header, zip(_mutants(good, 1), tokens, strict=True)))
@@ -205,7 +207,7 @@ def test_a_thousand_mutants(club: Club, session: requests.Session) -> None:
 def test_somebody_elses_ticket_in_the_header(club: Club, session: requests.Session) -> None:
     member = club.member()
     cred = base64.b64encode(_krb_cred(club, "ctdalek")).decode()
-    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **{"X-KRB5-CRED": cred})
     assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
     club.nothing(member["uid"])
 
@@ -215,34 +217,34 @@ def test_a_forged_name_both_ways(club: Club, session: requests.Session, ticket_o
     """Every library believes the name; the KDC and slapd do not."""
     member = club.member()
     forged = base64.b64encode(renamed(_krb_cred(club, ticket_of), ticket_of, says)).decode()
-    answer = _request(session, "POST", "/members", _token(club, caller), member, **{"X-KRB5-CRED": forged})
+    answer = send(session, "POST", "/members", fresh_token(club, caller), member, **{"X-KRB5-CRED": forged})
     assert answer.status_code in (403, 503), answer.text
     club.nothing(member["uid"])
 
 
 def test_a_replayed_token(club: Club) -> None:
-    token = _token(club, "office1")
+    token = fresh_token(club, "office1")
     statuses = []
     for _ in range(5):  # over both workers
         with requests.Session() as own:
             own.verify, own.trust_env = CA, False
-            statuses.append(_request(own, "GET", "/whoami", token).status_code)
+            statuses.append(send(own, "GET", "/whoami", token).status_code)
     assert statuses == [200, 401, 401, 401, 401]
 
 
 def test_a_replayed_token_after_a_restart(club: Club, session: requests.Session) -> None:
-    token = _token(club, "office1")
-    assert _request(session, "GET", "/whoami", token).status_code == 200
+    token = fresh_token(club, "office1")
+    assert send(session, "GET", "/whoami", token).status_code == 200
     club.service("phosphoric-acid", "stop", "ceod")
     club.service("phosphoric-acid", "start", "ceod")
     with requests.Session() as own:
         own.verify, own.trust_env = CA, False
-        assert _request(own, "GET", "/whoami", token).status_code == 401
+        assert send(own, "GET", "/whoami", token).status_code == 401
 
 
 @pytest.mark.parametrize("token", [b"", b"\x00", b"NTLMSSP\x00\x01\x00\x00\x00", b"\x60\x06", os.urandom(2000)], ids=["empty", "nul", "ntlm", "cut", "random"])
 def test_tokens_that_are_none(session: requests.Session, token: bytes) -> None:
-    assert _request(session, "GET", "/whoami", token).status_code == 401
+    assert send(session, "GET", "/whoami", token).status_code == 401
 
 
 @pytest.mark.parametrize("header", ["Basic b2ZmaWNlMTprcmI1", "Negotiate", "Negotiate !!!", "Bearer x"])
@@ -252,13 +254,13 @@ def test_other_authorizations(session: requests.Session, header: str) -> None:
 
 
 def test_a_token_cut_at_each_tenth_byte(club: Club, session: requests.Session) -> None:
-    token = _token(club, "office1")
+    token = fresh_token(club, "office1")
     for cut in range(0, len(token) - 1, 10):
-        assert _request(session, "GET", "/whoami", token[:cut]).status_code == 401
+        assert send(session, "GET", "/whoami", token[:cut]).status_code == 401
 
 
 def test_a_token_for_another_service(club: Club, session: requests.Session) -> None:
-    assert _request(session, "GET", "/whoami", _token(club, "office1", service="host@phosphoric-acid.csclub.internal")).status_code == 401
+    assert send(session, "GET", "/whoami", fresh_token(club, "office1", service="host@phosphoric-acid.csclub.internal")).status_code == 401
 
 
 @pytest.fixture
@@ -272,7 +274,7 @@ def instance(club: Club) -> str:
 
 def test_a_principal_with_an_instance(club: Club, session: requests.Session, instance: str) -> None:
     for name in (instance, "sysadmin/admin"):
-        answer = _request(session, "GET", "/whoami", _token(club, name))
+        answer = send(session, "GET", "/whoami", fresh_token(club, name))
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
@@ -291,16 +293,16 @@ def test_the_bare_acceptor_refuses_another_realm() -> None:
 def test_a_header_that_is_too_large(club: Club, session: requests.Session) -> None:
     member = club.member()
     cred = base64.b64encode(b"\x76" + b"x" * 17000).decode()
-    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **{"X-KRB5-CRED": cred})
     assert answer.status_code == 403
-    answer = _request(session, "POST", "/members", _token(club, "office1"), member, **{"X-KRB5-CRED": "A" * 40000})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **{"X-KRB5-CRED": "A" * 40000})
     assert answer.status_code in (400, 431)
     club.nothing(member["uid"])
 
 
 def test_a_ticket_twice_is_refused(club: Club, session: requests.Session) -> None:
     cred = base64.b64encode(_krb_cred(club, "office1")).decode()
-    answer = _request(session, "POST", "/members", _token(club, "office1", delegate=True), club.member(), **{"X-KRB5-CRED": cred})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1", delegate=True), club.member(), **{"X-KRB5-CRED": cred})
     assert answer.status_code == 400
 
 
@@ -310,7 +312,7 @@ def test_channel_bindings_of_another_server_are_refused(club: Club, session: req
         creds=gssapi.Credentials(usage="initiate", store={"ccache": club.ccache("office1")}),
         channel_bindings=gssapi.raw.ChannelBindings(application_data=b"tls-server-end-point:" + b"x" * 32),
     )
-    assert _request(session, "GET", "/whoami", context.step()).status_code == 401
+    assert send(session, "GET", "/whoami", context.step()).status_code == 401
 
 
 def test_an_expired_forwarded_ticket(club: Club, session: requests.Session) -> None:
@@ -319,7 +321,7 @@ def test_an_expired_forwarded_ticket(club: Club, session: requests.Session) -> N
     cred = base64.b64encode(tickets.forward(club.ccache("office1"), life_s=1)).decode()
     end = time.time() + 2
     until(lambda: time.time() > end)
-    answer = _request(session, "POST", "/members", _token(club, "office1"), club.member(), **{"X-KRB5-CRED": cred})
+    answer = send(session, "POST", "/members", fresh_token(club, "office1"), club.member(), **{"X-KRB5-CRED": cred})
     assert (answer.status_code, answer.json()["code"]) == (403, "delegation_mismatch")
 
 
