@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, JournalFull, KeyReused, NotFound, WrongState
 from ceod.transaction.engine import Engine
@@ -239,7 +240,7 @@ def test_what_is_not_ours_is_left(engine: Engine[Tools], tools: Tools) -> None:
     assert _files(tools) == {"thing.three"}
 
 
-def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools], tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools], tools: Tools) -> None:
     tools.failing["tell"] = BackendDown("away", backend="tell")
     last = _run(engine)[-1]
     assert last["status"] == "completed" and last["waiting"] == ["tell"]
@@ -248,9 +249,8 @@ def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools],
     for _ in range(6):
         (row,) = [step for step in engine.record.steps_of(last["transaction"]) if step.name == "tell"]
         waits.append(round(row.next_at - time.time()))
-        _at(monkeypatch, row.next_at + 1)
-        recovery.once()
-        monkeypatch.undo()
+        with time_machine.travel(row.next_at + 1, tick=False):
+            recovery.once()
     assert waits[0] == 5
     tools.failing.clear()
     engine.resume(last["transaction"])
@@ -258,12 +258,7 @@ def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools],
     assert "thing.told" in _files(tools)
 
 
-def _at(monkeypatch: pytest.MonkeyPatch, moment: float) -> None:
-    """Move the clock: time.time() is what the journal's times are made with."""
-    monkeypatch.setattr(time, "time", lambda: moment)
-
-
-def test_the_waits_grow_and_end_after_a_week(engine: Engine[Tools], tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_waits_grow_and_end_after_a_week(engine: Engine[Tools], tools: Tools) -> None:
     given_up: list[str] = []
     engine.on_given_up = lambda _transaction, step: given_up.append(step)
     tools.failing["tell"] = BackendDown("away", backend="tell")
@@ -275,8 +270,8 @@ def test_the_waits_grow_and_end_after_a_week(engine: Engine[Tools], tools: Tools
 
     before = tell().next_at
     while tell().state == "waiting":
-        _at(monkeypatch, before)
-        recovery.once()
+        with time_machine.travel(before, tick=False):
+            recovery.once()
         if tell().state == "waiting":
             waits.append(round(tell().next_at - before))
             before = tell().next_at
