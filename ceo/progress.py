@@ -20,7 +20,8 @@ def follow(events: Iterable[Event], show: Show) -> Event:
         if event["status"] == "aborted":
             error = event.get("error") or {}
             raise Aborted(aborted_sentence(event), problems=error.get("problems"), transaction=event["transaction"], cause=error,
-                          undone=event.get("undone", []), undoing=event.get("undoing", []))
+                          undone=event.get("undone", []), undoing=event.get("undoing", []),
+                          left=event.get("left", []))
     raise OutcomeUnknown("the stream ended before the outcome was known")
 
 
@@ -31,6 +32,8 @@ def aborted_sentence(event: Event) -> str:
     said = f"{error.get('step', 'it')} failed: {error.get('error', 'no reason was given')}."
     if undoing:
         said += f" Still to be undone, which goes on by itself: {', '.join(undoing)} (ceo transactions show {event['transaction']})."
+    elif left := event.get("left", []):
+        said += f" Undone: {', '.join(undone) or 'nothing'}. Not taken back, so look there: {', '.join(left)}."
     elif undone:
         said += f" Undone: {', '.join(undone)}. Nothing is left of it; it can be tried again."
     else:

@@ -14,6 +14,7 @@ import gssapi
 import requests
 import requests_gssapi
 from requests_gssapi.exceptions import MutualAuthenticationError, SPNEGOExchangeError
+from urllib3.exceptions import NewConnectionError
 
 from ceo_common import errors
 from ceo_common.config import Hosts
@@ -125,7 +126,13 @@ class Client:
         self, host: str, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None,
     ) -> Iterator[Event]:
         """The events, to the last; refusals are raised at once.  Raises OutcomeUnknown when the last line does not come."""
-        response = self._ask(host, method, path, body, delegate=delegate, key=key, timeout=_STREAM_S)
+        try:
+            response = self._ask(host, method, path, body, delegate=delegate, key=key, timeout=_STREAM_S)
+        except errors.OutcomeUnknown:
+            if key is None:
+                raise
+            # The same key again does no harm: it attaches to the first, if that came to anything.
+            response = self._ask(host, method, path, body, delegate=delegate, key=key, timeout=_STREAM_S)
         return self._events(host, response)
 
     def _events(self, host: str, response: requests.Response) -> Iterator[Event]:
@@ -165,6 +172,8 @@ class Client:
         except MutualAuthenticationError:
             raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
         except (requests.ConnectionError, requests.Timeout) as error:
+            if method != "GET" and _was_sent(error):
+                raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None
             raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
         except OSError as error:
             raise errors.Unreachable(f"cannot speak to {host}: {error}", host=host) from None
@@ -185,6 +194,14 @@ class Client:
         if not isinstance(told, dict) or "code" not in told:
             return errors.Unreachable(f"{host} answered {response.status_code} without saying why", host=host)
         return errors.from_json(told)
+
+
+def _was_sent(error: requests.RequestException) -> bool:
+    """Whether the request may have reached the host."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    inner = error.args[0] if error.args else None
+    return not isinstance(getattr(inner, "reason", None), NewConnectionError)
 
 
 def _part(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["in progress", "completed", "aborted"]
-State = Literal["queued", "started", "done", "waiting", "undone", "undo_failed"]
+State = Literal["queued", "started", "done", "waiting", "undone", "not_ours", "undo_failed"]
 
 
 class Event(TypedDict):
@@ -23,6 +23,7 @@ class Event(TypedDict):
     waiting: NotRequired[list[str]]  # steps that will be done when their server is back
     error: NotRequired[dict[str, Any]]  # of an aborted one, or why a step waits or could not be undone
     undone: NotRequired[list[str]]
+    left: NotRequired[list[str]]  # steps that found something which this transaction did not make, or can't take back
     undoing: NotRequired[list[str]]  # steps whose undoing goes on in the background
 
 

@@ -107,8 +107,9 @@ def _check_counter(services: Services) -> None:
         return
     members = services.config.members
     try:
-        following = services.directory.counter(COUNTERS)
+        # In this order: the counter only grows, so an add that runs meanwhile is no false alarm.
         largest = services.directory.largest_number(members.range_first, members.range_last)
+        following = services.directory.counter(COUNTERS)
     except BackendDown as error:
         log.warning("the counter of user numbers could not be checked: %s", error)
         return

@@ -9,8 +9,8 @@ import click
 from ceo_common.events import Event
 from ceo_common.text import shown
 
-_MARKS = {"done": "✓", "undone": "↶", "waiting": "…", "undo_failed": "✗", "started": "·"}
-_PLAIN = {"done": "ok", "undone": "undone", "waiting": "waits", "undo_failed": "UNDO FAILED", "started": ".."}
+_MARKS = {"done": "✓", "undone": "↶", "not_ours": "↶", "waiting": "…", "undo_failed": "✗", "started": "·"}
+_PLAIN = {"done": "ok", "undone": "undone", "not_ours": "left", "waiting": "waits", "undo_failed": "UNDO FAILED", "started": ".."}
 
 
 class Steps:
@@ -43,4 +43,4 @@ class Steps:
             return f"{line:<32}{event.get('elapsed_ms', 0):>6} ms"
         if state == "waiting":
             return f"{line}: waits and is tried again by itself ({shown((event.get('error') or {}).get('error', ''))})"
-        return f"{line}: undone" if state == "undone" else f"{line}: could not be undone"
+        return f"{line}: {({'undone': 'undone', 'not_ours': 'left as it is'}).get(state, 'could not be undone')}"

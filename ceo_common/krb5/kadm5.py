@@ -17,7 +17,7 @@ class Handle:
 
     def __init__(self, context: krb5.Context, pointer: Any) -> None:
         self.context = context
-        self.c = ffi.gc(pointer, lib.kadm5_destroy)
+        self.c = ffi.gc(pointer, lambda p, c=context.c: lib.kadm5_destroy(p))  # which uses the context: so it outlives us
 
     def check(self, code: int, stage: str) -> None:
         """Raise Krb5Error unless code is 0."""
@@ -61,7 +61,8 @@ def _c_entry(handle: Handle, entry: Entry) -> tuple[Any, list[Any]]:
     """The C record and what must live as long as it."""
     principal = krb5.parse_name(handle.context, entry.name)
     record, alive = ffi.new("kadm5_principal_ent_rec *"), [principal]
-    record.principal, record.attributes, record.princ_expire_time = principal.c, entry.attributes, entry.expires
+    record.principal, record.attributes = principal.c, entry.attributes
+    record.princ_expire_time = ffi.cast("krb5_timestamp", entry.expires)  # 32 bits that are read unsigned, to 2106
     following = ffi.NULL
     for number, content in entry.tl_data.items():
         bytes_, node = ffi.new("krb5_octet[]", content), ffi.new("krb5_tl_data *")

@@ -34,8 +34,11 @@ class Acceptor:
     """One a worker."""
 
     def __init__(self, keytab: str, service: str, state_dir: str) -> None:
-        self._child = Child("ceod.helpers.acceptor", [keytab, service], {"KRB5RCACHENAME": f"file2:{state_dir}/replay"}, channels=2)
-        self._own = OwnCredential(self._child, channel=1, do="initiate")
+        environment = {"KRB5RCACHENAME": f"file2:{state_dir}/replay"}
+        self._child = Child("ceod.helpers.acceptor", [keytab, service], environment)
+        # A process of its own for what waits for the KDC: a frozen one must not end an accept that is in hand.
+        self._initiator = Child("ceod.helpers.acceptor", [keytab, service], environment)
+        self._own = OwnCredential(self._initiator, do="initiate")
 
     def accept(self, token: bytes, bindings: bytes | None) -> Accepted:
         """Accept a SPNEGO token.  Raises Refused, BackendDown (the helper died with it in hand)."""
@@ -64,3 +67,4 @@ class Acceptor:
     def close(self) -> None:
         """End the helper."""
         self._child.close()
+        self._initiator.close()

@@ -1,15 +1,13 @@
-"""Accepts SPNEGO tokens and opens forwarded tickets: python -m ceod.helpers.acceptor KEYTAB SERVICE FD FD.
+"""Accepts SPNEGO tokens and opens forwarded tickets: python -m ceod.helpers.acceptor KEYTAB SERVICE FD.
 
 It alone holds the key of ceod/<fqdn>.  MIT Kerberos parses a caller's KRB-CRED inside gss_accept_sec_context, and hostile bytes
-can end the process that does it: this one, which has no transaction to lose.  The first channel serves accept and read_cred, the
-second `initiate`, which waits for the KDC.
+can end the process that does it: this one, which has no transaction to lose.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-import threading
 
 import gssapi
 from gssapi.raw import ChannelBindings, GSSError, export_cred
@@ -113,13 +111,10 @@ def serve(channel: socket.socket, answer: object) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve both channels; the first one's end is ours."""
+    """Serve until the worker is gone."""
     wire.keep_out_of_cores()
-    keytab, service, first, second = arguments
-    acceptor = Acceptor(keytab, service)
-    waiting = threading.Thread(target=serve, args=(socket.socket(fileno=int(second)), acceptor.answer), daemon=True)
-    waiting.start()
-    serve(socket.socket(fileno=int(first)), acceptor.answer)
+    keytab, service, channel = arguments
+    serve(socket.socket(fileno=int(channel)), Acceptor(keytab, service).answer)
 
 
 if __name__ == "__main__":

@@ -29,26 +29,26 @@ class NoTurn(Exception):
 
 
 class Child:
-    """One helper with one or more channels; a channel serves one request at a time, the others wait their turn."""
+    """One helper; it serves one request at a time, the others wait their turn."""
 
-    def __init__(self, module: str, arguments: list[str], environment: dict[str, str], channels: int = 1) -> None:
+    def __init__(self, module: str, arguments: list[str], environment: dict[str, str]) -> None:
         self._argv = [sys.executable, "-m", module, *arguments]
         self._environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", **_kept(), **environment}
-        self._turns = [threading.Lock() for _ in range(channels)]
+        self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._sockets: list[socket.socket] = []
+        self._socket: socket.socket | None = None
         self._rests_until = 0.0
 
-    def ask(self, request: wire.Message, *, deadline_s: float, channel: int = 0) -> wire.Message:
+    def ask(self, request: wire.Message, *, deadline_s: float) -> wire.Message:
         """The helper's answer; the deadline counts for our turn to come and then once more for the answer.
 
         Raises Died, TookTooLong, NoTurn.
         """
-        if time.monotonic() < self._rests_until or not self._turns[channel].acquire(timeout=deadline_s):
+        if time.monotonic() < self._rests_until or not self._turn.acquire(timeout=deadline_s):
             raise NoTurn(request.get("do"))
         try:
-            connection, process = self._connection(channel)
+            connection, process = self._connection()
             try:
                 connection.settimeout(deadline_s)
                 wire.send(connection, request)
@@ -62,27 +62,23 @@ class Child:
                 self._kill(process)
                 raise Died(request.get("do")) from None
         finally:
-            self._turns[channel].release()
+            self._turn.release()
 
-    def _connection(self, channel: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    def _connection(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         with self._starting:
-            if self._process is None or self._process.poll() is not None:
+            if self._socket is None or self._process is None or self._process.poll() is not None:
                 self._start()
-            assert self._process is not None
-            return self._sockets[channel], self._process
+            assert self._process is not None and self._socket is not None
+            return self._socket, self._process
 
     def _start(self) -> None:
-        for old in self._sockets:
-            old.close()
-        pairs = [socket.socketpair() for _ in self._turns]
-        theirs = [pair[1] for pair in pairs]
-        numbers = [str(end.fileno()) for end in theirs]
-        self._process = subprocess.Popen(
-            [*self._argv, *numbers], env=self._environment, pass_fds=[end.fileno() for end in theirs], stdin=subprocess.DEVNULL,
-        )
-        for end in theirs:
-            end.close()
-        self._sockets = [pair[0] for pair in pairs]
+        if self._socket:
+            self._socket.close()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*self._argv, str(theirs.fileno())], env=self._environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            )
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         with self._starting:
@@ -94,9 +90,9 @@ class Child:
     def close(self) -> None:
         """End the helper."""
         with self._starting:
-            for end in self._sockets:
-                end.close()
-            self._sockets = []
+            if self._socket:
+                self._socket.close()
+                self._socket = None
             if self._process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.send_signal(signal.SIGTERM)

@@ -1,14 +1,13 @@
-"""Speaks kadm5 for a worker: python -m ceod.helpers.kadmin KEYTAB PRINCIPAL FD FD.  kadm5 has no time-out; this can be killed.
+"""Speaks kadm5 for a worker: python -m ceod.helpers.kadmin KEYTAB PRINCIPAL FD.  kadm5 has no time-out; this can be killed.
 
-It alone holds the key of ceod/admin.  The first channel is the KDC's database, in one kept session; the second hands out
-ceod/admin's own ticket, for the directory.
+It alone holds the key of ceod/admin: it speaks to the KDC's database in one kept session, and hands out ceod/admin's own ticket
+for the directory.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-import threading
 import time
 
 from ceo_common.krb5.admin import REFUSALS, Admin, AlreadyThere, NotThere
@@ -72,12 +71,10 @@ class Kadmin:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve both channels; the first one's end is ours."""
+    """Serve until the worker is gone."""
     wire.keep_out_of_cores()
-    keytab, principal, first, second = arguments
-    kadmin = Kadmin(keytab, principal)
-    threading.Thread(target=serve, args=(socket.socket(fileno=int(second)), kadmin.answer), daemon=True).start()
-    serve(socket.socket(fileno=int(first)), kadmin.answer)
+    keytab, principal, channel = arguments
+    serve(socket.socket(fileno=int(channel)), Kadmin(keytab, principal).answer)
 
 
 if __name__ == "__main__":

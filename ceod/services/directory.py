@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import gssapi
 import ldap
+from ldap.controls.libldap import SimplePagedResultsControl
 from ldap.controls.readentry import PostReadControl
 
 from ceo_common.config import Ldap
@@ -22,6 +23,7 @@ from ceod.services import ldap_names as names
 BACKEND = "ldap"
 _REBIND_S = 1800.0  # a bound connection outlives its ticket: it must not
 _POOL = 8
+PAGE = 400  # below the 500 that slapd allows where nobody configured a limit
 _KERBEROS = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2")
 _NO_LAYER = b"\x01\x00\x00\x00"  # RFC 4752, 3.3: no security layer (TLS is below), no buffer, no other identity
 
@@ -78,11 +80,23 @@ class Connection:
         """The entries found, none where the base is not there."""
         with _AsErrors("search"):
             try:
-                found = self._raw.search_s(base, scope, filter_, attributes)
+                found = self._pages(base, scope, filter_, attributes)
             except ldap.NO_SUCH_OBJECT:
                 return []
         return [(dn, {name: [v.decode(errors="replace") for v in values] for name, values in attrs.items()})
                 for dn, attrs in found if dn is not None]
+
+    def _pages(self, base: str, scope: int, filter_: str, attributes: list[str] | None) -> list[Any]:
+        """A server's size limit counts for a page, not for the search (RFC 2696)."""
+        found: list[Any] = []
+        page = SimplePagedResultsControl(True, size=PAGE, cookie="")
+        while True:
+            number = self._raw.search_ext(base, scope, filter_, attributes, serverctrls=[page])
+            _, entries, _, controls = self._raw.result3(number, timeout=OPERATION_S)
+            found += entries
+            page.cookie = next((c.cookie for c in controls if c.controlType == SimplePagedResultsControl.controlType), "")
+            if not page.cookie:
+                return found
 
     def add(self, dn: str, attributes: Attributes) -> None:
         """Add an entry.  Raises Exists, Forbidden, BackendDown (outcome unknown)."""

@@ -29,8 +29,11 @@ class Kadmin:
 
     def __init__(self, keytab: str, realm: str) -> None:
         self._realm = realm
-        self._child = Child("ceod.helpers.kadmin", [keytab, f"ceod/admin@{realm}"], {}, channels=2)
-        self._own = OwnCredential(self._child, channel=1, do="credential")
+        arguments = [keytab, f"ceod/admin@{realm}"]
+        self._child = Child("ceod.helpers.kadmin", arguments, {})
+        # A process of its own for what waits for the KDC: killing it must not end a kadm5 call that is in hand.
+        self._initiator = Child("ceod.helpers.kadmin", arguments, {})
+        self._own = OwnCredential(self._initiator, do="credential")
 
     def credential(self) -> gssapi.Credentials:
         """ceod/admin's ticket.  Raises BackendDown."""
@@ -80,5 +83,6 @@ class Kadmin:
         return answer
 
     def close(self) -> None:
-        """End the helper."""
+        """End the helpers."""
         self._child.close()
+        self._initiator.close()

@@ -9,9 +9,10 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import SQLAlchemyError
 
 from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event, is_last
@@ -88,7 +89,12 @@ class Engine(Generic[Tools]):
             private.close()
             return identifier, False
         self._asked_for.add(identifier)
-        threading.Thread(target=self._thread, args=(identifier, operation, request.arguments, private), name=f"tx-{identifier}").start()
+        try:
+            threading.Thread(target=self._thread, args=(identifier, operation, request.arguments, private), name=f"tx-{identifier}").start()
+        except RuntimeError:  # no more threads
+            private.close()
+            self._leave_to_recovery(identifier)
+            raise
         return identifier, True
 
     def of_key(self, request: Request) -> str | None:
@@ -135,12 +141,15 @@ class Engine(Generic[Tools]):
         row = self.record.transaction(identifier)
         if row is None or row.owner is not None or row.state not in ("undoing", "undo_failed"):
             return None
+        undoing = [step.name for step in self.record.steps_of(identifier) if step.state not in ("undone", "not_ours")]
+        last: Event = {"n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error, "undoing": undoing}
+        return cast(Event, last | self._what_was_undone(identifier))
+
+    def _what_was_undone(self, identifier: str) -> Json:
+        """The steps that were undone, and those that left something which is not ours to remove, or can't be taken back."""
         rows = self.record.steps_of(identifier)
-        return {
-            "n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error,
-            "undone": [step.name for step in rows if step.state in ("undone", "not_ours")],
-            "undoing": [step.name for step in rows if step.state not in ("undone", "not_ours")],
-        }
+        left = [step.name for step in rows if step.state == "not_ours"]
+        return {"undone": [step.name for step in rows if step.state == "undone"], **({"left": left} if left else {})}
 
     # Running
 
@@ -149,25 +158,21 @@ class Engine(Generic[Tools]):
             self._observer(point, phase, step)
 
     def _thread(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> None:
-        while True:
-            try:
-                self._run(identifier, operation, arguments, private)
-                return
-            except JournalFull:
-                # Nothing more can be recorded: so nothing more is done until it can.  Recovery takes it up then.
-                log.error("the journal takes no records", extra={"transaction": identifier})
-                while True:
-                    time.sleep(1)
-                    with contextlib.suppress(JournalFull):
-                        self._leave_to_recovery(identifier)
-                        return
-            except Exception:
-                log.exception("a transaction's thread failed", extra={"transaction": identifier})
-                with contextlib.suppress(JournalFull):
-                    self._leave_to_recovery(identifier)
-                return
-            finally:
-                private.close()
+        try:
+            self._run(identifier, operation, arguments, private)
+        except Exception:
+            # Above all a journal that takes no records: so nothing more is done until it does, and then by recovery.
+            log.exception("a transaction could not go on", extra={"transaction": identifier})
+            while not self._left_to_recovery(identifier):
+                time.sleep(1)
+        finally:
+            private.close()
+
+    def _left_to_recovery(self, identifier: str) -> bool:
+        with contextlib.suppress(JournalFull, SQLAlchemyError):
+            self._leave_to_recovery(identifier)
+            return True
+        return False
 
     def _leave_to_recovery(self, identifier: str) -> None:
         row = self.record.transaction(identifier)
@@ -258,12 +263,11 @@ class Engine(Generic[Tools]):
             if state is None:
                 self.record.hand_over(identifier)
                 return False
-            self.record.step(identifier, row.number, {**about, "state": "undone"}, state=state, ended=time.time())
+            self.record.step(identifier, row.number, {**about, "state": state}, state=state, ended=time.time())
             self._see("record", "undo", row.name)
         row = self.record.transaction(identifier)
         assert row is not None
-        undone = [step.name for step in self.record.steps_of(identifier)]
-        self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, "undone": undone})
+        self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, **self._what_was_undone(identifier)})
         log.info("aborted", extra={"transaction": identifier, "code": (row.error or {}).get("code")})
         return True
 

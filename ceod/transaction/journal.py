@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ from ceod.transaction.tables import audit, metadata
 T = TypeVar("T")
 
 BALLAST_BYTES = 8 << 20
+MARGIN_BYTES = 1 << 20
 
 
 class Journal:
@@ -33,6 +35,7 @@ class Journal:
         self.ballast = state_dir / "ballast"
         # SQLite's writers wait by asking again and again, and the unlucky wait longest: in one process they queue here.
         self._writing = threading.Lock()
+        self._filling = threading.Lock()
         self.engine = _sqlite(state_dir / "journal.db")
         try:
             metadata.create_all(self.engine)
@@ -84,8 +87,15 @@ class Journal:
         return True
 
     def _fill_ballast(self) -> None:
-        if self.ballast.exists() and self.ballast.stat().st_size == BALLAST_BYTES:
-            return
+        with self._filling:
+            if self.ballast.exists() and self.ballast.stat().st_size == BALLAST_BYTES:
+                return
+            disk = os.statvfs(self.state_dir)
+            if disk.f_bavail * disk.f_frsize < BALLAST_BYTES + MARGIN_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # what is left is for those who run
+            self._make_ballast()
+
+    def _make_ballast(self) -> None:
         part = self.ballast.with_suffix(f".{os.getpid()}")
         try:
             with part.open("wb") as file:

@@ -15,7 +15,10 @@ class Owner:
         self.folder = state_dir / "owners"
         self.folder.mkdir(exist_ok=True, mode=0o700)
         self.id = str(uuid.uuid4())
-        self._descriptor = _lock(self.folder / f"{self.id}.lock")
+        # Locked before it has the name that others look for: a file between its making and its lock would look dead.
+        new = self.folder / f"{self.id}.new"
+        self._descriptor = _lock(new)
+        new.rename(self.folder / f"{self.id}.lock")
 
     def is_dead(self, owner: str) -> bool:
         """Whether the process behind an owner's id has ended."""

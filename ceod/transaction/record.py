@@ -18,6 +18,7 @@ from ceod.transaction.step import Json
 from ceod.transaction.tables import events, locks, steps, transactions
 
 KEY_KEPT_S = 7 * 24 * 3600
+UNFINISHED = ("queued", "running", "undoing", "committed")
 ENDED = ("completed", "aborted", "abandoned")
 
 
@@ -147,9 +148,9 @@ class Record:
         self.journal.write(update)
 
     def undoing(self, identifier: str, error: Json) -> None:
-        """The transaction failed and is being undone."""
-        self.journal.write(
-            lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(state="undoing", error=error)))
+        """The transaction failed and is being undone; one that was committed never is."""
+        before = sa.and_(transactions.c.id == identifier, transactions.c.state.in_(("queued", "running")))
+        self.journal.write(lambda c: c.execute(transactions.update().where(before).values(state="undoing", error=error)))
 
     def hand_over(self, identifier: str) -> None:
         """Leave what is still to be done to recovery."""
@@ -226,8 +227,7 @@ class Record:
     def unfinished(self) -> list[Row[Any]]:
         """Transactions that somebody has to bring to an end."""
         with self.journal.reading() as connection:
-            states = ("queued", "running", "undoing", "committed")
-            return list(connection.execute(sa.select(transactions).where(transactions.c.state.in_(states)).order_by(transactions.c.created)))
+            return list(connection.execute(sa.select(transactions).where(transactions.c.state.in_(UNFINISHED)).order_by(transactions.c.created)))
 
     def due(self, now: float) -> list[Row[Any]]:
         """Waiting steps of completed transactions whose time has come."""

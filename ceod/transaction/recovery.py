@@ -6,15 +6,22 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlalchemy.engine import Row
 
 from ceo_common.errors import Internal, JournalFull
 from ceod.transaction.engine import Engine
 from ceod.transaction.owners import try_lock
+from ceod.transaction.record import UNFINISHED
 from ceod.transaction.step import Tools
 
 log = logging.getLogger("ceod.transaction")
 
 PERIOD_S = 1.0
+STUMBLED_S = 60.0
 BACK_OFF_S = 5.0  # between looks at a transaction whose server is still away
 
 
@@ -58,24 +65,46 @@ class Recovery:
         record, owner = self.engine.record, self.engine.owner
         dead = owner.dead()
         for row in record.unfinished():
-            mine_to_do = row.owner is None or row.owner in dead or owner.is_dead(row.owner)
-            if mine_to_do and self._not_before.get(row.id, 0) <= time.monotonic():
-                self._take_up(row.id, row.state, row.operation, row.version)
+            if self._stop.is_set():
+                return True
+            if self._not_before.get(row.id, 0) <= time.monotonic():
+                self._guarded(row.id, self._take_up)
         for step in record.due(time.time()):
             if self._stop.is_set():
                 return True
-            of = record.transaction(step.transaction)
-            operation = self.engine.operations.get((of.operation, of.version)) if of else None
-            later = next((item for item in operation.after if item.name == step.name), None) if operation else None
-            if operation and later:
-                self.engine.try_later(step.transaction, operation, later, step)
+            self._guarded(step.transaction, partial(self._try_again, step))
         for identifier in dead:
             if not any(row.owner == identifier for row in record.unfinished()):
                 owner.forget(identifier)
         return True
 
-    def _take_up(self, identifier: str, state: str, name: str, version: int) -> None:
-        operation = self.engine.operations.get((name, version))
+    def _guarded(self, identifier: str, act: Callable[[str], None]) -> None:
+        """One transaction that recovery stumbles over must not keep it from the others."""
+        try:
+            act(identifier)
+        except JournalFull:
+            raise
+        except Exception:
+            log.exception("recovery stumbled; it tries again in a minute", extra={"transaction": identifier})
+            self._not_before[identifier] = time.monotonic() + STUMBLED_S
+
+    def _try_again(self, step: Row[Any], identifier: str) -> None:
+        row = self.engine.record.transaction(identifier)
+        operation = self.engine.operations.get((row.operation, row.version)) if row else None
+        later = next((item for item in operation.after if item.name == step.name), None) if operation else None
+        if operation and later:
+            self.engine.try_later(identifier, operation, later, step)
+
+    def _take_up(self, identifier: str) -> None:
+        # Whose it is first, then its state: its owner may have ended it while recovery was at another one.
+        row = self.engine.record.transaction(identifier)
+        if row is None or (row.owner is not None and not self.engine.owner.is_dead(row.owner)):
+            return
+        row = self.engine.record.transaction(identifier)
+        assert row is not None
+        state, operation = row.state, self.engine.operations.get((row.operation, row.version))
+        if state not in UNFINISHED:
+            return
         if state == "committed":
             if operation is None:
                 log.error("unknown operation after its commit", extra={"transaction": identifier})

@@ -9,7 +9,7 @@ import gssapi
 import requests
 
 from ceo_common.config import Ldap
-from ceod.services.directory import bind
+from ceod.services.directory import PAGE, bind
 from ceod.services.ldap_names import same
 from sandbox.club import BASE_DN
 from sandbox.people import generated_names
@@ -69,3 +69,12 @@ def test_replayed_at_another_host_and_another_endpoint(club: Club) -> None:
         assert send(session, "GET", "/whoami", token).status_code == 200
         assert send(session, "GET", "/members/ctdalek", token).status_code == 401
         assert send(session, "GET", "/whoami", token, url="https://mail.csclub.internal:9987/api").status_code == 401
+
+
+def test_a_search_larger_than_a_page(club: Club) -> None:
+    """slapd's size limit counts for a page, not for the search."""
+    connection = bind(SETTINGS, gssapi.Credentials(usage="initiate", store={"ccache": club.ccache("office1")}))
+    everything = connection.search(BASE_DN, 2, "(objectClass=*)", ["cn"])
+    connection.close()
+    assert len(everything) > PAGE
+    assert {dn.lower() for dn, _ in everything} == {dn.lower() for dn in club.entries("(objectClass=*)")}

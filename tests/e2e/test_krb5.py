@@ -157,3 +157,14 @@ def test_waiting_for_the_kdc_lets_other_threads_run(club: Club) -> None:
         assert counted[0] - before > 50
     asked.join(30)
     over.set()
+
+
+def test_an_expiry_beyond_2038_survives_a_new_password(club: Club, admin: Admin) -> None:
+    """krb5_timestamp is 32 bits, read unsigned: to 2106."""
+    name = club.name()
+    admin.create(name, "first-1")
+    admin.modify(name, expires=2_208_988_800)
+    admin.set_password(name, "second-1", needchange=True)
+    entry = admin.get(name)
+    assert entry.expires == 2_208_988_800 and entry.attributes & NEEDS_CHANGE
+    admin.delete(name)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ceo.tui.app import App
 
 _SETTLE_S = 0.7
+_TOLD = {"undone": "undone", "not_ours": "left as it is", "waiting": "waits for its server", "undo_failed": "could not be undone"}
 _MARKS = {"started": "·", "done": "✓", "undone": "↶", "waiting": "…", "undo_failed": "✗", "queued": "…"}
 _PLAIN = {"started": ".", "done": "+", "undone": "<", "waiting": "~", "undo_failed": "!", "queued": "~"}
 
@@ -129,7 +130,7 @@ class Adding(Screen):
             return
         name = shown(event.get("operation", ""))
         took = f"{event['elapsed_ms']:>7} ms" if state == "done" and "elapsed_ms" in event else ""
-        told = {"undone": "undone", "waiting": "waits for its server", "undo_failed": "could not be undone"}.get(state, took)
+        told = _TOLD.get(state, took)
         self.lines[name] = ("good" if state == "done" else "default", f" {self.marks.get(state, ' ')} {name:<20}{told}")
         self._show([])
 
