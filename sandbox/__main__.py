@@ -125,8 +125,9 @@ def up(state: State, arguments: argparse.Namespace) -> int:
 
 
 def _readable_by_all(checkout: Path) -> None:
-    """The club's people run ceo from this checkout."""
-    if checkout.stat().st_mode & 0o005 != 0o005:
+    """The club's people run ceo from this checkout; its top folder alone may be closed to them (see rootfs.py)."""
+    package = checkout / "ceo"
+    if package.stat().st_mode & 0o005 != 0o005 or not (package / "__init__.py").stat().st_mode & 0o004:
         raise control.Refused(f"the club's people can't read {checkout}: chmod -R o+rX {checkout}")
 
 

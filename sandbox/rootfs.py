@@ -38,9 +38,20 @@ def build(root: Path, directory: Path) -> None:
     for source, place in ((CHECKOUT, CHECKOUT), (directory, OUTSIDE)):
         inside = root / place.relative_to("/")
         inside.mkdir(parents=True, exist_ok=True)
-        ns.bind(source, inside)
+        _show(source, inside)
     mount_proc(root / "proc", fallback=True)
     ns.pivot(root)
+
+
+def _show(source: Path, inside: Path) -> None:
+    """Bind a folder; of one that is closed to others (a fresh temporary one, say) each thing in it, since people run ceo from there."""
+    if source.stat().st_mode & 0o005 == 0o005 or source != CHECKOUT:
+        ns.bind(source, inside)
+        return
+    for child in source.iterdir():
+        target = inside / child.name
+        target.mkdir() if child.is_dir() else target.touch()
+        ns.bind(child, target)
 
 
 def mount_proc(at: str | Path, *, fallback: bool = False) -> None:

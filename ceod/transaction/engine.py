@@ -118,7 +118,7 @@ class Engine(Generic[Tools]):
                         yield self._with_secret(identifier, event, asked=asked)
                         return
                     yield event
-                if asked and (handed := self._handed_over(identifier, after)):
+                if handed := self._handed_over(identifier, after, asked=asked):
                     yield handed
                     return
                 self.record.wait(identifier, 0.2)
@@ -136,10 +136,12 @@ class Engine(Generic[Tools]):
         self._asked_for.discard(identifier)
         self._secrets.pop(identifier, None)
 
-    def _handed_over(self, identifier: str, after: int) -> Event | None:
-        """The last line for who asked, while recovery goes on undoing: a frozen server must not hold the answer."""
+    def _handed_over(self, identifier: str, after: int, *, asked: bool) -> Event | None:
+        """The last line for who asked, while recovery goes on undoing (a frozen server must not hold the answer), and for
+        everybody where only a person can go on.
+        """
         row = self.record.transaction(identifier)
-        if row is None or row.owner is not None or row.state not in ("undoing", "undo_failed"):
+        if row is None or row.owner is not None or row.state not in (("undoing", "undo_failed") if asked else ("undo_failed",)):
             return None
         undoing = [step.name for step in self.record.steps_of(identifier) if step.state not in ("undone", "not_ours")]
         last: Event = {"n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error, "undoing": undoing}
@@ -191,6 +193,8 @@ class Engine(Generic[Tools]):
                 # Kept for the connection that asked only while it is still there.
                 if identifier in self._asked_for:
                     self._secrets[identifier] = operation.secrets(private)
+                    if identifier not in self._asked_for:  # it left just now
+                        self.forget(identifier)
                 private.close()
                 self.finish(identifier, operation)
         finally:
@@ -232,7 +236,7 @@ class Engine(Generic[Tools]):
     def undo_all(self, identifier: str, operation: Operation[Tools, Any] | None, *, certain: int | None = None) -> bool:
         """Undo what has an intent, last first; False when some of it has to wait and recovery goes on.
 
-        `certain` is a step that failed for sure.  A step whose outcome is unknown and that left nothing to see is looked at
+        `certain` is a step that was refused for sure.  A step whose outcome is unknown and that left nothing to see is looked at
         again after settle_s: a server that was stopped does late what it was told.
         """
         by_name = {step.name: step for step in operation.before} if operation else {}
@@ -246,7 +250,7 @@ class Engine(Generic[Tools]):
             try:
                 if step is None:
                     raise Internal(f"this version of ceod knows no step {row.name!r} and does not guess how to undo it")
-                state = self._undo(identifier, step, row, certain=row.state == "done" or row.number == certain)
+                state = self._undo(identifier, step, row, refused=row.number == certain)
             except BackendDown as error:
                 log.warning("undo waits", extra={"transaction": identifier, "step": row.name, "backend": error.backend})
                 self.record.step(identifier, row.number, None, error=error.as_json())
@@ -271,18 +275,19 @@ class Engine(Generic[Tools]):
         log.info("aborted", extra={"transaction": identifier, "code": (row.error or {}).get("code")})
         return True
 
-    def _undo(self, identifier: str, step: Step[Tools, Any], row: Row[Any], *, certain: bool) -> str | None:
-        """Undo one; its new state, or None when it has to be looked at again."""
+    def _undo(self, identifier: str, step: Step[Tools, Any], row: Row[Any], *, refused: bool) -> str | None:
+        """Undo one; its new state, or None when it has to be looked at again.  A step that was refused did nothing for sure."""
         self._see("intent", "undo", step.name)
         found = step.undo(identifier, row.intent, self.tools)
         self._see("effect", "undo", step.name)
-        if found is not Undone.REMOVED and not certain and self.settle_s:
+        uncertain = row.state != "done" and not refused
+        if found is not Undone.REMOVED and uncertain and self.settle_s:
             if row.looked_at is None:
                 self.record.step(identifier, row.number, None, looked_at=time.time())
                 return None
             if time.time() - row.looked_at < self.settle_s:
                 return None
-        return "not_ours" if found is Undone.NOT_OURS else "undone"
+        return "not_ours" if found is Undone.NOT_OURS and not refused else "undone"
 
     # After the commit
 

@@ -212,6 +212,7 @@ def test_an_undo_that_fails_waits_for_a_person(engine: Engine[Tools], tools: Too
     identifier = last["transaction"]
     row = engine.record.transaction(identifier)
     assert row is not None and row.state == "undo_failed"
+    assert list(engine.follow(identifier))[-1]["undoing"] == ["one", "two"]  # who attaches later hears it too
     tools.failing.pop("undo two")
     engine.resume(identifier)
     Recovery(engine).once()
@@ -236,8 +237,21 @@ def test_abandoning_says_what_is_left(engine: Engine[Tools], tools: Tools) -> No
 def test_what_is_not_ours_is_left(engine: Engine[Tools], tools: Tools) -> None:
     tools.failing["three"] = Exists("no")
     (tools.folder / "thing.three").write_text("somebody else's")
-    _run(engine)
+    last = _run(engine)[-1]
     assert _files(tools) == {"thing.three"}
+    assert last["undone"] == ["one", "two", "three"] and "left" not in last  # it was refused: nothing of ours is there
+
+
+def test_what_somebody_put_in_its_place_is_told(engine: Engine[Tools], tools: Tools) -> None:
+    class Replaced(Make):
+        def do(self, run: Run[Tools, Private]) -> None:
+            (tools.folder / "thing.one").write_text("somebody else's")
+            raise Exists("no")
+
+    operation = Operation[Tools, Private](name="make", version=1, before=(Make("one"), Replaced("two")))
+    identifier, _ = engine.begin(operation, _request(), Private())
+    last = list(engine.follow(identifier, asked=True))[-1]
+    assert last["undone"] == ["two"] and last["left"] == ["one"] and _files(tools) == {"thing.one"}
 
 
 def test_a_step_after_the_commit_waits_and_is_tried_again(engine: Engine[Tools], tools: Tools) -> None:
