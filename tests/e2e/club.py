@@ -21,6 +21,7 @@ import ldap3
 from ceo_common.client import Client
 from ceo_common.config import Client as Settings
 from ceo_common.config import load_client
+from ceo_common.errors import CeoError
 from ceo_common.krb5 import tickets
 from ceo_common.krb5.admin import Admin, NotThere
 from sandbox import shell
@@ -199,6 +200,22 @@ class Club:
             yield
         finally:
             self.service(host, "signal", name, signal="CONT", group=True)
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until both workers of the admin host take every server for up again: they rest a moment from one that hung."""
+        good = 0
+
+        def up() -> bool:
+            nonlocal good
+            try:
+                backends = self.client("regular1").health("phosphoric-acid.csclub.internal")["backends"]
+            except CeoError:
+                backends = {"ceod": {"up": False}}
+            good = good + 1 if all(backend["up"] for backend in backends.values()) else 0
+            return good >= 6
+
+        until(up, 30, "every server up again")
 
     def journal(self, query: str, *values: Any, state_dir: Path | None = None) -> list[tuple[Any, ...]]:
         """A query of ceod's own journal, with sqlite3 itself."""

@@ -368,6 +368,7 @@ def test_kadmind_frozen_in_the_middle(club: Club) -> None:
         assert (status, told["code"]) in ((409, "in_recovery"), (503, "backend_down"))
     assert until(lambda: _ended(club, add.uid), 60) == "aborted"
     club.nothing(add.uid)
+    club.settled()
 
 
 def test_no_password_is_anywhere(club: Club) -> None:
