@@ -44,7 +44,8 @@ def clean(directory: Path) -> None:
 def main(directory: Path, options: init.Options) -> int:
     """Hold the sandbox until SIGTERM or its own end."""
     try:
-        lock = (directory / "lock").open("a+")
+        # A bare descriptor, never closed: the kernel lets go of the lock when the process is really gone.
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         print(json.dumps({"error": f"{directory} is not ours to write: {error.strerror}"}), flush=True)
         return 1
@@ -53,9 +54,8 @@ def main(directory: Path, options: init.Options) -> int:
     except BlockingIOError:
         print(json.dumps({"error": f"{directory} is up already (python -m sandbox --dir {directory} down)"}), flush=True)
         return 1
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
     clean(directory)
     for name in ("control", "log", "mail", "root"):
         (directory / name).mkdir(mode=0o755)
@@ -72,7 +72,7 @@ def main(directory: Path, options: init.Options) -> int:
     progress, progress_write = os.pipe()
     sys.stdout.flush()
     if (child := os.fork()) == 0:
-        lock.close()
+        os.close(lock)
         for descriptor in (go, unshared, progress):
             os.close(descriptor)
         log = os.open(directory / "log/supervisor", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
