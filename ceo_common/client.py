@@ -225,5 +225,5 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
 def _reason(error: Exception) -> str:
     """The innermost words of requests' nested errors."""
     text = str(error)
-    found = re.search(r"\[SSL: [^\]]*\] ([^(]*)|Errno \d+\] ([^')]*)|(timed out)", text)
+    found = re.search(r"\[SSL: [^\]]*\] ([^(]*)|Errno \d+\] ([^'\")]*)|(timed out)", text)
     return next((part.strip() for part in found.groups() if part), text) if found else type(error).__name__

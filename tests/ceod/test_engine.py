@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, JournalFull, KeyReused, NotFound, WrongState
+from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, KeyReused, NotFound, WrongState
 from ceod.transaction.engine import Engine
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import Request
@@ -357,18 +357,6 @@ def test_an_owner_of_another_process_is_seen_to_be_alive(tmp_path: Path) -> None
     two.close()
     assert one.is_dead(two.id) and one.dead() == [two.id]
     one.close()
-
-
-def test_a_full_disk_refuses_new_work(engine: Engine[Tools], monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    engine.journal.ballast.unlink()
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(JournalFull):
-        engine.begin(MAKE, _request(), Private())
-    monkeypatch.undo()
-    assert _run(engine)[-1]["status"] == "completed"
 
 
 def test_the_audit_chain_shows_a_changed_and_a_missing_row(engine: Engine[Tools]) -> None:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,11 +54,13 @@ class Club:
         self.state = State(OUTSIDE)
         self.settings: Settings = load_client()
         self._count = 0
+        self._one_at_a_time = threading.Lock()
 
     def name(self) -> str:
         """A username that nobody has."""
-        self._count += 1
-        return f"t{os.getpid()}x{self._count:04d}"
+        with self._one_at_a_time:
+            self._count += 1
+            return f"t{os.getpid()}x{self._count:04d}"
 
     def member(self, uid: str | None = None, **more: Any) -> dict[str, Any]:
         """A valid request."""
@@ -68,8 +71,9 @@ class Club:
     def ccache(self, who: str) -> str:
         """A ccache with a ticket of somebody, made once."""
         path = self.folder / f"cc-{who.replace('/', '-')}"
-        if not path.exists():
-            tickets.initial(f"{who}@{REALM}", PASSWORD, f"FILE:{path}")
+        with self._one_at_a_time:
+            if not path.exists():
+                tickets.initial(f"{who}@{REALM}", PASSWORD, f"FILE:{path}")
         return f"FILE:{path}"
 
     def client(self, who: str) -> Client:
