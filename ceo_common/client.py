@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import gssapi
 import requests
@@ -71,23 +71,149 @@ class Client:
 
     def add_member(self, member: Json, key: str | None = None) -> Iterator[Event]:
         """POST /api/members, with a key that makes a retry harmless."""
-        return self._stream(self.hosts.admin, "POST", "/api/members", member, delegate=True, key=key or str(uuid.uuid4()))
+        return self._transact("POST", "/api/members", member, delegate=True, key=key)
+
+    def add_members(self, members: list[Json], key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/bulk: all or none."""
+        return self._transact("POST", "/api/members/bulk", {"members": members}, delegate=True, key=key)
+
+    def check_members(self, members: list[Json]) -> Json:
+        """POST /api/members/bulk?dry_run."""
+        return self._json(self.hosts.admin, "POST", "/api/members/bulk?dry_run", {"members": members})
 
     def member(self, uid: str) -> Json:
         """GET /api/members/UID."""
         return self._json(self.hosts.admin, "GET", f"/api/members/{_part(uid)}")
 
+    def members(self, **query: str | int) -> Json:
+        """GET /api/members: one page.  uid, name, term, group, program, position; sort, size, after."""
+        return self._json(self.hosts.admin, "GET", f"/api/members?{urlencode(query)}")
+
+    def all_members(self, **query: str | int) -> Iterator[Json]:
+        """GET /api/members?stream: every one that fits, in no order.  Raises OutcomeUnknown when the list was cut off."""
+        with self._ask(self.hosts.admin, "GET", f"/api/members?{urlencode({'stream': 1, **query})}", None, timeout=_STREAM_S) as response:
+            for line in _lines(response):
+                told = json.loads(line)
+                if "complete" in told:
+                    return
+                yield told
+        raise errors.OutcomeUnknown(f"the list from {self.hosts.admin} was cut off")
+
+    def lapsed(self, **query: str) -> list[Json]:
+        """GET /api/lapsed: who may be meant by a new sign-up with this uid or cn."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", f"/api/lapsed?{urlencode(query)}")["members"])
+
+    def expired(self) -> list[Json]:
+        """GET /api/expired."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", "/api/expired")["members"])
+
+    def inactive(self, terms: int) -> list[Json]:
+        """GET /api/inactive: no member for this many terms."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", f"/api/inactive?terms={terms}")["members"])
+
+    def modify_member(self, uid: str, change: Json, key: str | None = None) -> Iterator[Event]:
+        """PATCH /api/members/UID: login_shell, forwarding_addresses."""
+        return self._transact("PATCH", f"/api/members/{_part(uid)}", change, delegate="login_shell" in change, key=key)
+
+    def renew_member(self, uid: str, terms: Json, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/UID/renew: terms or non_member_terms."""
+        return self._transact("POST", f"/api/members/{_part(uid)}/renew", terms, delegate=True, key=key)
+
     def reset_password(self, uid: str) -> Iterator[Event]:
         """POST /api/members/UID/pwreset."""
-        return self._stream(self.hosts.admin, "POST", f"/api/members/{_part(uid)}/pwreset", {}, key=str(uuid.uuid4()))
+        return self._transact("POST", f"/api/members/{_part(uid)}/pwreset", {})
+
+    def delete_member(self, uid: str, key: str | None = None) -> Iterator[Event]:
+        """DELETE /api/members/UID."""
+        return self._transact("DELETE", f"/api/members/{_part(uid)}", None, delegate=True, key=key)
+
+    def restore_member(self, uid: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/UID/restore."""
+        return self._transact("POST", f"/api/members/{_part(uid)}/restore", {}, delegate=True, key=key)
+
+    def purge_member(self, uid: str) -> Iterator[Event]:
+        """POST /api/members/UID/purge, in development."""
+        return self._transact("POST", f"/api/members/{_part(uid)}/purge", {})
+
+    def expiry(self) -> Json:
+        """POST /api/members/expire?dry_run."""
+        return self._json(self.hosts.admin, "POST", "/api/members/expire?dry_run", {})
+
+    def expire_members(self, count: int, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/expire: the count that the rehearsal told."""
+        return self._transact("POST", "/api/members/expire", {"count": count}, delegate=True, key=key)
+
+    def reminders(self) -> Json:
+        """POST /api/members/remindexpire?dry_run."""
+        return self._json(self.hosts.admin, "POST", "/api/members/remindexpire?dry_run", {})
+
+    def remind_members(self, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/remindexpire."""
+        return self._transact("POST", "/api/members/remindexpire", {}, key=key)
+
+    def groups(self) -> list[Json]:
+        """GET /api/groups."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", "/api/groups")["groups"])
+
+    def group(self, cn: str) -> Json:
+        """GET /api/groups/G."""
+        return self._json(self.hosts.admin, "GET", f"/api/groups/{_part(cn)}")
+
+    def add_group(self, cn: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/groups."""
+        return self._transact("POST", "/api/groups", {"cn": cn}, delegate=True, key=key)
+
+    def add_to_group(self, cn: str, uid: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/groups/G/members/UID."""
+        return self._transact("POST", f"/api/groups/{_part(cn)}/members/{_part(uid)}", {}, delegate=True, key=key)
+
+    def remove_from_group(self, cn: str, uid: str, key: str | None = None) -> Iterator[Event]:
+        """DELETE /api/groups/G/members/UID."""
+        return self._transact("DELETE", f"/api/groups/{_part(cn)}/members/{_part(uid)}", None, delegate=True, key=key)
+
+    def add_club(self, club: Json, key: str | None = None) -> Iterator[Event]:
+        """POST /api/clubs."""
+        return self._transact("POST", "/api/clubs", club, delegate=True, key=key)
+
+    def positions(self) -> Json:
+        """GET /api/positions."""
+        return self._json(self.hosts.admin, "GET", "/api/positions")
+
+    def set_positions(self, positions: Json, key: str | None = None) -> Iterator[Event]:
+        """POST /api/positions: who shall hold which."""
+        return self._transact("POST", "/api/positions", positions, delegate=True, key=key)
 
     def uw_person(self, uid: str) -> Json:
         """GET /api/uwldap/UID."""
         return self._json(self.hosts.admin, "GET", f"/api/uwldap/{_part(uid)}")
 
+    def programs(self, members: list[str] | None = None) -> Json:
+        """POST /api/uwldap/updateprograms?dry_run."""
+        return self._json(self.hosts.admin, "POST", "/api/uwldap/updateprograms?dry_run", {"members": members})
+
+    def update_programs(self, members: list[str] | None = None, key: str | None = None) -> Iterator[Event]:
+        """POST /api/uwldap/updateprograms."""
+        return self._transact("POST", "/api/uwldap/updateprograms", {"members": members}, delegate=True, key=key)
+
     def subscribe(self, list_name: str, uid: str) -> Json:
         """POST /api/mailman/LIST/UID."""
         return self._json(self.hosts.mail, "POST", f"/api/mailman/{_part(list_name)}/{_part(uid)}", {})
+
+    def unsubscribe(self, list_name: str, uid: str) -> Json:
+        """DELETE /api/mailman/LIST/UID."""
+        return self._json(self.hosts.mail, "DELETE", f"/api/mailman/{_part(list_name)}/{_part(uid)}")
+
+    def unsubscribe_all(self, list_name: str, uids: list[str]) -> Json:
+        """DELETE /api/mailman/LIST: many at once; who is not on it needs not leave."""
+        return self._json(self.hosts.mail, "DELETE", f"/api/mailman/{_part(list_name)}", {"uids": uids})
+
+    def lists_of(self, uid: str) -> Json:
+        """GET /api/mailman/UID: the lists that an account is on."""
+        return self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}")
+
+    def log(self, host: str, *, limit: int = 50) -> Json:
+        """GET /api/log of one host, newest first."""
+        return self._json(host, "GET", f"/api/log?limit={limit}")
 
     def transactions(self, host: str, *, state: str = "", limit: int = 50) -> list[Json]:
         """GET /api/transactions of one host, newest first."""
@@ -121,6 +247,10 @@ class Client:
         if not isinstance(told, dict):
             raise errors.Unreachable(f"{host} answered something that is not an object")
         return told
+
+    def _transact(self, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None) -> Iterator[Event]:
+        """A transaction of the admin host, under a key that makes a retry harmless."""
+        return self._stream(self.hosts.admin, method, path, body, delegate=delegate, key=key or str(uuid.uuid4()))
 
     def _stream(
         self, host: str, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None,

@@ -84,8 +84,10 @@ class Homes:
     """Where home directories are."""
 
     root: str = "/users"
-    archive: str = "/users/.archive"
+    archive: str = "/users/.archive"  # on the same file system as root: an archived home is renamed
     skeleton: str = "/etc/skel"
+    # Run for each new home, say ["setquota", "-u", "{uid_number}", "4000000", "5000000", "0", "0", "/users"].
+    quota_command: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,63 @@ class PostgreSql:
 
 
 @dataclass(frozen=True)
-class Members:
-    """Rules of sign-up."""
+class Range:
+    """Numbers from first to last."""
 
-    range_first: int = 20001
-    range_last: int = 29999
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The ranges of user and group numbers; each has a counter of its name in ou=UidCounters."""
+
+    members: Range = Range(20001, 29999)
+    clubs: Range = Range(30001, 39999)
+    administrative: Range = Range(10001, 19999)
+
+    def ranges(self) -> dict[str, Range]:
+        """Each by its name."""
+        return {"members": self.members, "clubs": self.clubs, "administrative": self.administrative}
+
+
+@dataclass(frozen=True)
+class Members:
+    """Rules of sign-up, of expiry and of reminders."""
+
     login_shell: str = "/bin/bash"
+    shells: str = "/etc/shells"
+    deleted_shell: str = "/usr/sbin/nologin"
     list: str = "csc-general"
     announce_to: str = "syscom"
+    expire_at_once: int = 500  # accounts in one run
+    remind_a_day: int = 200  # mails
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What follows from being in a group: other groups, and mailing lists."""
+
+    auxiliary: dict[str, list[str]] = field(default_factory=lambda: {
+        "syscom": ["office", "staff", "adm", "src"], "office": ["cdrom", "audio", "video", "www"]})
+    lists: dict[str, list[str]] = field(default_factory=lambda: {"syscom": ["syscom"], "exec": ["exec"]})
+
+    def implied_by(self, group: str) -> list[str]:
+        """The group and all that follow from it."""
+        found = [group]
+        for name in found:
+            found += [other for other in self.auxiliary.get(name, []) if other not in found]
+        return found
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The club's offices: whoever holds one is in the group `group`."""
+
+    available: list[str] = field(default_factory=lambda: [
+        "president", "vice-president", "treasurer", "secretary", "sysadmin", "cro", "librarian", "imapd", "webmaster", "offsck"])
+    required: list[str] = field(default_factory=lambda: ["president", "vice-president", "sysadmin"])
+    group: str = "exec"
 
 
 @dataclass(frozen=True)
@@ -155,7 +206,10 @@ class Daemon:
     tls: Tls | None = None
     uwldap: UwLdap | None = None
     homes: Homes = field(default_factory=Homes)
+    numbers: Numbers = field(default_factory=Numbers)
     members: Members = field(default_factory=Members)
+    groups: Groups = field(default_factory=Groups)
+    positions: Positions = field(default_factory=Positions)
     smtp: Smtp | None = None
     mailman: Mailman | None = None
     mysql: MySql | None = None
@@ -220,6 +274,10 @@ class _Reader:
             if isinstance(value, list) and all(isinstance(v, str) for v in value):
                 return value
             self.problem(where, f"{'.'.join(where)} has to be a list of texts")
+        elif typing.get_origin(hint) is dict:
+            if isinstance(value, dict) and all(isinstance(v, list) and all(isinstance(t, str) for t in v) for v in value.values()):
+                return value
+            self.problem(where, f"{'.'.join(where)} has to be a table of lists of texts")
         elif type(value) is not hint:
             kind = {str: "a text", int: "a whole number", bool: "true or false"}[hint]
             self.problem(where, f"{'.'.join(where)} has to be {kind}")
@@ -269,6 +327,12 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
         for section in _NEEDS.get(role, ()):
             if getattr(config, section) is None:
                 reader.problem([section, ""], f"the role {role} needs a section [{section}]")
+    for name in config.positions.required:
+        if name not in config.positions.available:
+            reader.problem(["positions", "required"], f"{name!r} is required, but not among positions.available")
+    for name, numbers in config.numbers.ranges().items():
+        if not 1000 <= numbers.first <= numbers.last:
+            reader.problem(["numbers", name, "first"], f"numbers.{name} has to be a range from 1000 up")
     if not config.roles:
         reader.problem(["roles"], "a ceod without a role has nothing to do")
     reader.finish()

@@ -69,6 +69,18 @@ class Exists(CeoError):
     code, status, exit_status = "exists", 409, 73
 
 
+class Changed(CeoError):
+    """It is not as it was when it was looked at."""
+
+    code, status, exit_status = "changed", 409, 73
+
+
+class Deleted(CeoError):
+    """The account was deleted and is kept: restore it."""
+
+    code, status, exit_status = "deleted_account", 409, 73
+
+
 class LeftBehind(CeoError):
     """Something still points at the name of somebody who is gone."""
 

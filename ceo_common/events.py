@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["in progress", "completed", "aborted"]
-State = Literal["queued", "started", "done", "waiting", "undone", "not_ours", "undo_failed"]
+State = Literal["queued", "started", "progress", "done", "waiting", "undone", "not_ours", "undo_failed"]
 
 
 class Event(TypedDict):
@@ -19,6 +19,8 @@ class Event(TypedDict):
     step: NotRequired[int]
     of: NotRequired[int]
     elapsed_ms: NotRequired[int]
+    done: NotRequired[int]  # of `items`, while a step over many is at work
+    items: NotRequired[int]
     result: NotRequired[dict[str, Any]]  # of a completed one
     waiting: NotRequired[list[str]]  # steps that will be done when their server is back
     error: NotRequired[dict[str, Any]]  # of an aborted one, or why a step waits or could not be undone

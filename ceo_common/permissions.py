@@ -36,6 +36,8 @@ class Rule:
     def sentence(self) -> str:
         """The rule in words."""
         names = [who.value for who in Who if who in self.allowed]
+        if self.allowed & {Who.ANYONE, Who.SIGNED_IN}:
+            return f"{names[0].capitalize()} may {self.what}."
         return f"Only {', '.join(names[:-1])}{' and ' if names[1:] else ''}{names[-1]} may {self.what}."
 
 
@@ -48,15 +50,37 @@ _STAFF = (Who.OFFICE, Who.SYSCOM)
 RULES: dict[str, Rule] = {
     "health": _rule("see whether ceod is up", Who.ANYONE),
     "health.full": _rule("see how each server behind ceod is", Who.SIGNED_IN),
+    "description": _rule("read what this API can do", Who.ANYONE),
     "whoami": _rule("see who they are here", Who.SIGNED_IN),
-    "member.read": _rule("look a member up", Who.SIGNED_IN),
+    "member.read": _rule("look members up", Who.SIGNED_IN),
+    "group.read": _rule("look groups up", Who.SIGNED_IN),
+    "position.read": _rule("see who holds which position", Who.SIGNED_IN),
     "uwldap.read": _rule("look somebody up in the university's directory", Who.SIGNED_IN),
+    "member.lapsed": _rule("look for lapsed members", *_STAFF),
     "member.forwarding.read": _rule("see forwarding addresses", Who.SELF, *_STAFF),
     "member.add": _rule("add a member or a club representative", *_STAFF),
+    "member.renew": _rule("renew a member or a club representative", *_STAFF),
+    "member.shell": _rule("change a login shell", Who.SELF, Who.SYSCOM),
+    "member.forwarding": _rule("change forwarding addresses", Who.SELF, *_STAFF),
+    "member.forwarding.syscom": _rule("change the forwarding addresses of somebody of the systems committee", Who.SELF, Who.SYSCOM),
     "member.pwreset": _rule("reset a password", Who.SYSCOM, Who.FRESH),
+    "member.delete": _rule("delete an account", Who.SYSCOM),
+    "member.restore": _rule("restore a deleted account", Who.SYSCOM),
+    "member.purge": _rule("purge an account", Who.SYSCOM),
+    "member.expire": _rule("expire accounts", Who.SYSCOM),
+    "member.expire.rehearse": _rule("see which accounts would expire", Who.SYSCOM, Who.TIMER),
+    "member.remind": _rule("remind members to renew", Who.SYSCOM, Who.TIMER),
+    "program.update": _rule("update programs from the university's directory", Who.SYSCOM),
+    "club.add": _rule("create a club", Who.SYSCOM),
+    "group.add": _rule("create a group", Who.SYSCOM),
+    "group.change": _rule("change who is in a group", Who.SYSCOM),
+    "position.change": _rule("change who holds which position", Who.SYSCOM),
+    "mailman.read": _rule("see which lists an account is on", Who.SELF, Who.HOST, *_STAFF),
     "mailman.subscribe": _rule("subscribe an account to a list", Who.SELF, Who.HOST, *_STAFF),
+    "mailman.unsubscribe": _rule("take an account off a list", Who.SELF, Who.HOST, *_STAFF),
     "transactions.read": _rule("see a transaction", Who.SELF, Who.SYSCOM),
     "transactions.list": _rule("list transactions", Who.SIGNED_IN),
     "transactions.resume": _rule("resume a transaction", Who.SELF, Who.SYSCOM),
     "transactions.abandon": _rule("abandon a transaction", Who.SYSCOM),
+    "log.read": _rule("see what they did themselves", Who.SIGNED_IN),
 }

@@ -24,7 +24,6 @@ from ceod.transaction.recovery import Recovery
 log = logging.getLogger("ceod")
 
 AUDIT_HEAD_S = 3600.0
-COUNTERS = "members"
 
 
 class CannotStart(Exception):
@@ -62,7 +61,7 @@ class Runtime:
         os.umask(0o022)
         keep_out_of_cores()
         self._services = self.given or connect(self.config)
-        _check_counter(self._services)
+        _check_counters(self._services)
         self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)
         self._recovery = Recovery(self._engine)
         self._recovery.start()
@@ -101,24 +100,24 @@ class Runtime:
                 log.error("could not tell syscom", extra={"transaction": transaction, "step": step})
 
 
-def _check_counter(services: Services) -> None:
+def _check_counters(services: Services) -> None:
     """Refuse to run when a number could be given twice.  Raises CannotStart."""
     if services.admin is None:
         return
-    members = services.config.members
-    try:
-        # In this order: the counter only grows, so an add that runs meanwhile is no false alarm.
-        largest = services.directory.largest_number(members.range_first, members.range_last)
-        following = services.directory.counter(COUNTERS)
-    except BackendDown as error:
-        log.warning("the counter of user numbers could not be checked: %s", error)
-        return
-    except CeoError as error:
-        raise CannotStart(str(error)) from None
-    if following <= largest:
-        raise CannotStart(
-            f"the next number of cn={COUNTERS},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"
-        )
+    for name, numbers in services.config.numbers.ranges().items():
+        try:
+            # In this order: the counter only grows, so an add that runs meanwhile is no false alarm.
+            largest = services.directory.largest_number(numbers.first, numbers.last)
+            following = services.directory.counter(name)
+        except BackendDown as error:
+            log.warning("the counters of user numbers could not be checked: %s", error)
+            return
+        except CeoError as error:
+            raise CannotStart(str(error)) from None
+        if following <= largest:
+            raise CannotStart(
+                f"the next number of cn={name},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"
+            )
 
 
 def of(app: flask.Flask) -> Runtime:

@@ -15,7 +15,7 @@ if _config.tls:
 workers = 2
 threads = 32
 timeout = 60
-graceful_timeout = 300  # above the sum of any operation's deadlines: checked below
+graceful_timeout = 600  # above the sum of any operation's deadlines: checked below
 keepalive = 5
 
 # A Negotiate token with a delegated ticket is 2 KiB here and tens of KiB where tickets carry much.

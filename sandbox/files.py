@@ -286,6 +286,12 @@ def _ceod(host: str, *, plain_http: bool) -> None:
     for name in (".bashrc", ".profile", ".bash_logout"):
         if Path("/etc/skel", name).exists():
             shutil.copy(Path("/etc/skel", name), skeleton)
+    # A skeleton as one finds them: a folder that is its owner's alone, a link, and a .forward that somebody left there.
+    write(skeleton / "private/notes", "yours alone\n", 0o600)
+    (skeleton / "private").chmod(0o700)
+    (skeleton / "www").unlink(missing_ok=True)
+    (skeleton / "www").symlink_to("/var/www")
+    write(skeleton / ".forward", "|/bin/false\n")
 
 
 def own(path: str | Path, user: str, mode: int = 0o755) -> None:

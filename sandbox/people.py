@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import date
 
-from sandbox.club import BASE_DN, GROUPS, PEOPLE, UW_BASE_DN
+from sandbox.club import BASE_DN, GROUPS, LDAP_GROUPS, PEOPLE, UW_BASE_DN
 
 _GIVEN = (
     "Ada", "Alan", "Barbara", "Bjarne", "Chloé", "Dennis", "Edsger", "Françoise", "Grace", "Hedy", "Ikram", "Jürgen", "Katherine",
@@ -66,7 +66,7 @@ def club_ldif(today: date) -> str:
     out = _entry(BASE_DN, objectClass=["top", "dcObject", "organization"], dc="csclub", o="Computer Science Club")
     for unit in ("People", "Group", "SUDOers", "Service", "UidCounters"):
         out += _entry(f"ou={unit},{BASE_DN}", objectClass=["top", "organizationalUnit"], ou=unit)
-    for name, following in (("members", FIRST_FREE_UID), ("clubs", 30003), ("administrative", 10004)):
+    for name, following in (("members", FIRST_FREE_UID), ("clubs", 30003), ("administrative", 10011)):
         out += _entry(f"cn={name},ou=UidCounters,{BASE_DN}", objectClass=["top", "device", "extensibleObject"], cn=name, uidNumber=following)
     titles = {"ctdalek": "Calum Dalek", "office1": "Office One", "regular1": "Regular One", "rep1": "Rep One"}
     for uid, number in PEOPLE.items():
@@ -82,6 +82,8 @@ def club_ldif(today: date) -> str:
     for name, (gid, members) in GROUPS.items():
         out += _entry(f"cn={name},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=name, gidNumber=gid,
                       uniqueMember=[f"uid={member},ou=People,{BASE_DN}" for member in members])
+    for name, gid in LDAP_GROUPS.items():
+        out += _entry(f"cn={name},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=name, gidNumber=gid)
     for number, (uid, cn) in enumerate((("bot-society", "Botanical Society"), ("go-club", "Go Club")), 30001):
         out += _entry(f"uid={uid},ou=People,{BASE_DN}", objectClass=["top", "account", "posixAccount", "shadowAccount", "club"],
                       uid=uid, cn=cn, uidNumber=number, gidNumber=number, homeDirectory=f"/users/{uid}", loginShell="/bin/bash")

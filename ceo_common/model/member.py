@@ -1,118 +1,119 @@
-"""A new member as it comes over the wire, and a member as it goes out."""
+"""A new member, a change, a renewal as they come over the wire, and members as they go out."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field
 
-from ceo_common.errors import Invalid
 from ceo_common.model import names
-from ceo_common.terms import YEARS_AHEAD, Term, current
+from ceo_common.model.wire import Address, Problem, Terms, Text, Username, Wire, one_of_two_kinds, parse, text
+from ceo_common.terms import Term, current
 
-_Text = Annotated[str, StringConstraints(max_length=1024)]
+ROWS_LIMIT = 2000
+
+Addresses = Annotated[list[Address], Field(max_length=names.ADDRESSES_LIMIT)]
+_Terms = Annotated[Terms, Field(max_length=64)]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class NewMember(_Wire):
+class NewMember(Wire):
     """POST /api/members: exactly one of terms (a member) and non_member_terms (a club representative)."""
 
-    uid: _Text
-    cn: _Text
-    program: _Text
-    given_name: _Text | None = None
-    sn: _Text | None = None
-    terms: list[_Text] | None = Field(default=None, max_length=64)
-    non_member_terms: list[_Text] | None = Field(default=None, max_length=64)
-    forwarding_addresses: list[_Text] = Field(default_factory=list, max_length=names.ADDRESSES_LIMIT)
+    uid: Username
+    cn: Annotated[Text, text("the full name")]
+    program: Annotated[Text, text("the program")]
+    given_name: Annotated[Text, text("the given name")] | None = None
+    sn: Annotated[Text, text("the surname")] | None = None
+    terms: _Terms | None = None
+    non_member_terms: _Terms | None = None
+    forwarding_addresses: Addresses = Field(default_factory=list)
 
     @property
     def all_terms(self) -> list[str]:
         """The terms, of whichever kind."""
         return self.terms or self.non_member_terms or []
 
-    def problems(self, now: Term) -> list[dict[str, str]]:
-        """What is wrong with the values, each with its field."""
-        found: list[tuple[str, str | None]] = [
-            ("uid", names.username_problem(self.uid)),
-            ("cn", names.full_name_problem(self.cn, self.uid)),
-            ("program", names.text_problem(self.program, "the program")),
-        ]
-        for field, value in (("given_name", self.given_name), ("sn", self.sn)):
-            if value is not None:
-                found.append((field, names.text_problem(value, "the given name" if field == "given_name" else "the surname")))
-        if (self.terms is None) == (self.non_member_terms is None):
-            found.append(("terms", "give either terms (a member) or non_member_terms (a club representative)"))
-        field = "non_member_terms" if self.terms is None else "terms"
-        found += [(field, problem) for problem in term_problems(self.all_terms, now)]
-        if (self.terms is None) != (self.non_member_terms is None) and not self.all_terms:
-            found.append((field, "at least one term is needed"))
-        for i, address in enumerate(self.forwarding_addresses):
-            found.append((f"forwarding_addresses.{i}", names.address_problem(address)))
-        return [{"field": field, "message": message} for field, message in found if message]
+    @classmethod
+    def across(cls, body: dict[str, Any]) -> list[Problem]:
+        """One kind of terms, and a name that is not the username."""
+        cn, uid = body.get("cn"), body.get("uid")
+        own = isinstance(cn, str) and isinstance(uid, str) and not names.text_problem(cn, "") and names.full_name_problem(cn, uid)
+        return one_of_two_kinds(body) + ([("cn", own)] if own else [])
 
     def warnings(self, now: Term) -> list[str]:
         """What is odd, but allowed."""
-        past = [term for term in self.all_terms if Term.parse(term) < now]
-        return [f"past terms: {', '.join(past)}"] if past else []
+        return past_terms(self.all_terms, now)
 
 
-def term_problems(terms: list[str], now: Term) -> list[str]:
-    """What is wrong with a set of terms."""
-    problems, seen = [], set()
-    for text in terms:
-        try:
-            term = Term.parse(text)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        if term in seen:
-            problems.append(f"{text} stands there twice")
-        seen.add(term)
-        if term - now > 3 * YEARS_AHEAD:
-            problems.append(f"{text} is more than {YEARS_AHEAD} years ahead")
-    return problems
+class NewMembers(Wire):
+    """POST /api/members/bulk: all of them are added, or none."""
+
+    members: list[NewMember] = Field(min_length=1, max_length=ROWS_LIMIT)
+
+    @classmethod
+    def across(cls, body: dict[str, Any]) -> list[Problem]:
+        """What is wrong across each row, and a name that two rows have."""
+        rows = body.get("members")
+        if not isinstance(rows, list):
+            return []
+        found, seen = [], set()
+        for i, row in enumerate(rows):
+            if not isinstance(row, dict):
+                continue
+            found += [(f"members.{i}.{field}", message) for field, message in NewMember.across(row)]
+            uid = row.get("uid")
+            if isinstance(uid, str) and uid in seen:
+                found.append((f"members.{i}.uid", f"{uid} stands there twice"))
+            seen.add(uid if isinstance(uid, str) else None)
+        return found
+
+
+class Renewal(Wire):
+    """POST /api/members/UID/renew: exactly one of the two."""
+
+    terms: _Terms | None = None
+    non_member_terms: _Terms | None = None
+
+    @property
+    def all_terms(self) -> list[str]:
+        """The terms, of whichever kind."""
+        return self.terms or self.non_member_terms or []
+
+    @classmethod
+    def across(cls, body: dict[str, Any]) -> list[Problem]:
+        """One kind."""
+        return one_of_two_kinds(body)
+
+
+class MemberChange(Wire):
+    """PATCH /api/members/UID: what is not there stays as it is; no addresses at all end the forwarding."""
+
+    login_shell: Text | None = None
+    forwarding_addresses: Addresses | None = None
+
+    @classmethod
+    def across(cls, body: dict[str, Any]) -> list[Problem]:
+        """Something has to change."""
+        if all(body.get(name) is None for name in cls.model_fields):
+            return [("(body)", f"nothing to change; what can be: {', '.join(cls.model_fields)}")]
+        return []
+
+
+def past_terms(terms: list[str], now: Term) -> list[str]:
+    """A warning of terms that are over."""
+    past = [term for term in terms if Term.parse(term) < now]
+    return [f"past terms: {', '.join(past)}"] if past else []
 
 
 def parse_new_member(body: object, time_zone: str, now: datetime | None = None) -> tuple[NewMember, list[str]]:
     """The member and the warnings.  Raises Invalid with every problem."""
     term = current(time_zone, now)
-    try:
-        member = NewMember.model_validate(body)
-    except ValidationError as error:
-        problems = [_problem(item) for item in error.errors(include_url=False, include_context=False, include_input=False)]
-        raise Invalid("the request has problems", problems=problems + _problems_of_the_rest(body, term, problems)) from None
-    if problems := member.problems(term):
-        raise Invalid("the request has problems", problems=problems)
+    member = parse(NewMember, body, term)
     return member, member.warnings(term)
 
 
-def _problem(item: Any) -> dict[str, str]:
-    field = ".".join(str(part) for part in item["loc"]) or "(body)"
-    return {"field": field, "message": "unknown field" if item["type"] == "extra_forbidden" else str(item["msg"])}
-
-
-def _problems_of_the_rest(body: object, term: Term, known: list[dict[str, str]]) -> list[dict[str, str]]:
-    """With a field missing or of a wrong type, still what is wrong with the fields that are there."""
-    if not isinstance(body, dict):
-        return []
-    bad = {problem["field"].split(".")[0] for problem in known}
-    good = {name: body[name] for name in NewMember.model_fields if name in body and name not in bad}
-    stand_in: dict[str, Any] = {"uid": "stand-in", "cn": "Stand In", "program": "stand-in", "terms": [str(term)]}
-    if "non_member_terms" in good:
-        del stand_in["terms"]
-    try:
-        rest = NewMember.model_validate(stand_in | good).problems(term)
-    except ValidationError:
-        return []
-    return [problem for problem in rest if problem["field"].split(".")[0] in good]
-
-
-class Member(_Wire):
+class Member(Wire):
     """GET /api/members/UID."""
 
     uid: str
@@ -127,7 +128,39 @@ class Member(_Wire):
     terms: list[str] = Field(default_factory=list)
     non_member_terms: list[str] = Field(default_factory=list)
     positions: list[str] = Field(default_factory=list)
-    groups: list[str] = Field(default_factory=list)
+    groups: list[str] | None = None  # None: in a list of many
     is_club: bool = False
     expired: bool = False
-    forwarding_addresses: list[str] | None = None  # None: not for the caller to see
+    deleted: bool = False
+    forwarding_addresses: list[str] | None = None  # None: not for the caller to see, or a list of many
+
+
+class MemberPage(Wire):
+    """GET /api/members: `next` is the `after` of the page behind this one, null on the last."""
+
+    members: list[Member]
+    found: int
+    next: str | None = None
+
+
+class Checked(Wire):
+    """POST /api/members/bulk?dry_run: what keeps which rows from being added."""
+
+    members: int
+    problems: list[dict[str, str]]
+
+
+class Lapsed(Wire):
+    """One who was a member: `last_term` is null for one who never paid."""
+
+    uid: str
+    cn: str
+    program: str
+    last_term: str | None
+    expired: bool
+
+
+class LapsedMembers(Wire):
+    """GET /api/lapsed, /api/expired, /api/inactive."""
+
+    members: list[Lapsed]

@@ -31,11 +31,18 @@ def create_app(config: Daemon | None = None, services: Services | None = None) -
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions["ceod"] = runtime.Runtime(config, services)
 
-    from ceod.api import health, mailman, members, requests, transactions, uwldap  # noqa: PLC0415 - they import this package
+    from ceod.api.requests import install  # noqa: PLC0415 - it imports this package
 
-    requests.install(app)
-    for module in (health, members, transactions, uwldap, mailman):
-        app.register_blueprint(module.blueprint, url_prefix="/api")
+    install(app)
+    register(app)
     if own_config:
         runtime.start(app)
     return app
+
+
+def register(app: flask.Flask) -> None:
+    """Every blueprint, by name."""
+    from ceod.api import groups, health, log, mailman, members, openapi, search, transactions, upkeep, uwldap  # noqa: PLC0415 - they import this package
+
+    for module in (health, openapi, members, search, upkeep, groups, uwldap, mailman, transactions, log):
+        app.register_blueprint(module.blueprint, url_prefix="/api")

@@ -10,6 +10,7 @@ import flask
 from flask import request
 
 from ceo_common.errors import CeoError
+from ceo_common.model.service import Health, WhoAmI
 from ceod.api.requests import ROUTES, Route, _authenticate, allow, caller, ceod, route
 from ceod.auth.caller import standing
 
@@ -17,7 +18,8 @@ blueprint = flask.Blueprint("health", __name__)
 
 _WAIT_S = 0.7  # the whole answer comes within a second, whichever server hangs
 
-ROUTES.append(Route("GET", "/api/health", None, "health"))
+ROUTES.append(Route("GET", "/api/health", None, "health", "Up or down for everybody; with a ticket, each server behind this ceod.",
+                    gives=Health, query={"full": "ask for the ticket"}))
 
 
 @blueprint.get("/health")
@@ -58,7 +60,7 @@ def _ask_all(pings: dict[str, Callable[[], None]]) -> dict[str, dict[str, object
     return {name: dict(found.get(name, {"up": False, "error": f"no answer within {_WAIT_S} s"})) for name in pings}
 
 
-@route(blueprint, "GET", "/whoami", role=None, operation="whoami")
+@route(blueprint, "GET", "/whoami", role=None, operation="whoami", gives=WhoAmI)
 def whoami() -> flask.Response:
     """Who the caller is here."""
     who, running = caller(), ceod()

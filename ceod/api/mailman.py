@@ -8,26 +8,63 @@ import flask
 
 from ceo_common.errors import Invalid, NotFound
 from ceo_common.model import names as name_rules
-from ceod.api.requests import ceod, route
+from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
+from ceod.api.requests import answer, ceod, parsed, route
+from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
 
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
-@route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe", subject="uid")
+@route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions)
+def lists(uid: str) -> flask.Response:
+    """The lists that an account's address is on."""
+    _check(uid=uid)
+    return answer(Subscriptions(uid=uid, lists=_mailman().lists_of(_address(uid))))
+
+
+@route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe", subject="uid", gives=Subscription)
 def subscribe(list_name: str, uid: str) -> flask.Response:
     """Subscribe an account's address to a list."""
-    running = ceod()
-    problems = []
-    if not _LIST.fullmatch(list_name):
-        problems.append({"field": "list", "message": "not a list's name"})
-    if problem := name_rules.username_problem(uid):
-        problems.append({"field": "uid", "message": problem})
+    _check(list_name, uid)
+    if ceod().services.directory.person(uid) is None:
+        raise NotFound(f"there is no account {uid}")
+    _mailman().subscribe(list_name, _address(uid))
+    return answer(Subscription(list=list_name, uid=uid, subscribed=True))
+
+
+@route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe", subject="uid", gives=Subscription)
+def unsubscribe(list_name: str, uid: str) -> flask.Response:
+    """Take an account's address off a list; the account may be gone already."""
+    _check(list_name, uid)
+    _mailman().unsubscribe(list_name, _address(uid))
+    return answer(Subscription(list=list_name, uid=uid, subscribed=False))
+
+
+@route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe", takes=Unsubscribe, gives=Unsubscribed)
+def unsubscribe_many(list_name: str) -> flask.Response:
+    """Take many addresses off a list at once; one that is not on it needs not leave."""
+    told = parsed(Unsubscribe)
+    _check(list_name, *told.uids)
+    _mailman().unsubscribe_all(list_name, [_address(uid) for uid in told.uids])
+    return answer(Unsubscribed(list=list_name, uids=len(told.uids)))
+
+
+def _mailman() -> Mailman:
+    found = ceod().services.mailman
+    assert found is not None
+    return found
+
+
+def _address(uid: str) -> str:
+    return f"{uid}@{ceod().config.domain}"
+
+
+def _check(list_name: str | None = None, *uids: str, uid: str | None = None) -> None:
+    """Raises Invalid."""
+    problems = [{"field": "list", "message": "not a list's name"}] if list_name is not None and not _LIST.fullmatch(list_name) else []
+    problems += [{"field": "uid", "message": f"{name!r}: {found}"} for name in (*uids, *([uid] if uid is not None else []))
+                 if (found := name_rules.username_problem(name))]
     if problems:
         raise Invalid("the request has problems", problems=problems)
-    if running.services.directory.person(uid) is None:
-        raise NotFound(f"there is no account {uid}")
-    assert running.services.mailman is not None
-    running.services.mailman.subscribe(list_name, f"{uid}@{running.config.domain}")
-    return flask.jsonify({"list": list_name, "uid": uid, "subscribed": True})

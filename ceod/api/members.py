@@ -1,84 +1,185 @@
-"""Members: add, look up, reset a password."""
+"""Members and club representatives, one at a time or many: add, look up, change, renew, delete, restore."""
 
 from __future__ import annotations
 
-import hashlib
 import time
+from typing import Any
 
 import flask
+from flask import request
 
-from ceo_common.errors import NotFound
+from ceo_common.errors import Deleted, Exists, Forbidden, NotFound
 from ceo_common.model import names as name_rules
-from ceo_common.model.member import Member, parse_new_member
+from ceo_common.model.member import Checked, Member, MemberChange, NewMember, NewMembers, Renewal, past_terms
 from ceo_common.permissions import RULES, Who
-from ceo_common.terms import in_order
-from ceod.api.requests import allow, bind_as_caller, body, caller, ceod, idempotency_key, route, stream
+from ceo_common.terms import current, in_order
+from ceod.api.requests import allow, answer, bind_as_caller, caller, ceod, is_rehearsal, parsed, route, transact
 from ceod.auth.caller import standing
-from ceod.operations import add_member, names, reset_password
+from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
+from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
 from ceod.operations.password import generate
+from ceod.operations.private import Private
+from ceod.operations.purge_member import PURGE_MEMBER
+from ceod.operations.reset_password import RESET_PASSWORD
 from ceod.services.directory import Person
-from ceod.transaction.journal import canonical
-from ceod.transaction.record import Request
+from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("members", __name__)
 
 FRESH_S = 3600.0
 
 
-@route(blueprint, "POST", "/members", role="admin", operation="member.add")
+@route(blueprint, "POST", "/members", role="admin", operation="member.add", takes=NewMember, streams=True, writes=True)
 def add() -> flask.Response:
     """Sign somebody up."""
-    running, who = ceod(), caller()
-    told = body()
-    member, warnings = parse_new_member(told, running.config.time_zone)
-    key = idempotency_key()
-    connection = bind_as_caller()
-    request = Request(
-        operation="add_member", version=1, caller=who.name, remote=who.address, subject=member.uid, names=(f"account:{member.uid}",),
-        arguments={**member.model_dump(), "operator": who.name, "warnings": warnings},
-        body_hash=hashlib.sha256(canonical(told)).hexdigest(), key=key,
-    )
-    try:
-        known = running.engine.of_key(request)
-        if known is None:
-            running.engine.ensure_free(request)
-            names.check_free(member.uid, running.services)
-    except BaseException:
-        connection.close()
-        raise
-    identifier, new = running.engine.begin(add_member.ADD_MEMBER, request, add_member.Private(connection, generate()))
-    return stream(identifier, asked=new)
+    running, member = ceod(), parsed(NewMember)
+
+    def prepare() -> Json:
+        names.check_free(member.uid, running.services, running.engine.record)
+        return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone))}
+
+    return transact(ADD_MEMBER, Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
+                    told=member.model_dump(), prepare=prepare)
 
 
-@route(blueprint, "GET", "/members/<uid>", role="admin", operation="member.read")
+@route(blueprint, "POST", "/members/bulk", role="admin", operation="member.add", takes=NewMembers, streams=True, writes=True, rehearsal=Checked)
+def add_many() -> flask.Response:
+    """Sign many up at once: all of them, or none."""
+    running, told = ceod(), parsed(NewMembers)
+    rows = [member.model_dump() for member in told.members]
+
+    def check() -> list[dict[str, str]]:
+        return accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record))
+
+    def prepare() -> Json:
+        if problems := check():
+            raise Exists(f"{len(problems)} of {len(rows)} can't be added; nobody was", problems=problems)
+        past = past_terms(sorted({term for member in told.members for term in member.all_terms}), current(running.config.time_zone))
+        return {"members": rows, "warnings": past}
+
+    if is_rehearsal():
+        return answer(Checked(members=len(rows), problems=check()))
+    uids = [member.uid for member in told.members]
+    return transact(ADD_MEMBERS, Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",
+                    names=tuple(f"account:{uid}" for uid in uids), told=rows, prepare=prepare)
+
+
+@route(blueprint, "GET", "/members/<uid>", role="admin", operation="member.read", gives=Member)
 def get(uid: str) -> flask.Response:
     """Everything about somebody; the forwarding addresses for those who may see them."""
     running = ceod()
     person = _person(uid)
-    found = standing(caller(), running.services.directory, subject=uid)
     addresses = None
-    if RULES["member.forwarding.read"].allows(found):
-        addresses = running.services.admin_host.homes.read_forward(uid)
-    return flask.jsonify(_shown(person, running.services.directory.groups_of(uid), addresses).model_dump())
+    if RULES["member.forwarding.read"].allows(standing(caller(), running.services.directory, subject=uid)):
+        addresses = running.services.admin_host.homes.read_forward(person.uid)
+    return answer(shown(person, running.services.directory.groups_of(person.uid), addresses))
 
 
-@route(blueprint, "POST", "/members/<uid>/pwreset", role="admin", operation="member.pwreset", decide=False)
+@route(blueprint, "PATCH", "/members/<uid>", role="admin", operation="member.forwarding", decide=False, subject="uid", takes=MemberChange,
+       streams=True, writes=True)
+def patch(uid: str) -> flask.Response:
+    """Change a login shell or where mail is forwarded; the forwarded ticket is needed for the shell alone."""
+    running = ceod()
+    directory, told = running.services.directory, _before_the_rules()
+    if told.get("login_shell") is not None:
+        allow("member.shell", subject=uid)
+    if told.get("forwarding_addresses") is not None or told.get("login_shell") is None:
+        of_syscom = "syscom" in directory.groups_of(uid) if not name_rules.username_problem(uid) else False
+        allow("member.forwarding.syscom" if of_syscom else "member.forwarding", subject=uid)
+    change = parsed(MemberChange)
+
+    def prepare() -> Json:
+        modify_member.check(_person(uid), change.login_shell, running.config.members.shells)
+        return {"uid": uid, **change.model_dump()}
+
+    _person(uid)
+    return transact(modify_member.MODIFY_MEMBER, Private(bind_as_caller() if change.login_shell is not None else None), subject=uid,
+                    names=_locked(uid), told=change.model_dump(), prepare=prepare)
+
+
+def _before_the_rules() -> Json:
+    """Which fields are there decides which rule counts, before what is in them is looked at."""
+    told = request.get_json(force=True, silent=True)
+    return told if isinstance(told, dict) else {}
+
+
+@route(blueprint, "POST", "/members/<uid>/renew", role="admin", operation="member.renew", takes=Renewal, streams=True, writes=True)
+def renew(uid: str) -> flask.Response:
+    """Register somebody for more terms; a representative who is given member terms becomes a member."""
+    running, renewal = ceod(), parsed(Renewal)
+    _person(uid)
+
+    def prepare() -> Json:
+        renew_member.check(_person(uid), renewal)
+        return {"uid": uid, **renewal.model_dump(), "list": running.config.members.list,
+                "warnings": past_terms(renewal.all_terms, current(running.config.time_zone))}
+
+    return transact(renew_member.RENEW_MEMBER, Private(bind_as_caller()), subject=uid, names=_locked(uid), told=renewal.model_dump(),
+                    prepare=prepare)
+
+
+@route(blueprint, "POST", "/members/<uid>/pwreset", role="admin", operation="member.pwreset", decide=False, streams=True)
 def pwreset(uid: str) -> flask.Response:
     """Give somebody a temporary password."""
-    running, who = ceod(), caller()
+    running = ceod()
     fresh = _signed_up_just_now(uid) if not name_rules.username_problem(uid) else set()
     allow("member.pwreset", subject=uid, also=fresh)
+    _person(uid)
+
+    def prepare() -> Json:
+        person = _person(uid)
+        if person.is_club:
+            raise NotFound(f"{uid} is a club: it has no password")
+        if person.is_deleted:
+            raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
+        if running.services.admin_host.kadmin.get(uid) is None:
+            raise NotFound(f"{uid} has no Kerberos principal, so there is no password to reset")
+        return {"uid": uid}
+
+    return transact(RESET_PASSWORD, Private(passwords={uid: generate()}), subject=uid, names=_locked(uid), told=None, prepare=prepare)
+
+
+@route(blueprint, "DELETE", "/members/<uid>", role="admin", operation="member.delete", streams=True, writes=True)
+def delete(uid: str) -> flask.Response:
+    """Disable an account and archive its home; its name and number stay taken, and all of it can be restored."""
+    directory = ceod().services.directory
+    groups = directory.groups_of(_person(uid).uid)
+
+    def prepare() -> Json:
+        delete_member.check(_person(uid), directory.members_of("syscom"))
+        return {"uid": uid}
+
+    return transact(delete_member.DELETE_MEMBER, Private(bind_as_caller()), subject=uid, told=None, prepare=prepare,
+                    names=(*_locked(uid), *(f"group:{name}" for name in groups)))
+
+
+@route(blueprint, "POST", "/members/<uid>/restore", role="admin", operation="member.restore", streams=True, writes=True)
+def restore(uid: str) -> flask.Response:
+    """Bring a deleted account back: home, login, groups, lists."""
+    running = ceod()
     person = _person(uid)
-    if "club" in person.attributes["objectClass"]:
-        raise NotFound(f"{uid} is a club: it has no password")
-    if running.services.admin_host.kadmin.get(uid) is None:
-        raise NotFound(f"{uid} has no Kerberos principal, so there is no password to reset")
-    request = Request(
-        operation="reset_password", version=1, caller=who.name, remote=who.address, subject=uid, names=(f"account:{uid}",),
-        arguments={"uid": uid, "operator": who.name}, body_hash=hashlib.sha256(uid.encode()).hexdigest(), key=idempotency_key(),
-    )
-    identifier, new = running.engine.begin(reset_password.RESET_PASSWORD, request, reset_password.Private(generate()))
-    return stream(identifier, asked=new)
+
+    def prepare() -> Json:
+        record = running.engine.record
+        row = record.newest_of((delete_member.DELETE_MEMBER.name,), uid)
+        told, warnings = restore_member.arguments(_person(uid), record.facts(row.id) if row else None, running.services)
+        return {"uid": uid, **told, "warnings": warnings}
+
+    return transact(restore_member.RESTORE_MEMBER, Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None, prepare=prepare)
+
+
+@route(blueprint, "POST", "/members/<uid>/purge", role="admin", operation="member.purge", streams=True)
+def purge(uid: str) -> flask.Response:
+    """Remove every trace of an account, in development mode alone; its number is never given again."""
+    if not ceod().config.development:
+        raise Forbidden("An account is purged in development mode alone: elsewhere, delete it.", rule="development")
+    _person(uid)
+    return transact(PURGE_MEMBER, Private(), subject=uid, names=_locked(uid), told=None,
+                    prepare=lambda: {"uid": uid, "uid_number": _person(uid).number})
+
+
+def _locked(uid: str) -> tuple[str, ...]:
+    return (f"account:{uid}",)
 
 
 def _person(uid: str) -> Person:
@@ -98,14 +199,14 @@ def _signed_up_just_now(uid: str) -> set[Who]:
     return {Who.FRESH} if principal and principal.needs_change else set()
 
 
-def _shown(person: Person, groups: list[str], addresses: list[str] | None) -> Member:
-    values = person.attributes
-    expires = person.one("shadowExpire")
+def shown(person: Person, groups: list[str] | None = None, addresses: list[str] | None = None) -> Member:
+    """As it goes over the wire."""
+    values: dict[str, Any] = person.attributes
     return Member(
-        uid=person.one("uid"), cn=person.one("cn"), uid_number=int(person.one("uidNumber")), gid_number=int(person.one("gidNumber")),
+        uid=person.uid, cn=person.one("cn"), uid_number=person.number, gid_number=int(person.one("gidNumber")),
         home_directory=person.one("homeDirectory"), login_shell=person.one("loginShell"), program=person.one("program"),
         given_name=person.one("givenName") or None, sn=person.one("sn") or None,
         terms=in_order(values.get("term", [])), non_member_terms=in_order(values.get("nonMemberTerm", [])),
-        positions=sorted(values.get("position", [])), groups=groups, is_club="club" in values["objectClass"],
-        expired=bool(expires) and int(expires) * 86400 <= time.time(), forwarding_addresses=addresses,
+        positions=sorted(values.get("position", [])), groups=groups, is_club=person.is_club,
+        expired=person.is_expired(time.time()), deleted=person.is_deleted, forwarding_addresses=addresses,
     )

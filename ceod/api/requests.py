@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
+import hashlib
 import ipaddress
 import json
 import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import flask
 import werkzeug.exceptions
 from flask import g, request
+from pydantic import BaseModel
 
 from ceo_common import errors
 from ceo_common.events import Event
+from ceo_common.model.wire import M, parse
 from ceo_common.permissions import Who
+from ceo_common.terms import current
 from ceod import runtime
 from ceod.auth import spnego
 from ceod.auth.caller import Caller, identify
 from ceod.auth.caller import require as require_standing
 from ceod.log import request_id
-from ceod.services.directory import Connection
+from ceod.operations.private import Private
+from ceod.services.all import Services
+from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
+from ceod.transaction.journal import canonical
+from ceod.transaction.record import Request
+from ceod.transaction.step import Operation
 
 log = logging.getLogger("ceod.request")
 
@@ -37,41 +47,69 @@ KEY_LIMIT = 64
 
 @dataclass(frozen=True)
 class Route:
-    """A row of the route table.  `role` is the host that serves it (None: every one); `operation` a key of permissions.RULES."""
+    """A row of the route table: who may, and what goes in and comes out.
+
+    `role` is the host that serves it (None: every one), `operation` a key of permissions.RULES.
+    """
 
     method: str
     path: str
     role: str | None
     operation: str
+    does: str  # in words
     subject: str | None = None  # the path's parameter that names the account
+    takes: type[BaseModel] | None = None  # the body
+    gives: type[BaseModel] | None = None
+    streams: bool = False  # the events of a transaction
+    writes: bool = False  # to the directory, as the caller: it needs their forwarded ticket
+    query: dict[str, str] = field(default_factory=dict)  # the parameters, in words
+    rehearsal: type[BaseModel] | None = None  # what ?dry_run gives instead
 
 
 ROUTES: list[Route] = []
+DRY_RUN = "dry_run"
 
 
 def route(
-    blueprint: flask.Blueprint, method: str, path: str, *, role: str | None, operation: str, subject: str | None = None, decide: bool = True,
+    blueprint: flask.Blueprint, method: str, path: str, *, role: str | None, operation: str, decide: bool = True, **more: Any,
 ) -> Callable[[View], View]:
-    """Register a view.  Before it runs: the caller is known, the host is the right one, the rule said yes.
+    """Register a view; `more` is as in Route.  Before it runs: the caller is known, the host is the right one, the rule said yes,
+    and the query holds nothing that is not known.
 
     With decide=False the view itself asks allow(), because the rule depends on what it has to look up first.
     """
-    row = Route(method, f"/api{path}", role, operation, subject)
-    ROUTES.append(row)
-
     def register(view: View) -> View:
+        row = Route(method, f"/api{path}", role, operation, (view.__doc__ or "").partition("\n")[0], **more)
+        ROUTES.append(row)
+
         @functools.wraps(view)
         def guarded(**values: str) -> Any:
             _authenticate()
             _right_host(row)
             if decide:
-                allow(operation, subject=values.get(subject) if subject else None)
+                allow(operation, subject=values.get(row.subject) if row.subject else None)
+            _known_query(row)
             return view(**values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
         return view
 
     return register
+
+
+def _known_query(row: Route) -> None:
+    """A parameter that is not known is refused: a mistyped ?dry_run must not be the real thing.  Raises Invalid."""
+    known = {*row.query, *([DRY_RUN] if row.rehearsal else [])}
+    problems = [{"field": name, "message": f"unknown parameter; known: {', '.join(sorted(known)) or 'none'}"}
+                for name in request.args if name not in known]
+    problems += [{"field": name, "message": "stands there twice"} for name, values in request.args.lists() if len(values) > 1]
+    if problems:
+        raise errors.Invalid("the query has problems", problems=problems)
+
+
+def is_rehearsal() -> bool:
+    """Whether only a rehearsal is asked for."""
+    return DRY_RUN in request.args
 
 
 def ceod() -> runtime.Runtime:
@@ -126,16 +164,22 @@ def body() -> Any:
         raise errors.Invalid(f"the body is not JSON: {error}", problems=[{"field": "(body)", "message": "not JSON"}]) from None
 
 
-def fields(**types: type) -> dict[str, Any]:
-    """A small body of exactly these fields.  Raises Invalid with every problem."""
-    told = body()
-    if not isinstance(told, dict):
-        raise errors.Invalid("the body has to be a JSON object", problems=[{"field": "(body)", "message": "not an object"}])
-    problems = [{"field": name, "message": "unknown field"} for name in told if name not in types]
-    problems += [{"field": name, "message": f"a {kind.__name__} is needed"} for name, kind in types.items() if type(told.get(name)) is not kind]
-    if problems:
-        raise errors.Invalid("the request has problems", problems=problems)
-    return told
+def parsed(model: type[M]) -> M:
+    """The body as a model.  Raises Invalid with every problem, TooLarge."""
+    return parse(model, body(), current(ceod().config.time_zone))
+
+
+def number(name: str, default: int, limit: int, *, least: int = 0) -> int:
+    """A number of the query.  Raises Invalid."""
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= limit:
+        raise errors.Invalid(f"{name} has to be a number from {least} to {limit}", problems=[{"field": name, "message": "not such a number"}])
+    return int(text)
+
+
+def answer(value: BaseModel) -> flask.Response:
+    """A model as the response."""
+    return flask.jsonify(value.model_dump())
 
 
 def idempotency_key() -> str | None:
@@ -171,6 +215,29 @@ def bind_as_caller() -> Connection:
         connection.close()
         raise
     return connection
+
+
+def transact(
+    operation: Operation[Services, Private], private: Private, *, subject: str, names: tuple[str, ...], told: object,
+    prepare: Callable[[], dict[str, Any]],
+) -> flask.Response:
+    """Begin a transaction and stream its events.
+
+    `told` is what the client asked for, `prepare` checks all that can be refused and returns the arguments: it does not run for a
+    request whose key is known, which attaches to the first.  Raises what prepare() does, Busy, InRecovery, KeyReused, JournalFull.
+    """
+    who, engine = caller(), ceod().engine
+    try:
+        asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
+                        hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
+        if engine.of_key(asked) is None:
+            engine.ensure_free(asked)
+            asked = dataclasses.replace(asked, arguments=prepare() | {"operator": who.name})
+    except BaseException:
+        private.close()
+        raise
+    identifier, new = engine.begin(operation, asked, private)
+    return stream(identifier, asked=new)
 
 
 def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:

@@ -8,9 +8,10 @@ import flask
 from flask import request
 from sqlalchemy.engine import Row
 
-from ceo_common.errors import Invalid, NotFound
+from ceo_common.errors import NotFound
+from ceo_common.model.transaction import Abandoned, Reason, Resumed, Transaction, Transactions
 from ceo_common.permissions import Who
-from ceod.api.requests import allow, caller, ceod, fields, route, stream
+from ceod.api.requests import allow, caller, ceod, number, parsed, route, stream
 from ceod.auth.caller import standing
 
 blueprint = flask.Blueprint("transactions", __name__)
@@ -18,16 +19,17 @@ blueprint = flask.Blueprint("transactions", __name__)
 LIMIT = 1000
 
 
-@route(blueprint, "GET", "/transactions", role=None, operation="transactions.list")
+@route(blueprint, "GET", "/transactions", role=None, operation="transactions.list", gives=Transactions,
+       query={"state": "only those in this state", "limit": f"how many, up to {LIMIT}; 50 by default"})
 def listed() -> flask.Response:
     """One's own, or for the systems committee everybody's; newest first."""
     running, who = ceod(), caller()
     all_of_them = Who.SYSCOM in standing(who, running.services.directory)
-    rows = running.engine.record.listed(caller=None if all_of_them else who.name, state=request.args.get("state"), limit=_number("limit", 50, LIMIT))
+    rows = running.engine.record.listed(caller=None if all_of_them else who.name, state=request.args.get("state"), limit=number("limit", 50, LIMIT))
     return flask.jsonify({"host": running.config.host, "transactions": [_summary(row) for row in rows]})
 
 
-@route(blueprint, "GET", "/transactions/<identifier>", role=None, operation="transactions.read", decide=False)
+@route(blueprint, "GET", "/transactions/<identifier>", role=None, operation="transactions.read", decide=False, gives=Transaction)
 def show(identifier: str) -> flask.Response:
     """Its story: the request, each step, how it ended."""
     row = _found(identifier, "transactions.read")
@@ -39,14 +41,15 @@ def show(identifier: str) -> flask.Response:
                           "steps": steps, "host": ceod().config.host})
 
 
-@route(blueprint, "GET", "/transactions/<identifier>/events", role=None, operation="transactions.read", decide=False)
+@route(blueprint, "GET", "/transactions/<identifier>/events", role=None, operation="transactions.read", decide=False, streams=True,
+       query={"after": "the number of the last event that one has"})
 def events(identifier: str) -> flask.Response:
     """Attach again: the events behind ?after=N, as they come, to the last."""
     _found(identifier, "transactions.read")
-    return stream(identifier, asked=False, after=_number("after", 0, 1 << 30))
+    return stream(identifier, asked=False, after=number("after", 0, 1 << 30))
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False)
+@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False, gives=Resumed)
 def resume(identifier: str) -> flask.Response:
     """Try what waits or could not be undone, now."""
     row = _found(identifier, "transactions.resume")
@@ -55,13 +58,10 @@ def resume(identifier: str) -> flask.Response:
     return flask.jsonify({"transaction": identifier, "resumed": True})
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon")
+@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon", takes=Reason, gives=Abandoned)
 def abandon(identifier: str) -> flask.Response:
     """Give up what could not be undone, with the reason on record."""
-    told = fields(reason=str)
-    if not told["reason"].strip():
-        raise Invalid("say why", problems=[{"field": "reason", "message": "a reason is needed"}])
-    return flask.jsonify(ceod().engine.abandon(identifier, caller().name, caller().address, told["reason"]))
+    return flask.jsonify(ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason))
 
 
 def _found(identifier: str, operation: str) -> Row[Any]:
@@ -75,13 +75,6 @@ def _found(identifier: str, operation: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"there is no transaction {identifier} on {ceod().config.host}")
     return row
-
-
-def _number(name: str, default: int, limit: int) -> int:
-    text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:12]) <= limit:
-        raise Invalid(f"{name} has to be a number up to {limit}", problems=[{"field": name, "message": "not such a number"}])
-    return int(text)
 
 
 def _summary(row: Row[Any]) -> dict[str, object]:

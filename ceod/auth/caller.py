@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 
 from ceo_common.config import Daemon
@@ -21,6 +23,12 @@ class Caller:
     address: str
     uid: str | None = None
     host: str | None = None
+    is_timer: bool = False  # this host's own ceod, from this host: cron
+
+    def free(self) -> set[Who]:
+        """What they are without asking the directory."""
+        found = {Who.ANYONE, Who.SIGNED_IN}
+        return found | ({Who.HOST} if self.host else set()) | ({Who.TIMER} if self.is_timer else set())
 
     @property
     def name(self) -> str:
@@ -37,15 +45,23 @@ def identify(principal: str, address: str, config: Daemon) -> Caller:
     if match := re.fullmatch(rf"([^/@\\\s]+)@{realm}", principal):
         return Caller(principal, address, uid=match[1])
     if (match := re.fullmatch(rf"ceod/([^/@\\\s]+)@{realm}", principal)) and match[1] in config.hosts.all():
-        return Caller(principal, address, host=match[1])
+        return Caller(principal, address, host=match[1], is_timer=match[1] == config.host and _is_here(address, config.host))
     raise Forbidden(f"{principal} is neither a person of the realm {config.realm} nor one of its ceods")
+
+
+def _is_here(address: str, host: str) -> bool:
+    """Whether a connection came from this host itself: from loopback, or from the address that the host's own name has."""
+    if ipaddress.ip_address(address or "0.0.0.0").is_loopback:
+        return True
+    try:
+        return address in {found[4][0] for found in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
 
 
 def standing(caller: Caller, directory: Directory, *, subject: str | None = None) -> set[Who]:
     """What the caller is towards an account or another thing named `subject`.  Raises BackendDown."""
-    found = {Who.ANYONE, Who.SIGNED_IN}
-    if caller.host:
-        found.add(Who.HOST)
+    found = caller.free()
     if caller.uid:
         if subject == caller.uid:
             found.add(Who.SELF)
@@ -60,9 +76,7 @@ def require(operation: str, caller: Caller, directory: Directory, *, subject: st
     The directory is asked only when the answer depends on it.
     """
     rule = RULES[operation]
-    free = {Who.ANYONE, Who.SIGNED_IN} | (also or set())
-    if caller.host:
-        free.add(Who.HOST)
+    free = caller.free() | (also or set())
     if rule.allows(free):
         return free
     found = standing(caller, directory, subject=subject) | (also or set())

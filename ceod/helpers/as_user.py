@@ -1,4 +1,4 @@
-"""Work in somebody's home as that somebody: python -m ceod.helpers.as_user forward HOME, the text on standard input.
+"""Work in somebody's home as that somebody: python -m ceod.helpers.as_user forward HOME, the text on standard input (empty: remove it).
 
 The caller starts it with the user's ids and umask 077; it is a program of its own because set*id calls are process-wide.
 """
@@ -33,7 +33,16 @@ def main(arguments: list[str]) -> int:
     if verb != "forward":
         print(f"unknown verb {verb}", file=sys.stderr)
         return 2
-    replace(home, ".forward", sys.stdin.buffer.read())
+    text = sys.stdin.buffer.read()
+    try:
+        if text:
+            replace(home, ".forward", text)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{home}/.forward")
+    except OSError as error:
+        print(f"{error.strerror}: {error.filename}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 
-from ceo_common.krb5.admin import REFUSALS, Admin, AlreadyThere, NotThere
+from ceo_common.krb5.admin import DISALLOW_ALL, REFUSALS, Admin, AlreadyThere, NotThere
 from ceo_common.krb5.errors import Krb5Error
 from ceod.helpers import wire
 from ceod.helpers.acceptor import serve, ticket_with_key
@@ -63,6 +63,10 @@ class Kadmin:
             admin.create(name, request["password"], needchange=True, transaction=request["transaction"])
         elif do == "set_password":
             admin.set_password(name, request["password"], needchange=True)
+        elif do == "modify":
+            disabled = request.get("disabled")  # absent: as it is
+            admin.modify(name, expires=request["expires"], set_attributes=DISALLOW_ALL if disabled else 0,
+                         clear_attributes=DISALLOW_ALL if disabled is False else 0)
         elif do == "delete":
             admin.delete(name)
         else:

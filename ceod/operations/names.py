@@ -6,8 +6,9 @@ import pwd
 from functools import cache
 from importlib import resources
 
-from ceo_common.errors import Exists, Invalid, LeftBehind
+from ceo_common.errors import Deleted, Exists, Invalid, LeftBehind
 from ceod.services.all import Services
+from ceod.transaction.record import Record
 
 # Addresses that Mailman makes for each list (Mailman 3, "The anatomy of a list").
 _LIST_SUFFIXES = ("-admin", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
@@ -20,8 +21,8 @@ def reserved() -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def check_free(uid: str, services: Services) -> None:
-    """Raises Invalid (a reserved name), Exists (taken), LeftBehind (something still points at it), BackendDown.
+def check_free(uid: str, services: Services, record: Record) -> None:
+    """Raises Invalid (a reserved name), Exists (taken), Deleted, LeftBehind (something still points at it), BackendDown.
 
     Asks every server that adding an account needs, so that one that is down shows before the first step.
     """
@@ -29,7 +30,9 @@ def check_free(uid: str, services: Services) -> None:
         raise Invalid(f"{uid} is a reserved name", problems=[{"field": "uid", "message": f"{uid} is a reserved name"}])
     directory, admin = services.directory, services.admin_host
     admin.homes.ping()
-    if directory.person(uid):
+    if person := directory.person(uid):
+        if person.is_deleted:
+            raise Deleted(f"{uid} was deleted and is kept: restore it with ceo members restore {uid}, or choose another name", uid=uid)
         raise Exists(f"there is an account {uid} already", uid=uid)
     if directory.group(uid):
         raise Exists(f"there is a group {uid} already", uid=uid)
@@ -37,6 +40,10 @@ def check_free(uid: str, services: Services) -> None:
         raise Exists(f"there is a Kerberos principal {uid} already", uid=uid)
     if _is_system_account(uid):
         raise Exists(f"{uid} is an account of the operating system", uid=uid)
+    deleted = record.newest_of(("delete_member", "restore_member", "purge_member"), uid)
+    if deleted is not None and deleted.operation != "purge_member":
+        raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
+                         uid=uid, pointers=[deleted.id])
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
     if pointers:
         raise LeftBehind(f"{uid} was somebody's before, and is still pointed at: {'; '.join(pointers)}. "

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
-from ceod.transaction.step import Json, Operation, Run, Step, Undone
-
-
-@dataclass
-class Private:
-    """In memory alone."""
-
-    password: str = field(repr=False)
-
-    def close(self) -> None:
-        """Nothing to let go of."""
+from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
 
 
 class SetPassword(Step[Services, Private]):
@@ -25,17 +15,29 @@ class SetPassword(Step[Services, Private]):
     name = "Kerberos password"
     undoable = False
 
-    def intent(self, run: Run[Services, Private]) -> Json:
+    def intent(self, run: ThisRun) -> Json:
         """Whose."""
         return {"principal": run.arguments["uid"]}
 
-    def do(self, run: Run[Services, Private]) -> None:
+    def do(self, run: ThisRun) -> None:
         """Set it, to be changed at the next login."""
-        run.tools.admin_host.kadmin.set_password(run.arguments["uid"], run.private.password)
+        uid = run.arguments["uid"]
+        run.tools.admin_host.kadmin.set_password(uid, run.private.passwords[uid])
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
         """If the new password was set it is known to nobody: the next reset puts that right."""
         return Undone.NOT_OURS
+
+
+class TellThem(Later[Services]):
+    """A mail to whose it is, so that a reset that they did not ask for shows; the password is not in it."""
+
+    name = "mail"
+
+    def do(self, turn: Turn[Services]) -> None:
+        """With the operator named."""
+        uid, domain = turn.facts["uid"], turn.tools.config.domain
+        turn.tools.admin_host.smtp.send("password_reset", f"{uid}@{domain}", f"{turn.transaction}.pwreset", uid=uid, operator=turn.facts["operator"])
 
 
 def _result(facts: Json) -> Json:
@@ -43,9 +45,10 @@ def _result(facts: Json) -> Json:
 
 
 def _secrets(private: Any) -> Json:
-    return {"temporary_password": private.password, "temporary_password_lost": False}
+    (password,) = private.passwords.values()
+    return {"temporary_password": password, "temporary_password_lost": False}
 
 
 RESET_PASSWORD: Operation[Services, Private] = Operation(
-    name="reset_password", version=1, before=(SetPassword(),), result=_result, secrets=_secrets,
+    name="reset_password", version=1, before=(SetPassword(),), after=(TellThem(),), result=_result, secrets=_secrets,
 )

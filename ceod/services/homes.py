@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from ceo_common.config import Homes as Settings
-from ceo_common.errors import BackendDown, Exists, Internal
+from ceo_common.errors import BackendDown, Exists, Internal, NotFound
 
 BACKEND = "homes"
 _RENAME_NOREPLACE = 1
@@ -37,30 +39,25 @@ class Homes:
             if os.fstatvfs(root).f_flag & os.ST_RDONLY:
                 raise BackendDown(f"{self.settings.root} is read-only", backend=BACKEND)
 
-    @contextlib.contextmanager
-    def _root(self):  # type: ignore[no-untyped-def]
-        try:
-            root = os.open(self.settings.root, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise BackendDown(f"the home directories are not there: {error}", backend=BACKEND) from None
-        try:
-            yield root
-        except OSError as error:
-            raise BackendDown(f"the home directories: {error.strerror} ({error.filename or self.settings.root})", backend=BACKEND) from error
-        finally:
-            os.close(root)
+    def _root(self) -> contextlib.AbstractContextManager[int]:
+        return _opened(self.settings.root)
 
     def left_behind(self, uid: str) -> list[str]:
         """What of a home of this name is there: the home itself, or an archived one."""
         found = [self.path(uid)] if os.path.lexists(self.path(uid)) else []
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.settings.archive) as entries:
-            found += [entry.path for entry in entries if entry.name == uid or entry.name.startswith(f"{uid}.")]
-        return found
+        return found + [f"{self.settings.archive}/{name}" for name in self.archived_of(uid)]
 
-    def build(self, temporary: str, uid_number: int) -> Identity:
+    def archived_of(self, uid: str) -> list[str]:
+        """The names in the archive of homes that were this account's, the one that was archived last at the end."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.settings.archive) as entries:
+            found = [entry for entry in entries if entry.name == uid or entry.name.startswith(f"{uid}.")]
+            return [entry.name for entry in sorted(found, key=lambda entry: entry.stat(follow_symlinks=False).st_ctime)]
+        return []
+
+    def build(self, temporary: str, uid_number: int, *, shared: bool = False) -> Identity:
         """Make the home with the skeleton in it under a temporary name; its owner is set last.
 
-        Raises Exists, BackendDown.
+        A shared one is a club's: what anybody of the group makes in it is the whole group's.  Raises Exists, BackendDown.
         """
         with self._root() as root:
             try:
@@ -70,7 +67,12 @@ class Homes:
             home = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
             try:
                 self._fill(home, uid_number)
-                os.fchmod(home, 0o711)  # others may pass through to public files, not look around
+                # Others may pass through to public files, not look around.
+                os.fchmod(home, 0o2771 if shared else 0o711)
+                if shared:
+                    _run(["setfacl", "-m", f"g:{uid_number}:rwx,d:g:{uid_number}:rwx", f"/proc/self/fd/{home}"], "setfacl", (home,))
+                if self.settings.quota_command:
+                    _run([word.replace("{uid_number}", str(uid_number)) for word in self.settings.quota_command], "the quota command")
                 os.fchown(home, uid_number, uid_number)
                 os.fsync(home)
                 info = os.fstat(home)
@@ -88,20 +90,48 @@ class Homes:
             target = os.open(inside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=home)
             try:
                 for name in files + [n for n in os.listdir(source) if n not in files]:
-                    _copy(name, source, target, uid_number)
+                    if (inside, name) != (".", ".forward"):  # where mail goes is the user's own word, never a skeleton's
+                        _copy(name, source, target, uid_number)
             finally:
                 os.close(target)
 
     def rename(self, temporary: str, uid: str) -> None:
         """Put the finished home into its place.  Raises Exists, BackendDown."""
         with self._root() as root:
-            done = _libc.renameat2(root, temporary.encode(), root, uid.encode(), _RENAME_NOREPLACE)
-            if done < 0:
-                number = ctypes.get_errno()
-                if number == 17:
-                    raise Exists(f"{self.path(uid)} is there already")
-                raise OSError(number, os.strerror(number), uid)
-            os.fsync(root)
+            _rename(root, temporary, root, uid)
+
+    # Archived homes
+
+    def identity(self, uid: str) -> Identity | None:
+        """What the home is, or None where there is none.  Raises BackendDown."""
+        with self._root() as root:
+            return _identity(root, uid)
+
+    def archive(self, uid: str, archived: str) -> None:
+        """Move a home into the archive.  Raises NotFound, Exists, BackendDown."""
+        with self._root() as root, self._archive() as archive:
+            _rename(root, uid, archive, archived)
+
+    def unarchive(self, archived: str, uid: str) -> None:
+        """Move a home out of the archive into its place.  Raises NotFound, Exists, BackendDown."""
+        with self._root() as root, self._archive() as archive:
+            _rename(archive, archived, root, uid)
+
+    def archived_identity(self, archived: str) -> Identity | None:
+        """What an archived home is, or None where there is none.  Raises BackendDown."""
+        with self._archive() as archive:
+            return _identity(archive, archived)
+
+    def remove_archived(self, archived: str) -> None:
+        """Remove an archived home, if it is there.  Raises BackendDown."""
+        with self._archive() as archive, contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(archived, dir_fd=archive)
+
+    @contextlib.contextmanager
+    def _archive(self) -> Iterator[int]:
+        os.makedirs(self.settings.archive, 0o700, exist_ok=True)
+        with _opened(self.settings.archive) as archive:
+            yield archive
 
     def remove_if(self, name: str, identity: Identity | None) -> bool | None:
         """Remove a tree if it is the one with this identity (None: any): True when removed, False when another, None when absent."""
@@ -115,9 +145,8 @@ class Homes:
             shutil.rmtree(name, dir_fd=root)
             return True
 
-    def write_forward(self, uid: str, uid_number: int, addresses: list[str]) -> None:
-        """Write ~/.forward as its owner, one address a line.  Raises BackendDown, Internal."""
-        text = "".join(f"{address}\n" for address in addresses)
+    def write_forward(self, uid: str, uid_number: int, text: str) -> None:
+        """Write ~/.forward as its owner; with an empty text remove it.  Raises BackendDown, Internal."""
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "ceod.helpers.as_user", "forward", self.path(uid)], input=text.encode(), capture_output=True,
@@ -129,17 +158,71 @@ class Homes:
         if done.returncode != 0:
             raise Internal(f"the forwarding file could not be written: {done.stderr.decode(errors='replace').strip()[-200:]}")
 
-    def read_forward(self, uid: str) -> list[str]:
-        """The addresses in ~/.forward; nothing that is not a plain file of at most 64 KiB counts."""
+    def forward_text(self, uid: str) -> str:
+        """What ~/.forward says, empty where there is none; nothing that is not a plain file of at most 64 KiB counts."""
         try:
             descriptor = os.open(f"{self.path(uid)}/.forward", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
-            return []
+            return ""
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return []
-            text = file.read(65536).decode(errors="replace")
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+                return ""
+            return file.read(65536).decode(errors="replace")
+
+    def read_forward(self, uid: str) -> list[str]:
+        """The addresses in ~/.forward."""
+        return [line.strip() for line in self.forward_text(uid).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def forward_text(addresses: list[str]) -> str:
+    """One address a line."""
+    return "".join(f"{address}\n" for address in addresses)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """A folder of ours by its descriptor; what goes wrong inside is told as the homes' fault."""
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BackendDown(f"the home directories are not there: {error}", backend=BACKEND) from None
+    try:
+        yield folder
+    except OSError as error:
+        raise BackendDown(f"the home directories: {error.strerror} ({error.filename or path})", backend=BACKEND) from error
+    finally:
+        os.close(folder)
+
+
+def _identity(folder: int, name: str) -> Identity | None:
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _rename(source: int, old: str, target: int, new: str) -> None:
+    """Rename without replacing.  Raises NotFound, Exists."""
+    if _libc.renameat2(source, old.encode(), target, new.encode(), _RENAME_NOREPLACE) < 0:
+        number = ctypes.get_errno()
+        if number == errno.EEXIST:
+            raise Exists(f"{new} is there already")
+        if number == errno.ENOENT:
+            raise NotFound(f"there is no {old}")
+        raise OSError(number, os.strerror(number), new)
+    for folder in {source, target}:
+        os.fsync(folder)
+
+
+def _run(argv: list[str], what: str, keep_open: tuple[int, ...] = ()) -> None:
+    """Run a program of the system's.  Raises BackendDown with its last words."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=10, pass_fds=keep_open, cwd="/")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackendDown(f"{what} could not be run: {error}", backend=BACKEND) from None
+    if done.returncode != 0:
+        raise BackendDown(f"{what} failed: {done.stderr.decode(errors='replace').strip()[-200:]}", backend=BACKEND)
 
 
 def _copy(name: str, source: int, target: int, uid_number: int) -> None:

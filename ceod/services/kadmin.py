@@ -8,7 +8,7 @@ import gssapi
 
 from ceo_common.deadline import OPERATION_S
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound
-from ceo_common.krb5.admin import NEEDS_CHANGE, TRANSACTION_TL_DATA
+from ceo_common.krb5.admin import DISALLOW_ALL, NEEDS_CHANGE, TRANSACTION_TL_DATA
 from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 from ceod.helpers.credential import OwnCredential
 from ceod.helpers.wire import Message
@@ -22,6 +22,8 @@ class Principal:
 
     needs_change: bool
     transaction: str  # which made it, or empty
+    disabled: bool = False
+    expires: int = 0  # seconds since the epoch, 0 is never
 
 
 class Kadmin:
@@ -44,7 +46,9 @@ class Kadmin:
         answer = self._ask("get", uid)
         if "not_there" in answer:
             return None
-        return Principal(bool(answer["attributes"] & NEEDS_CHANGE), answer["tl_data"].get(str(TRANSACTION_TL_DATA), ""))
+        attributes = answer["attributes"]
+        return Principal(bool(attributes & NEEDS_CHANGE), answer["tl_data"].get(str(TRANSACTION_TL_DATA), ""),
+                         bool(attributes & DISALLOW_ALL), answer["expires"])
 
     def create(self, uid: str, password: str, transaction: str) -> None:
         """Create it, its password to be changed at first use.  Raises Exists, BackendDown (outcome unknown)."""
@@ -55,6 +59,20 @@ class Kadmin:
         """Set a password to be changed at first use.  Raises NotFound, BackendDown (outcome unknown)."""
         if "not_there" in self._ask("set_password", uid, password=password):
             raise NotFound(f"the KDC has no principal {uid}")
+
+    def change(self, uid: str, *, disabled: bool, expires: int) -> None:
+        """Let it have tickets or not, and until when.  Raises NotFound, BackendDown (outcome unknown)."""
+        if "not_there" in self._ask("modify", uid, disabled=disabled, expires=expires):
+            raise NotFound(f"the KDC has no principal {uid}")
+
+    def expire(self, uid: str, when: int) -> None:
+        """Let it have tickets until then, in seconds since the epoch.  Raises NotFound, BackendDown (outcome unknown)."""
+        if "not_there" in self._ask("modify", uid, expires=when):
+            raise NotFound(f"the KDC has no principal {uid}")
+
+    def delete(self, uid: str) -> None:
+        """Delete it, if it is there.  Raises BackendDown (outcome unknown)."""
+        self._ask("delete", uid)
 
     def delete_if_made_by(self, uid: str, transaction: str) -> bool | None:
         """Delete it if this transaction made it: True when deleted, False when another did, None when it is not there."""
@@ -69,7 +87,7 @@ class Kadmin:
         """One round trip.  Raises BackendDown."""
         self._ask("get", "nobody-of-this-name")
 
-    def _ask(self, do: str, uid: str, **more: str) -> Message:
+    def _ask(self, do: str, uid: str, **more: str | int) -> Message:
         try:
             answer = self._child.ask({"do": do, "name": f"{uid}@{self._realm}", **more}, deadline_s=OPERATION_S)
         except (TookTooLong, NoTurn):

@@ -11,6 +11,21 @@ def equals(attribute: str, value: str) -> str:
     return f"({attribute}={ldap.filter.escape_filter_chars(value)})"
 
 
+def contains(attribute: str, value: str) -> str:
+    """(attribute=*value*), the value escaped."""
+    return f"({attribute}=*{ldap.filter.escape_filter_chars(value)}*)"
+
+
+def sounds_like(attribute: str, value: str) -> str:
+    """(attribute~=value), the value escaped."""
+    return f"({attribute}~={ldap.filter.escape_filter_chars(value)})"
+
+
+def none_of(*filters: str) -> str:
+    """None holds."""
+    return f"(!{any_of(*filters)})"
+
+
 def any_of(*filters: str) -> str:
     """At least one holds."""
     return f"(|{''.join(filters)})"
@@ -24,6 +39,14 @@ def all_of(*filters: str) -> str:
 def child(attribute: str, value: str, parent: str) -> str:
     """The DN of an entry below parent, the value escaped (RFC 4514)."""
     return f"{attribute}={ldap.dn.escape_dn_chars(value)},{parent}"
+
+
+def first_value(dn: str) -> str:
+    """The value in front of a DN, or an empty text where it is no DN."""
+    try:
+        return str(ldap.dn.str2dn(dn)[0][0][1])
+    except (ldap.DECODING_ERROR, IndexError):
+        return ""
 
 
 def same(one: str, other: str) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from urllib.error import HTTPError
 
 import mailmanclient
 
 from ceo_common.config import Mailman as Settings
 from ceo_common.deadline import OPERATION_S, within
-from ceo_common.errors import BackendDown, Exists, NotFound
+from ceo_common.errors import BackendDown, CeoError, Exists, NotFound
 
 BACKEND = "mailman"
 
@@ -22,32 +24,57 @@ class Mailman:
 
     def subscribe(self, list_name: str, address: str) -> None:
         """Subscribe an address without asking it first.  Raises NotFound, Exists, BackendDown."""
-        within(OPERATION_S, BACKEND, lambda: self._subscribe(list_name, address))
+        def subscribe() -> None:
+            self._list(list_name).subscribe(address, pre_verified=True, pre_confirmed=True, pre_approved=True, send_welcome_message=False)
 
-    def _subscribe(self, list_name: str, address: str) -> None:
+        self._do(subscribe, {409: Exists(f"{address} is on the list {list_name} already")})
+
+    def unsubscribe(self, list_name: str, address: str) -> None:
+        """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""
+        absent = NotFound(f"{address} is not on the list {list_name}")
+
+        def unsubscribe() -> None:
+            try:
+                self._list(list_name).unsubscribe(address, pre_approved=True, pre_confirmed=True)
+            except ValueError:  # mailmanclient's word for the server's 404
+                raise absent from None
+
+        self._do(unsubscribe, {404: absent})
+
+    def unsubscribe_all(self, list_name: str, addresses: list[str]) -> None:
+        """Take addresses off a list; one that is not on it needs not leave.  Raises NotFound (no such list), BackendDown."""
+        if addresses:
+            self._do(lambda: self._list(list_name).mass_unsubscribe(addresses), {404: None})
+
+    def lists_of(self, address: str) -> list[str]:
+        """The lists of ours that an address is on, by name.  Raises BackendDown."""
+        found = self._do(lambda: self._client.find_lists(address, role="member"), {404: None})
+        return sorted(item.list_name for item in found or [] if item.mail_host == self.domain)
+
+    def _list(self, name: str) -> Any:
         try:
-            found = self._client.get_list(f"{list_name}@{self.domain}")
+            return self._client.get_list(f"{name}@{self.domain}")
         except HTTPError as error:
             if error.code == 404:
-                raise NotFound(f"there is no list {list_name}") from None
-            raise _down(error) from None
-        except (mailmanclient.MailmanConnectionError, OSError) as error:
-            raise _down(error) from None
+                raise NotFound(f"there is no list {name}") from None
+            raise
+
+    def _do(self, call: Callable[[], Any], answers: dict[int, CeoError | None]) -> Any:
+        """Within the time limit; `answers` says what a status means: an error to raise, or None to return."""
         try:
-            found.subscribe(address, pre_verified=True, pre_confirmed=True, pre_approved=True, send_welcome_message=False)
+            return within(OPERATION_S, BACKEND, call)
         except HTTPError as error:
-            if error.code == 409:
-                raise Exists(f"{address} is on the list {list_name} already") from None
-            raise _down(error) from None
+            if error.code not in answers:
+                raise _down(error) from None
+            if told := answers[error.code]:
+                raise told from None
+            return None
         except (mailmanclient.MailmanConnectionError, OSError) as error:
             raise _down(error) from None
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
-        try:
-            within(OPERATION_S, BACKEND, lambda: self._client.system["mailman_version"])
-        except (HTTPError, mailmanclient.MailmanConnectionError, OSError) as error:
-            raise _down(error) from None
+        self._do(lambda: self._client.system["mailman_version"], {})
 
 
 def _down(error: Exception) -> BackendDown:

@@ -32,6 +32,10 @@ class Smtp:
 
     def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
         """Send one mail.  The identifier makes its Message-ID, so that a second sending shows as the same.  Raises BackendDown."""
+        self.send_all([self.mail(template, to, identifier, **facts)])
+
+    def mail(self, template: str, to: str, identifier: str, **facts: Any) -> EmailMessage:
+        """The mail that a template makes of these facts."""
         subject, _, text = self._templates.get_template(f"{template}.txt").render(**facts, domain=self.domain).partition("\n")
         mail = EmailMessage(policy=_POLICY)
         mail["From"] = f"ceo <ceo@{self.domain}>"
@@ -41,9 +45,14 @@ class Smtp:
         mail["Message-ID"] = f"<{identifier}@{self.domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text.lstrip("\n"))
+        return mail
+
+    def send_all(self, mails: list[EmailMessage]) -> None:
+        """Send mails over one connection.  Raises BackendDown: some of them may have been sent."""
         try:
             with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
-                server.send_message(mail)
+                for mail in mails:
+                    server.send_message(mail)
         except (OSError, smtplib.SMTPException) as error:
             raise BackendDown(f"the mail server {self.settings.host} took no mail: {error}", backend=BACKEND) from None
 

@@ -19,7 +19,7 @@ from ceo_common.events import Event, is_last
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, Record, Request
-from ceod.transaction.step import Json, Later, Operation, Run, Step, Tools, Undone
+from ceod.transaction.step import Json, Later, Operation, Pen, Run, Step, Tools, Turn, Undone
 
 log = logging.getLogger("ceod.transaction")
 
@@ -28,13 +28,15 @@ RETRY_S = (5.0, 30.0, 120.0, 600.0)  # then hourly
 RETRY_HOURLY_S = 3600.0
 GIVE_UP_S = 7 * 24 * 3600.0
 
-Point = Literal["intent", "effect", "record"]  # before the intent, after the effect, after the record
+# Before the intent, after each fact that is noted on the way, after the effect, after the record.
+Point = Literal["intent", "note", "effect", "record"]
+Phase = Literal["do", "commit", "undo", "later"]
 
 
 class Observer(Protocol):
     """Is called at each boundary of each step; crash tests end the process here."""
 
-    def __call__(self, point: Point, phase: Literal["do", "commit", "undo", "later"], step: str) -> None:
+    def __call__(self, point: Point, phase: Phase, step: str) -> None:
         """See Point."""
 
 
@@ -155,7 +157,7 @@ class Engine(Generic[Tools]):
 
     # Running
 
-    def _see(self, point: Point, phase: Literal["do", "commit", "undo", "later"], step: str) -> None:
+    def _see(self, point: Point, phase: Phase, step: str) -> None:
         if self._observer:
             self._observer(point, phase, step)
 
@@ -195,17 +197,19 @@ class Engine(Generic[Tools]):
                     self._secrets[identifier] = operation.secrets(private)
                     if identifier not in self._asked_for:  # it left just now
                         self.forget(identifier)
-                private.close()
-                self.finish(identifier, operation)
+                if not operation.bulk:
+                    private.close()
+                self.finish(identifier, operation, private if operation.bulk else None)
         finally:
             self._places.release()
 
     def _before(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> bool:
         """The steps up to the commit; True when it was reached."""
         number, of = 0, len(operation.before) + len(operation.after)
-        run: Run[Tools, Any] = Run(identifier, arguments, self.tools, private, lambda facts: self.record.add_to_intent(identifier, number, facts))
+        run: Run[Tools, Any] = Run(identifier, arguments, self.tools, private, self._pen(identifier, "do", 0, {}))
         for number, step in enumerate(operation.before, 1):
             began, about = time.monotonic(), {"operation": step.name, "step": number, "of": of}
+            run.use(self._pen(identifier, "do", number, about))
             intended = False
             try:
                 intent = step.intent(run)
@@ -227,9 +231,19 @@ class Engine(Generic[Tools]):
                 self.undo_all(identifier, operation, certain=None if uncertain else number)
                 return False
         self._see("intent", "commit", "commit")
-        self.record.commit(identifier, [(number + i, later.name) for i, later in enumerate(operation.after, 1)])
+        self.record.commit(identifier, [(number + i, later.name) for i, later in enumerate(operation.after, 1)], keep_names=operation.bulk)
         self._see("record", "commit", "commit")
         return True
+
+    def _pen(self, identifier: str, phase: Phase, number: int, about: Json, *, quiet: bool = False) -> Pen:
+        """Writes for a step what it notes and how far it is."""
+        def write(facts: Json, progress: tuple[int, int] | None) -> None:
+            event = {**about, "state": "progress", "done": progress[0], "items": progress[1]} if progress and not quiet else None
+            self.record.note(identifier, number, facts, event)
+            if facts:
+                self._see("note", phase, str(about["operation"]))
+
+        return write
 
     # Undoing
 
@@ -291,13 +305,13 @@ class Engine(Generic[Tools]):
 
     # After the commit
 
-    def finish(self, identifier: str, operation: Operation[Tools, Any]) -> None:
+    def finish(self, identifier: str, operation: Operation[Tools, Any], private: Any = None) -> None:
         """Try each step after the commit once, and end the transaction; what could not be done waits."""
         rows = {row.name: row for row in self.record.steps_of(identifier)}
         for later in operation.after:
             row = rows[later.name]
             if row.state == "pending":
-                self.try_later(identifier, operation, later, row)
+                self.try_later(identifier, operation, later, row, private)
         row_of = self.record.transaction(identifier)
         assert row_of is not None
         waiting = [row.name for row in self.record.steps_of(identifier) if row.state == "waiting"]
@@ -305,7 +319,9 @@ class Engine(Generic[Tools]):
         self.record.end(identifier, "completed", {"status": "completed", "result": result, "waiting": waiting}, result=result)
         log.info("completed", extra={"transaction": identifier, "waiting": waiting})
 
-    def try_later(self, identifier: str, operation: Operation[Tools, Any], later: Later[Tools], row: Row[Any]) -> bool:
+    def try_later(
+        self, identifier: str, operation: Operation[Tools, Any], later: Later[Tools], row: Row[Any], private: Any = None,
+    ) -> bool:
         """One try of a step after the commit; True when it needs no other."""
         began, of = time.monotonic(), len(operation.before) + len(operation.after)
         about = {"operation": later.name, "step": row.number, "of": of}
@@ -313,14 +329,15 @@ class Engine(Generic[Tools]):
         assert transaction is not None
         facts = transaction.arguments | self.record.facts(identifier)
         quiet = transaction.state in ENDED  # the stream had its last line
+        turn = Turn(identifier, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
         self._see("intent", "later", later.name)
         if not quiet:
             self.record.step(identifier, row.number, {**about, "state": "started"}, attempts=row.attempts + 1)
         try:
-            if not later.wanted(facts, self.tools):
+            if not later.wanted(turn):
                 self.record.step(identifier, row.number, None, state="skipped", ended=time.time())
                 return True
-            later.do(identifier, facts, self.tools)
+            later.do(turn)
         except JournalFull:
             raise
         except Exception as error:

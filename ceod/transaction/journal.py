@@ -113,6 +113,14 @@ class Journal:
         full = {"n": number + 1, "at": time.time(), **row}
         connection.execute(audit.insert().values(n=number + 1, row=full, hash=chain_hash(before, full)))
 
+    def audit_rows(self, *, who: str | None, limit: int, before: int) -> list[dict[str, Any]]:
+        """The newest rows below a number, of one person or of all."""
+        query = sa.select(audit.c.row).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
+        if who is not None:
+            query = query.where(audit.c.row["who"].as_string() == who)
+        with self.reading() as connection:
+            return [row.row for row in connection.execute(query)]
+
     def audit_head(self) -> tuple[int, str]:
         """The newest row's number and hash; outside the database they show that a tail was cut off."""
         with self.reading() as connection:

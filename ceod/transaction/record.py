@@ -117,13 +117,19 @@ class Record:
         self.journal.write(insert)
         self._ring(identifier)
 
-    def add_to_intent(self, identifier: str, number: int, facts: Json) -> None:
-        """More facts for a step's undo."""
+    def note(self, identifier: str, number: int, facts: Json, event: Json | None) -> None:
+        """More facts of a step, for its undo or its next try, with the event that tells how far it is."""
         def update(connection: Connection) -> None:
-            intent = connection.execute(sa.select(steps.c.intent).where(_is(identifier, number))).scalar_one()
-            connection.execute(steps.update().where(_is(identifier, number)).values(intent=intent | facts))
+            if facts:
+                intent = connection.execute(sa.select(steps.c.intent).where(_is(identifier, number))).scalar_one()
+                connection.execute(steps.update().where(_is(identifier, number)).values(intent=intent | facts))
+            if event:
+                self._event(connection, identifier, event)
 
-        self.journal.write(update)
+        if facts or event:
+            self.journal.write(update)
+        if event:
+            self._ring(identifier)
 
     def step(self, identifier: str, number: int, event: Json | None, **values: Any) -> None:
         """A step's new state, with the event that tells it."""
@@ -135,12 +141,13 @@ class Record:
         self.journal.write(update)
         self._ring(identifier)
 
-    def commit(self, identifier: str, later: list[tuple[int, str]]) -> None:
-        """The commit point: from here on there is no way but forward.  The names are free."""
+    def commit(self, identifier: str, later: list[tuple[int, str]], *, keep_names: bool = False) -> None:
+        """The commit point: from here on there is no way but forward.  The names are free, unless they are kept to the end."""
         def update(connection: Connection) -> None:
             now = time.time()
             connection.execute(transactions.update().where(transactions.c.id == identifier).values(state="committed", committed=now))
-            connection.execute(locks.delete().where(locks.c.transaction == identifier))
+            if not keep_names:
+                connection.execute(locks.delete().where(locks.c.transaction == identifier))
             for number, name in later:
                 connection.execute(steps.insert().values(
                     transaction=identifier, number=number, name=name, state="pending", intent={}, attempts=0, began=now))
@@ -223,6 +230,20 @@ class Record:
         query = sa.select(t.id).where(t.operation == operation, t.caller == caller, t.subject == subject, t.committed >= since)
         with self.journal.reading() as connection:
             return connection.execute(query).first() is not None
+
+    def arguments_since(self, operation: str, since: float) -> list[tuple[float, Json]]:
+        """When an operation was asked for after a moment, and with what; those that came to nothing left out."""
+        t = transactions.c
+        query = sa.select(t.created, t.arguments).where(t.operation == operation, t.created >= since, t.state != "aborted")
+        with self.journal.reading() as connection:
+            return [(row.created, row.arguments) for row in connection.execute(query)]
+
+    def newest_of(self, operations: tuple[str, ...], subject: str) -> Row[Any] | None:
+        """The newest transaction of these operations on a subject that was committed."""
+        t = transactions.c
+        query = sa.select(transactions).where(t.operation.in_(operations), t.subject == subject, t.committed.is_not(None))
+        with self.journal.reading() as connection:
+            return connection.execute(query.order_by(t.committed.desc()).limit(1)).first()
 
     def unfinished(self) -> list[Row[Any]]:
         """Transactions that somebody has to bring to an end."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 Json = dict[str, Any]
 Tools = TypeVar("Tools")  # the services that steps work with
@@ -21,6 +21,13 @@ class Undone(Enum):
     NOT_OURS = "not ours"  # something is there that this transaction did not make: left alone
 
 
+class Pen(Protocol):
+    """Writes facts beside a step's intent, and for those who follow how many of how many items are done."""
+
+    def __call__(self, facts: Json, progress: tuple[int, int] | None) -> None:
+        """On disk when it returns."""
+
+
 class Definition(Exception):
     """An operation whose steps stand in an order that can't be rolled back."""
 
@@ -28,18 +35,42 @@ class Definition(Exception):
 class Run(Generic[Tools, Private]):
     """What a step before the commit has at hand."""
 
-    def __init__(self, transaction: str, arguments: Json, tools: Tools, private: Private, keep: Callable[[Json], None]) -> None:
+    def __init__(self, transaction: str, arguments: Json, tools: Tools, private: Private, pen: Pen) -> None:
         self.transaction = transaction
         self.arguments = arguments
         self.tools = tools
         self.private = private
         self.facts: Json = {}  # what this and earlier steps noted
-        self._keep = keep
+        self._pen = pen
 
     def note(self, **facts: Any) -> None:
         """Put facts on disk beside the step's intent, now: before the effect that an undo will have to recognise."""
         self.facts |= facts
-        self._keep(facts)
+        self._pen(facts, None)
+
+    def tell(self, done: int, items: int) -> None:
+        """How far a step over many items is, for those who follow."""
+        self._pen({}, (done, items))
+
+    def use(self, pen: Pen) -> None:
+        """The next step begins: what is noted from now on is its."""
+        self._pen = pen
+
+
+class Turn(Generic[Tools]):
+    """What a step after the commit has at hand at one of its tries."""
+
+    def __init__(self, transaction: str, facts: Json, tools: Tools, private: Any, pen: Pen) -> None:
+        self.transaction = transaction
+        self.facts = facts  # the arguments, and what every step noted
+        self.tools = tools
+        self.private = private  # of a bulk operation's first try alone; else None
+        self._pen = pen
+
+    def note(self, done: int | None = None, items: int = 0, **facts: Any) -> None:
+        """Put facts on disk, now, with how far it is: what a later try finds done already."""
+        self.facts |= facts
+        self._pen(facts, None if done is None else (done, items))
 
 
 class Step(ABC, Generic[Tools, Private]):
@@ -71,13 +102,50 @@ class Later(ABC, Generic[Tools]):
     name: str
     deadline_s: float = 12
 
-    def wanted(self, facts: Json, tools: Tools) -> bool:
+    def wanted(self, turn: Turn[Tools]) -> bool:
         """Whether it still makes sense; asked before each try."""
         return True
 
     @abstractmethod
-    def do(self, transaction: str, facts: Json, tools: Tools) -> None:
+    def do(self, turn: Turn[Tools]) -> None:
         """Act; may run more than once.  Raises BackendDown to wait."""
+
+
+BATCH = 100
+
+
+class Bulk(Later[Tools]):
+    """One step over many items, in batches; each batch's outcome is on disk before the next begins, and a try after a crash or an
+    outage goes on at the first batch without one.
+    """
+
+    deadline_s = 60
+
+    @abstractmethod
+    def items(self, turn: Turn[Tools]) -> list[Any]:
+        """All of them, the same list at every try."""
+
+    @abstractmethod
+    def batch(self, turn: Turn[Tools], items: list[Any]) -> dict[str, str]:
+        """Do these; an item that was done before stays as it is.  Returns why some could not be done, by their names.
+
+        Raises BackendDown: then the whole batch comes again.
+        """
+
+    def do(self, turn: Turn[Tools]) -> None:
+        """Batch by batch, from the first that is not done."""
+        items, done_key, failed_key = self.items(turn), f"{self.name}: done", f"{self.name}: failed"
+        failed: dict[str, str] = dict(turn.facts.get(failed_key) or {})
+        for start in range(turn.facts.get(done_key, 0), len(items), BATCH):
+            some = items[start:start + BATCH]
+            failed |= self.batch(turn, some)
+            if len(items) <= BATCH and not failed:
+                return  # the step's own record says it
+            turn.note(start + len(some), len(items), **{done_key: start + len(some), failed_key: failed})
+
+    def failed(self, facts: Json) -> dict[str, str]:
+        """Why some items could not be done, by their names."""
+        return dict(facts.get(f"{self.name}: failed") or {})
 
 
 @dataclass(frozen=True)
@@ -90,6 +158,8 @@ class Operation(Generic[Tools, Private]):
     after: tuple[Later[Tools], ...] = ()
     result: Callable[[Json], Json] = field(default=dict)
     secrets: Callable[[Private], Json] = field(default=lambda _: {})  # the part of the result that is in memory alone
+    # The steps after the commit are the work itself: the names stay locked and the caller's connection open for their first try.
+    bulk: bool = False
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.before] + [later.name for later in self.after]

@@ -18,7 +18,7 @@ from ceod.transaction.engine import Engine
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import Request
 from ceod.transaction.recovery import Recovery
-from ceod.transaction.step import Definition, Json, Later, Operation, Run, Step, Undone
+from ceod.transaction.step import Definition, Json, Later, Operation, Run, Step, Turn, Undone
 
 
 class Private:
@@ -74,13 +74,13 @@ class Tell(Later[Tools]):
 
     name = "tell"
 
-    def wanted(self, facts: Json, tools: Tools) -> bool:
-        return "unwanted" not in facts["what"]
+    def wanted(self, turn: Turn[Tools]) -> bool:
+        return "unwanted" not in turn.facts["what"]
 
-    def do(self, transaction: str, facts: Json, tools: Tools) -> None:
-        if error := tools.failing.get(self.name):
+    def do(self, turn: Turn[Tools]) -> None:
+        if error := turn.tools.failing.get(self.name):
             raise error
-        (tools.folder / f"{facts['what']}.told").write_text(transaction)
+        (turn.tools.folder / f"{turn.facts['what']}.told").write_text(turn.transaction)
 
 
 MAKE = Operation[Tools, Private](

@@ -19,8 +19,9 @@ import gssapi
 
 from ceo_common.config import load_daemon
 from ceo_common.errors import BackendDown
-from ceod.operations.add_member import ADD_MEMBER, Private
+from ceod.operations.add_member import ADD_MEMBER
 from ceod.operations.password import generate
+from ceod.operations.private import Private
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
 from ceod.services.directory import Directory
@@ -48,7 +49,7 @@ def add(engine: Engine[Services], services: Services, member: dict[str, Any], cc
             "operator": "office1", "warnings": [], **member}
     connection = services.directory.connect_as(gssapi.Credentials(usage="initiate", store={"ccache": ccache}))
     request = Request("add_member", 1, "office1", "test", member["uid"], (f"account:{member['uid']}",), full, "-")
-    identifier, _ = engine.begin(ADD_MEMBER, request, Private(connection, generate()))
+    identifier, _ = engine.begin(ADD_MEMBER, request, Private(connection, {member["uid"]: generate()}))
     last: dict[str, Any] = {}
     for event in engine.follow(identifier, asked=True):
         last = dict(event)

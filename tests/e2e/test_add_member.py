@@ -102,7 +102,7 @@ def test_a_second_time_is_409(club: Club) -> None:
 def test_every_problem_at_once(club: Club) -> None:
     status, (told,) = club.post("office1", {"uid": "-x"})
     assert status == 400
-    assert {problem["field"] for problem in told["problems"]} == {"uid", "cn", "program"}
+    assert {problem["field"] for problem in told["problems"]} == {"uid", "cn", "program", "terms"}
     status, (told,) = club.post("office1", {"uid": "X", "cn": "abc", "program": "", "terms": ["x2020", "f2099"], "oops": 1,
                                             "forwarding_addresses": ["|rm"]})
     assert {problem["field"] for problem in told["problems"]} == {"uid", "cn", "program", "terms", "oops", "forwarding_addresses.0"}

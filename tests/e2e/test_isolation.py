@@ -9,7 +9,7 @@ import gssapi
 import requests
 
 from ceo_common.config import Ldap
-from ceod.services.directory import PAGE, bind
+from ceod.services.ldap_connection import PAGE, bind
 from ceod.services.ldap_names import same
 from sandbox.club import BASE_DN
 from sandbox.people import generated_names

@@ -1,0 +1,65 @@
+"""Groups, clubs and positions over the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, RootModel
+
+from ceo_common.model import names
+from ceo_common.model.wire import Problem, Text, Username, Wire, text
+
+
+class NewGroup(Wire):
+    """POST /api/groups."""
+
+    cn: Username
+
+
+class NewClub(Wire):
+    """POST /api/clubs."""
+
+    uid: Username
+    cn: Annotated[Text, text("the club's name")]
+
+    @classmethod
+    def across(cls, body: dict[str, Any]) -> list[Problem]:
+        """A name that is not the username, as for a person."""
+        cn, uid = body.get("cn"), body.get("uid")
+        own = isinstance(cn, str) and isinstance(uid, str) and not names.text_problem(cn, "") and names.full_name_problem(cn, uid)
+        return [("cn", own)] if own else []
+
+
+class Group(Wire):
+    """GET /api/groups/G."""
+
+    cn: str
+    gid_number: int
+    members: list[str]  # usernames
+    lists: list[str]  # the mailing lists that follow it
+    implies: list[str]  # the groups that follow it
+
+
+class GroupSummary(Wire):
+    """One group of a list."""
+
+    cn: str
+    gid_number: int
+    members: int  # how many
+
+
+class Groups(Wire):
+    """GET /api/groups: not the accounts' own."""
+
+    groups: list[GroupSummary]
+
+
+class NewPositions(RootModel[dict[Text, Annotated[list[Username], Field(max_length=32)]]]):
+    """POST /api/positions: who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
+
+
+class Positions(Wire):
+    """GET /api/positions: every position there is, in the club's order."""
+
+    positions: dict[str, list[str]]
+    required: list[str]

@@ -1,0 +1,82 @@
+"""Transactions and the audit log over the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from ceo_common.model.wire import Text, Wire, checked
+
+Moment = float  # seconds since the epoch
+
+
+class Reason(Wire):
+    """POST /api/transactions/ID/abandon."""
+
+    reason: Annotated[Text, checked(lambda text: None if text.strip() else "say why")]
+
+
+class Summary(Wire):
+    """A transaction in a list."""
+
+    transaction: str
+    operation: str
+    caller: str
+    subject: str
+    state: str
+    created: Moment
+    committed: Moment | None
+    ended: Moment | None
+    error: dict[str, Any] | None
+
+
+class Transactions(Wire):
+    """GET /api/transactions: newest first."""
+
+    host: str
+    transactions: list[Summary]
+
+
+class StepRow(Wire):
+    """One step of a transaction."""
+
+    number: int
+    name: str
+    state: str
+    attempts: int
+    began: Moment
+    ended: Moment | None
+    next_at: Moment | None
+    error: dict[str, Any] | None
+    facts: dict[str, Any]
+
+
+class Transaction(Summary):
+    """GET /api/transactions/ID."""
+
+    remote: str
+    arguments: dict[str, Any]
+    result: dict[str, Any] | None
+    reason: str | None
+    steps: list[StepRow]
+    host: str
+
+
+class Resumed(Wire):
+    """POST /api/transactions/ID/resume."""
+
+    transaction: str
+    resumed: bool
+
+
+class Abandoned(Wire):
+    """POST /api/transactions/ID/abandon."""
+
+    transaction: str
+    left: list[dict[str, Any]]
+
+
+class Log(Wire):
+    """GET /api/log: newest first; each row says n, at, who, remote, what, subject, transaction, outcome, error."""
+
+    host: str
+    rows: list[dict[str, Any]]

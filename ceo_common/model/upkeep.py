@@ -1,0 +1,54 @@
+"""What the systems committee runs over many accounts at once: expiry, reminders, programs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ceo_common.model.member import Lapsed
+from ceo_common.model.wire import Text, Wire
+
+
+class Count(Wire):
+    """The number that the rehearsal told, typed again: what changed meanwhile is not done unseen."""
+
+    count: int = Field(ge=1)
+
+
+class ExpiryPlan(Wire):
+    """POST /api/members/expire?dry_run and /remindexpire?dry_run: `count` of the `due` ones would be done in one run."""
+
+    due: int
+    count: int
+    members: list[Lapsed]
+
+
+class UpdatePrograms(Wire):
+    """POST /api/uwldap/updateprograms: of whom; all of them when nobody is named."""
+
+    members: list[Text] | None = Field(default=None, max_length=20000)
+
+
+class ProgramChange(Wire):
+    """One program that would change."""
+
+    uid: str
+    old: str
+    new: str
+
+
+class ProgramPlan(Wire):
+    """POST /api/uwldap/updateprograms?dry_run."""
+
+    changes: list[ProgramChange]
+    looked_at: int
+    unknown: int  # to the university
+
+
+class UwPerson(Wire):
+    """GET /api/uwldap/UID."""
+
+    uid: str
+    cn: str | None = None
+    given_name: str | None = None
+    sn: str | None = None
+    program: str | None = None

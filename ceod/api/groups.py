@@ -1,0 +1,112 @@
+"""Groups, clubs and positions."""
+
+from __future__ import annotations
+
+import flask
+
+from ceo_common.errors import Deleted, NotFound
+from ceo_common.model import names as name_rules
+from ceo_common.model.group import Group, Groups, GroupSummary, NewClub, NewGroup, NewPositions, Positions
+from ceod.api.requests import answer, bind_as_caller, ceod, parsed, route, transact
+from ceod.operations import change_group, names, set_positions
+from ceod.operations.add_club import ADD_CLUB
+from ceod.operations.add_group import ADD_GROUP
+from ceod.operations.private import Private
+from ceod.services.directory import uids_in
+from ceod.services.ldap_connection import Entry
+from ceod.transaction.step import Json
+
+blueprint = flask.Blueprint("groups", __name__)
+
+
+@route(blueprint, "GET", "/groups", role="admin", operation="group.read", gives=Groups)
+def listed() -> flask.Response:
+    """The groups beside those that are one member's own."""
+    running = ceod()
+    found = running.services.directory.shared_groups(running.config.numbers.members)
+    return answer(Groups(groups=[GroupSummary(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=len(uids_in(entry)))
+                                 for entry in found]))
+
+
+@route(blueprint, "GET", "/groups/<cn>", role="admin", operation="group.read", gives=Group)
+def get(cn: str) -> flask.Response:
+    """Who is in a group, and what follows from it."""
+    config, entry = ceod().config.groups, _group(cn)
+    return answer(Group(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=uids_in(entry), lists=config.lists.get(cn, []),
+                        implies=config.implied_by(cn)[1:]))
+
+
+@route(blueprint, "POST", "/groups", role="admin", operation="group.add", takes=NewGroup, streams=True, writes=True)
+def add() -> flask.Response:
+    """Create a group."""
+    running, told = ceod(), parsed(NewGroup)
+
+    def prepare() -> Json:
+        names.check_free(told.cn, running.services, running.engine.record)
+        return {"uid": told.cn}
+
+    return transact(ADD_GROUP, Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),
+                    told=told.model_dump(), prepare=prepare)
+
+
+@route(blueprint, "POST", "/groups/<cn>/members/<uid>", role="admin", operation="group.change", streams=True, writes=True)
+def join(cn: str, uid: str) -> flask.Response:
+    """Put somebody into a group, with the groups and lists that follow from it."""
+    return _change(cn, uid, join=True)
+
+
+@route(blueprint, "DELETE", "/groups/<cn>/members/<uid>", role="admin", operation="group.change", streams=True, writes=True)
+def leave(cn: str, uid: str) -> flask.Response:
+    """Take somebody out of a group, and out of what followed from it alone."""
+    return _change(cn, uid, join=False)
+
+
+def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
+    running = ceod()
+    _group(cn)
+    person = None if name_rules.username_problem(uid) else running.services.directory.person(uid)
+    # Who left the club badly may still stand in a group: taking them out needs no account.
+    if person is None and (join or name_rules.username_problem(uid)):
+        raise NotFound(f"there is no account {uid!r}")
+    if join and person and person.is_deleted:
+        raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
+    return transact(change_group.CHANGE_GROUP, Private(bind_as_caller()), subject=uid,
+                    names=change_group.names_locked(running.config.groups, cn, uid), told=None,
+                    prepare=lambda: change_group.plan(running.services, cn, uid, join=join))
+
+
+def _group(cn: str) -> Entry:
+    entry = None if name_rules.username_problem(cn) else ceod().services.directory.group(cn)
+    if entry is None:
+        raise NotFound(f"there is no group {cn!r}")
+    return entry
+
+
+@route(blueprint, "POST", "/clubs", role="admin", operation="club.add", takes=NewClub, streams=True, writes=True)
+def add_club() -> flask.Response:
+    """Create a club: an account without a password, its group, the group's right to act as it, a shared home."""
+    running, told = ceod(), parsed(NewClub)
+
+    def prepare() -> Json:
+        names.check_free(told.uid, running.services, running.engine.record)
+        return told.model_dump()
+
+    return transact(ADD_CLUB, Private(bind_as_caller()), subject=told.uid, names=(f"account:{told.uid}", f"group:{told.uid}"),
+                    told=told.model_dump(), prepare=prepare)
+
+
+@route(blueprint, "GET", "/positions", role="admin", operation="position.read", gives=Positions)
+def positions() -> flask.Response:
+    """Who holds which position."""
+    running = ceod()
+    config = running.config.positions
+    return answer(Positions(positions=set_positions.holders(running.services.directory, config), required=config.required))
+
+
+@route(blueprint, "POST", "/positions", role="admin", operation="position.change", takes=NewPositions, streams=True, writes=True)
+def change_positions() -> flask.Response:
+    """Say who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
+    running, wanted = ceod(), parsed(NewPositions).root
+    plan = set_positions.plan(running.services, wanted)
+    return transact(set_positions.SET_POSITIONS, Private(bind_as_caller()), subject="positions", names=set_positions.names_locked(plan),
+                    told=wanted, prepare=lambda: plan)

@@ -1,0 +1,25 @@
+"""The audit log: who did what, and what came of it."""
+
+from __future__ import annotations
+
+import flask
+
+from ceo_common.model.transaction import Log
+from ceo_common.permissions import Who
+from ceod.api.requests import answer, caller, ceod, number, route
+from ceod.auth.caller import standing
+
+blueprint = flask.Blueprint("log", __name__)
+
+LIMIT = 1000
+
+
+@route(blueprint, "GET", "/log", role=None, operation="log.read", gives=Log,
+       query={"limit": f"how many rows, up to {LIMIT}; 50 by default", "before": "only rows with a smaller number"})
+def rows() -> flask.Response:
+    """What one did oneself, or for the systems committee everything; newest first."""
+    running, who = ceod(), caller()
+    everything = Who.SYSCOM in standing(who, running.services.directory)
+    found = running.engine.journal.audit_rows(who=None if everything else who.name, limit=number("limit", 50, LIMIT, least=1),
+                                              before=number("before", 1 << 40, 1 << 40))
+    return answer(Log(host=running.config.host, rows=found))

@@ -1,0 +1,120 @@
+"""Finding members: by what one knows of them, a page at a time or all of them; and those whose membership is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import flask
+from flask import request
+
+from ceo_common.errors import Invalid
+from ceo_common.model import names as name_rules
+from ceo_common.model.member import LapsedMembers, MemberPage
+from ceo_common.terms import Term
+from ceod.api.members import shown
+from ceod.api.requests import answer, ceod, number, route
+from ceod.operations import lapsed
+from ceod.services import search
+from ceod.services.directory import Person
+
+blueprint = flask.Blueprint("search", __name__)
+
+PAGE_LIMIT = 1000
+_QUESTION = {
+    "uid": "part of the username", "name": "the full name, a part of it, or how it sounds", "term": "registered for this term, of either kind",
+    "group": "in this group", "program": "part of the program", "position": "holds this position",
+}
+_QUERY = _QUESTION | {
+    "sort": f"one of {', '.join(search.SORTS)}; uid by default", "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
+    "after": "the `next` of the page before", "stream": "all of them, one a line and in no order, the last line telling that the list is complete",
+}
+
+
+@route(blueprint, "GET", "/members", role="admin", operation="member.read", gives=MemberPage, query=_QUERY)
+def members() -> flask.Response:
+    """Find members: whatever is asked has to hold at once."""
+    question, directory = _question(), ceod().services.directory
+    if "stream" in request.args:
+        return flask.Response(_lines(search.every(directory, question)), mimetype="application/x-ndjson")
+    page = search.page(directory, question, sort=_sort(), size=number("size", 50, PAGE_LIMIT, least=1), after=_after())
+    return answer(MemberPage(members=[shown(person) for person in page.people], found=page.found,
+                             next=json.dumps(page.last, ensure_ascii=True) if page.last else None))
+
+
+def _lines(people: Iterator[Person]) -> Iterator[str]:
+    count = 0
+    for person in people:
+        count += 1
+        yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
+    yield json.dumps({"complete": True, "count": count}) + "\n"
+
+
+def _question() -> search.Question:
+    """Raises Invalid with every problem."""
+    told = {name: request.args[name] for name in _QUESTION if name in request.args}
+    problems = [(name, found) for name, value in told.items() if (found := name_rules.text_problem(value, name))]
+    if "term" in told:
+        try:
+            Term.parse(told["term"])
+        except ValueError as error:
+            problems.append(("term", str(error)))
+    if "stream" in request.args:
+        problems += [(name, "a streamed list has no pages and no order") for name in ("sort", "size", "after") if name in request.args]
+    if problems:
+        raise Invalid("the query has problems", problems=[{"field": field, "message": message} for field, message in problems])
+    return search.Question(**told)
+
+
+def _sort() -> str:
+    sort = request.args.get("sort", "uid")
+    if sort not in search.SORTS:
+        message = f"sort has to be one of {', '.join(search.SORTS)}"
+        raise Invalid(message, problems=[{"field": "sort", "message": message}])
+    return sort
+
+
+def _after() -> tuple[str, str] | None:
+    if "after" not in request.args:
+        return None
+    try:
+        key, uid = json.loads(request.args["after"])
+        if isinstance(key, str) and isinstance(uid, str):
+            return key, uid
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise Invalid("after has to be the `next` of a page", problems=[{"field": "after", "message": "not a `next`"}])
+
+
+@route(blueprint, "GET", "/lapsed", role="admin", operation="member.lapsed", gives=LapsedMembers,
+       query={"uid": "a username that somebody wants", "cn": "a full name"})
+def near() -> flask.Response:
+    """Did you mean renew?  Who has this username, and lapsed members whose name is near this one."""
+    uid, cn = request.args.get("uid", ""), request.args.get("cn", "")
+    problems = [(name, found) for name, value in (("uid", uid), ("cn", cn)) if value and (found := name_rules.text_problem(value, name))]
+    if not uid and not cn:
+        problems.append(("uid", "give a username or a full name"))
+    if problems:
+        raise Invalid("the query has problems", problems=[{"field": field, "message": message} for field, message in problems])
+    now = datetime.now(UTC)
+    return _told(lapsed.near(ceod().services.directory, uid, cn, ceod().config.time_zone, now), now)
+
+
+@route(blueprint, "GET", "/expired", role="admin", operation="member.lapsed", gives=LapsedMembers)
+def expired() -> flask.Response:
+    """The expired accounts, who lapsed first coming first."""
+    now = datetime.now(UTC)
+    return _told(lapsed.expired(ceod().services.directory, now), now)
+
+
+@route(blueprint, "GET", "/inactive", role="admin", operation="member.lapsed", gives=LapsedMembers,
+       query={"terms": "for how many terms, the current one counted; 1 by default"})
+def inactive() -> flask.Response:
+    """Who has been no member for some terms."""
+    now, terms = datetime.now(UTC), number("terms", 1, 300, least=1)
+    return _told(lapsed.inactive(ceod().services.directory, terms, ceod().config.time_zone, now), now)
+
+
+def _told(people: list[Person], now: datetime) -> flask.Response:
+    return answer(LapsedMembers(members=[lapsed.shown(person, now) for person in people]))

@@ -1,0 +1,74 @@
+"""Expire the accounts of those whose membership is over: in the directory, in the KDC, on the members' list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ceo_common.errors import NotFound
+from ceod.operations import lapsed
+from ceod.operations.lists import mail_host
+from ceod.operations.private import Private
+from ceod.services.all import Services
+from ceod.services.ldap_connection import Change
+from ceod.transaction.step import Bulk, Json, Operation, Turn
+
+DAY_S = 86400
+
+
+class ExpireAccounts(Bulk[Services]):
+    """shadowExpire and the principal's expiry, which say the same moment."""
+
+    name = "accounts"
+
+    def items(self, turn: Turn[Services]) -> list[Any]:
+        """As the rehearsal listed them."""
+        return list(turn.facts["accounts"])
+
+    def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
+        """Those that are due still: who renewed meanwhile is left alone, who was expired before a crash is not expired again."""
+        tools, day = turn.tools, str(turn.facts["day"])
+        now = datetime.fromtimestamp(turn.facts["now"], ZoneInfo("UTC"))
+        people = tools.directory.people_named(items, lapsed.ATTRIBUTES)
+        failed = {uid: "there is no such account any more" for uid in items if uid not in people}
+        done = [uid for uid, person in people.items() if person.one("shadowExpire") == day]
+        due = {person.dn: uid for uid, person in people.items() if lapsed.is_due(person, tools.config.time_zone, now)}
+        failed |= {uid: "renewed, deleted or expired meanwhile" for uid in people if uid not in done and uid not in due.values()}
+        with tools.directory.writing(turn.private and turn.private.connection) as connection:
+            refused = connection.change_all([(dn, [Change("shadowExpire", put=(day,))]) for dn in due])
+        failed |= {due[dn]: error.message for dn, error in refused.items()}
+        for uid in [*done, *(uid for uid in due.values() if uid not in failed)]:
+            try:
+                tools.admin_host.kadmin.expire(uid, int(day) * DAY_S)
+            except NotFound as error:
+                failed[uid] = error.message
+        return failed
+
+
+class LeaveMembersList(Bulk[Services]):
+    """The members' mailing list."""
+
+    name = "mailing list"
+
+    def items(self, turn: Turn[Services]) -> list[Any]:
+        """The same."""
+        return list(turn.facts["accounts"])
+
+    def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
+        """Those that are expired still."""
+        people = turn.tools.directory.people_named(items, lapsed.ATTRIBUTES)
+        leaving = [uid for uid, person in people.items() if person.one("shadowExpire")]
+        with mail_host(turn.tools):
+            turn.tools.peers.unsubscribe_all(turn.tools.config.members.list, leaving)
+        return {}
+
+
+def _result(facts: Json) -> Json:
+    failed = facts.get("accounts: failed") or {}
+    return {"expired": len(facts["accounts"]) - len(failed), "failed": failed, "day": facts["day"]}
+
+
+EXPIRE_MEMBERS: Operation[Services, Private] = Operation(
+    name="expire_members", version=1, before=(), after=(ExpireAccounts(), LeaveMembersList()), bulk=True, result=_result,
+)

@@ -1,0 +1,105 @@
+"""Whose membership is over, as of when: the one place that decides who expires, who is reminded and who is asked to renew."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime, time, timedelta
+from difflib import SequenceMatcher
+from zoneinfo import ZoneInfo
+
+from ceo_common.model.member import Lapsed
+from ceo_common.terms import Term, current
+from ceod.services import ldap_names as names
+from ceod.services.directory import Directory, Person
+
+ATTRIBUTES = ["uid", "cn", "program", "term", "nonMemberTerm", "shadowExpire", "objectClass"]
+_MEMBERS = "(objectClass=member)"
+_NEAR = 0.72
+
+
+def ends_at(term: Term, zone: str) -> datetime:
+    """The moment when a term is over: the local midnight after its last day."""
+    following = term + 1
+    return datetime.combine(date(following.year, 1 + 4 * following.season, 1), time(), ZoneInfo(zone))
+
+
+def grace_ends_at(term: Term, zone: str) -> datetime:
+    """One calendar month later: terms end with a month, so the month after it is the grace month."""
+    end = ends_at(term, zone)
+    return datetime.combine((end.date() + timedelta(days=31)).replace(day=1), time(), end.tzinfo)
+
+
+def is_over(person: Person, zone: str, now: datetime) -> bool:
+    """The last term is over.  Who never had one has nothing that could be over."""
+    return person.last_term is not None and ends_at(person.last_term, zone) <= now
+
+
+def is_due(person: Person, zone: str, now: datetime) -> bool:
+    """The last term is over, its grace month too, and the account is not expired yet."""
+    last = person.last_term
+    return not person.one("shadowExpire") and last is not None and grace_ends_at(last, zone) <= now
+
+
+def to_expire(directory: Directory, zone: str, now: datetime) -> list[Person]:
+    """Whose account is to be expired, who lapsed first coming first."""
+    return _oldest_first([person for person in _living(directory) if is_due(person, zone, now)])
+
+
+def to_remind(directory: Directory, zone: str, now: datetime) -> list[Person]:
+    """Who is in the grace month."""
+    return _oldest_first([person for person in _living(directory) if is_over(person, zone, now) and not is_due(person, zone, now)])
+
+
+def expired(directory: Directory, now: datetime) -> list[Person]:
+    """Whose account is expired, and not deleted."""
+    found = directory.people_with(names.all_of(_MEMBERS, "(shadowExpire=*)"), ATTRIBUTES)
+    return _oldest_first([person for person in found if person.is_expired(now.timestamp()) and not person.is_deleted])
+
+
+def inactive(directory: Directory, terms: int, zone: str, now: datetime) -> list[Person]:
+    """Who has been no member for this many terms, the current one counted; deleted ones left out."""
+    first = current(zone, now) + (1 - terms)
+    found = directory.people_with(_MEMBERS, ATTRIBUTES)
+    return _oldest_first([person for person in found if not person.is_deleted and (person.last_term is None or person.last_term < first)])
+
+
+def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> list[Person]:
+    """Who may be meant by a new sign-up: the same username, or a lapsed member whose name is near."""
+    questions = [names.equals("uid", uid)] if uid else []
+    if cn:
+        questions += [names.sounds_like("cn", cn), names.contains("cn", cn)]
+        # Each of the names by itself, for the one that is spelt another way.
+        questions += [names.contains("cn", part) for part in cn.split() if len(part) > 3]
+    if not questions:
+        return []
+    found = directory.people_with(names.all_of(_MEMBERS, names.any_of(*questions)), ATTRIBUTES)
+    ranked = [(person.uid == uid, likeness(person.one("cn"), cn) if cn else 0.0, person) for person in found]
+    wanted = [row for row in ranked if row[0] or (row[1] >= _NEAR and is_over(row[2], zone, now))]
+    return [row[2] for row in sorted(wanted, key=lambda row: (not row[0], -row[1], row[2].uid))[:20]]
+
+
+def likeness(one: str, other: str) -> float:
+    """How near two names are, from 0 to 1; case, accents and the order of the names do not count."""
+    return SequenceMatcher(None, _plain(one), _plain(other)).ratio()
+
+
+def _plain(name: str) -> str:
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return " ".join(sorted(bare.casefold().split()))
+
+
+def shown(person: Person, now: datetime) -> Lapsed:
+    """As it goes over the wire."""
+    last = person.last_term
+    return Lapsed(uid=person.uid, cn=person.one("cn"), program=person.one("program"), last_term=str(last) if last else None,
+                  expired=person.is_expired(now.timestamp()))
+
+
+def _living(directory: Directory) -> list[Person]:
+    """Members that are not expired."""
+    return directory.people_with(names.all_of(_MEMBERS, names.none_of("(shadowExpire=*)")), ATTRIBUTES)
+
+
+def _oldest_first(people: list[Person]) -> list[Person]:
+    never = Term(0, 0)
+    return sorted(people, key=lambda person: (person.last_term or never, person.uid))

@@ -1,0 +1,59 @@
+"""Mailing lists that follow from something else: joined and left after the commit, when the mail host is there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from ceo_common.errors import BackendDown, CeoError, Exists, NotFound
+from ceod.services.all import Services
+from ceod.transaction.step import Json, Later, Turn
+
+Pairs = Callable[[Json], list[tuple[str, str]]]  # of the facts: each list with a username
+
+
+@contextlib.contextmanager
+def mail_host(tools: Services) -> Iterator[None]:
+    """Whatever the mail host says, what was committed stands: its lists are tried again.  No such list and being on one come through."""
+    try:
+        yield
+    except (Exists, NotFound):
+        raise
+    except CeoError as error:
+        raise BackendDown(f"{tools.config.hosts.mail}: {error}", backend="mailman") from error
+
+
+class JoinLists(Later[Services]):
+    """Subscribe accounts to lists."""
+
+    name = "mailing lists"
+    deadline_s = 30
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.pairs = pairs
+
+    def wanted(self, turn: Turn[Services]) -> bool:
+        """Where there is a list to join."""
+        return bool(self.pairs(turn.facts))
+
+    def do(self, turn: Turn[Services]) -> None:
+        """Who is on it already stays on it; a list that does not exist is nobody's, nor is one of somebody who was deleted meanwhile."""
+        pairs = self.pairs(turn.facts)
+        people = turn.tools.directory.people_named([uid for _, uid in pairs])
+        for list_name, uid in pairs:
+            if uid not in people or people[uid].is_deleted:
+                continue
+            with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
+                turn.tools.peers.subscribe(list_name, uid)
+
+
+class LeaveLists(JoinLists):
+    """Take accounts off lists."""
+
+    name = "mailing lists left"
+
+    def do(self, turn: Turn[Services]) -> None:
+        """Who is not on it needs not leave."""
+        for list_name, uid in self.pairs(turn.facts):
+            with contextlib.suppress(NotFound), mail_host(turn.tools):
+                turn.tools.peers.unsubscribe(list_name, uid)

@@ -1,0 +1,90 @@
+"""Change a login shell and where mail is forwarded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ceo_common.errors import Changed, Deleted, Invalid
+from ceod.operations.changes import ChangeEntries, Changes
+from ceod.operations.private import Private, ThisRun
+from ceod.services.all import Services
+from ceod.services.directory import Person
+from ceod.services.homes import forward_text
+from ceod.services.ldap_connection import Change
+from ceod.transaction.step import Json, Operation, Step, Undone
+
+
+def shells(path: str) -> list[str]:
+    """The login shells that one may choose: those of /etc/shells (shells(5)) that are there and can be run."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return []
+    names = [line.partition("#")[0].strip() for line in lines]
+    return [name for name in names if name.startswith("/") and os.path.isfile(name) and os.access(name, os.X_OK)]
+
+
+def check(person: Person, login_shell: str | None, shells_file: str) -> None:
+    """Raises Deleted, Invalid with the shells that there are."""
+    if person.is_deleted:
+        raise Deleted(f"{person.uid} was deleted; restore it first: ceo members restore {person.uid}", uid=person.uid)
+    if login_shell is not None and login_shell not in (found := shells(shells_file)):
+        message = f"{login_shell!r} is not a login shell here; there are: {', '.join(found)}"
+        raise Invalid(message, problems=[{"field": "login_shell", "message": message}])
+
+
+class ChangeShell(ChangeEntries):
+    """The login shell."""
+
+    name = "login shell"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """From what it is."""
+        wanted = run.arguments["login_shell"]
+        person = run.tools.directory.person(run.arguments["uid"])
+        if person is None or wanted is None or person.one("loginShell") == wanted:
+            return {}
+        return {person.dn: [Change("loginShell", remove=tuple(person.attributes.get("loginShell", [])), put=(wanted,))]}
+
+
+class ChangeForwarding(Step[Services, Private]):
+    """~/.forward, written as its owner."""
+
+    name = "forwarding"
+
+    def intent(self, run: ThisRun) -> Json:
+        """What it said, and what it shall say."""
+        person = run.tools.directory.person(run.arguments["uid"])
+        if person is None:
+            raise Changed(f"{run.arguments['uid']} is gone")
+        addresses = run.arguments["forwarding_addresses"]
+        before = run.tools.admin_host.homes.forward_text(person.uid)
+        return {"owner": [person.uid, person.number], "forward_before": before,
+                "forward_after": before if addresses is None else forward_text(addresses)}
+
+    def do(self, run: ThisRun) -> None:
+        """Where it differs."""
+        if run.facts["forward_before"] != run.facts["forward_after"]:
+            uid, number = run.facts["owner"]
+            run.tools.admin_host.homes.write_forward(uid, number, run.facts["forward_after"])
+
+    def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
+        """Put it back, if it is as we left it."""
+        homes, (uid, number) = tools.admin_host.homes, intent["owner"]
+        now = homes.forward_text(uid)
+        if now == intent["forward_before"]:
+            return Undone.ABSENT
+        if now != intent["forward_after"]:
+            return Undone.NOT_OURS
+        homes.write_forward(uid, number, intent["forward_before"])
+        return Undone.REMOVED
+
+
+def _result(facts: Json) -> Json:
+    return {name: facts[name] for name in ("uid", "login_shell", "forwarding_addresses")}
+
+
+MODIFY_MEMBER: Operation[Services, Private] = Operation(
+    name="modify_member", version=1, before=(ChangeShell(), ChangeForwarding()), result=_result,
+)

@@ -1,0 +1,66 @@
+"""Remind those in their grace month to renew, each once a term."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ceod.operations import lapsed
+from ceod.operations.private import Private
+from ceod.services.all import Services
+from ceod.services.directory import Person
+from ceod.transaction.record import Record
+from ceod.transaction.step import Bulk, Json, Operation, Turn
+
+NAME = "remind_members"
+_REMEMBERED_S = 120 * 86400.0  # longer than any grace month
+_DAY_S = 86400.0
+
+
+def plan(services: Services, record: Record, now: datetime) -> tuple[list[Person], int]:
+    """Who is to be reminded and was not for this lapse, and how many mails this day still has room for."""
+    before = record.arguments_since(NAME, now.timestamp() - _REMEMBERED_S)
+    reminded = {(item["uid"], item["last_term"]) for _, told in before for item in told["accounts"]}
+    due = [person for person in lapsed.to_remind(services.directory, services.config.time_zone, now)
+           if (person.uid, str(person.last_term)) not in reminded]
+    today = sum(len(told["accounts"]) for created, told in before if created > now.timestamp() - _DAY_S)
+    return due, max(0, services.config.members.remind_a_day - today)
+
+
+def arguments(people: list[Person], zone: str) -> Json:
+    """What is journaled before the first mail."""
+    return {"now": time.time(), "accounts": [
+        {"uid": person.uid, "cn": person.one("cn"), "last_term": str(person.last_term), "is_rep": not person.attributes.get("term"),
+         "expires_on": lapsed.grace_ends_at(person.last_term, zone).date().isoformat()} for person in people if person.last_term]}
+
+
+class Remind(Bulk[Services]):
+    """The mails."""
+
+    name = "reminders"
+
+    def items(self, turn: Turn[Services]) -> list[Any]:
+        """As they were listed."""
+        return list(turn.facts["accounts"])
+
+    def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
+        """Those who did not renew meanwhile; may come twice after a crash, under one Message-ID."""
+        tools, now = turn.tools, datetime.fromtimestamp(turn.facts["now"], ZoneInfo("UTC"))
+        people = tools.directory.people_named([item["uid"] for item in items], lapsed.ATTRIBUTES)
+        over = {uid for uid, person in people.items() if not person.one("shadowExpire") and lapsed.is_over(person, tools.config.time_zone, now)}
+        smtp = tools.admin_host.smtp
+        smtp.send_all([smtp.mail("reminder", f"{item['uid']}@{tools.config.domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
+                       for item in items if item["uid"] in over])
+        return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over}
+
+
+def _result(facts: Json) -> Json:
+    failed = facts.get("reminders: failed") or {}
+    return {"reminded": len(facts["accounts"]) - len(failed), "failed": failed}
+
+
+REMIND_MEMBERS: Operation[Services, Private] = Operation(
+    name=NAME, version=1, before=(), after=(Remind(),), bulk=True, result=_result,
+)

@@ -1,0 +1,63 @@
+"""Renew a member or a club representative; a representative who is given member terms becomes a member."""
+
+from __future__ import annotations
+
+from ceo_common.errors import Deleted, Exists, Invalid
+from ceo_common.model.member import Renewal
+from ceo_common.terms import in_order
+from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
+from ceod.operations.lists import JoinLists
+from ceod.operations.private import Private, ThisRun
+from ceod.services.all import Services
+from ceod.services.directory import Person
+from ceod.services.ldap_connection import Change
+from ceod.transaction.step import Json, Operation
+
+
+def check(person: Person, renewal: Renewal) -> None:
+    """Raises Invalid (a club), Deleted, Exists with the terms that are held already."""
+    if person.is_club:
+        raise Invalid(f"{person.uid} is a club: a club has no terms", problems=[{"field": "uid", "message": "a club has no terms"}])
+    if person.is_deleted:
+        raise Deleted(f"{person.uid} was deleted; restore it first: ceo members restore {person.uid}", uid=person.uid)
+    held = set(person.attributes.get("term", []))
+    if renewal.terms is None:
+        # A representative's renewal counts over both kinds: who is a member that term needs no free one.
+        held |= set(person.attributes.get("nonMemberTerm", []))
+    if again := in_order([term for term in renewal.all_terms if term in held]):
+        raise Exists(f"{person.uid} is registered already for {', '.join(again)}", uid=person.uid, terms=again)
+
+
+class AddTerms(ChangeEntries):
+    """The terms, added to those that are there; nothing is taken away."""
+
+    name = "terms"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """Of one kind."""
+        terms, others = run.arguments["terms"], run.arguments["non_member_terms"]
+        change = Change("term", put=tuple(terms)) if terms else Change("nonMemberTerm", put=tuple(others))
+        return {run.tools.directory.person_dn(run.arguments["uid"]): [change]}
+
+
+class Unexpire(ChangeEntries):
+    """The expiry, which office staff may delete and not set."""
+
+    name = "expiry"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """The day that is there, if one is."""
+        person = run.tools.directory.person(run.arguments["uid"])
+        expires = person.one("shadowExpire") if person else ""
+        return {person.dn: [Change("shadowExpire", remove=(expires,))]} if person and expires else {}
+
+
+def _result(facts: Json) -> Json:
+    return {"uid": facts["uid"], "terms": facts["terms"], "non_member_terms": facts["non_member_terms"],
+            "unexpired": bool(Unexpire.of(facts)), "warnings": facts["warnings"]}
+
+
+RENEW_MEMBER: Operation[Services, Private] = Operation(
+    name="renew_member", version=1, before=(AddTerms(), Unexpire(), ChangePrincipal(disabled=False, expires=0)),
+    after=(JoinLists(lambda facts: [(facts["list"], facts["uid"])]),), result=_result,
+)

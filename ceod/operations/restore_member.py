@@ -1,0 +1,101 @@
+"""Bring a deleted account back: its home, its login, its groups, its lists."""
+
+from __future__ import annotations
+
+from ceo_common.errors import NotFound, WrongState
+from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
+from ceod.operations.delete_member import Disable, LeaveGroups
+from ceod.operations.lists import JoinLists
+from ceod.operations.private import Private, ThisRun
+from ceod.services.all import Services
+from ceod.services.directory import DELETED, Person
+from ceod.services.ldap_connection import Change
+from ceod.services.ldap_names import first_value
+from ceod.transaction.step import Json, Operation, Step, Undone
+
+
+def arguments(person: Person, deletion: Json | None, services: Services) -> tuple[Json, list[str]]:
+    """What the deletion's record says is to be brought back, and warnings of what can't be.
+
+    `deletion` is what that transaction noted, None when this host has no record of it.  Raises WrongState.
+    """
+    if not person.is_deleted:
+        raise WrongState(f"{person.uid} is not deleted")
+    if deletion is None:
+        # The directory and the KDC remember enough for a login; what only the journal knew is said to be missing.
+        found = services.admin_host.homes.archived_of(person.uid)
+        return ({"home_archived": found[-1] if found else None, "login_shell": services.config.members.login_shell, "groups": {}, "lists": []},
+                ["this host has no record of the deletion: groups, mailing lists and the login shell are not brought back"])
+    (changes,) = Disable.of(deletion).values()
+    disabled, groups = {change.attribute: change for change in changes}, LeaveGroups.of(deletion)
+    gone = [dn for dn in groups if not services.directory.exists(dn)]
+    told = {
+        "home_archived": deletion["home_archived"] if deletion["home_identity"] else None,
+        "login_shell": (disabled["loginShell"].remove or (services.config.members.login_shell,))[0],
+        "expires": next(iter(disabled["shadowExpire"].remove), None),
+        "groups": {dn: list(changes[0].remove) for dn, changes in groups.items() if dn not in gone},
+        "lists": deletion.get("lists", []),
+    }
+    return told, [f"{dn} is there no more" for dn in gone]
+
+
+class BringHome(Step[Services, Private]):
+    """The home, out of the archive."""
+
+    name = "home directory"
+
+    def intent(self, run: ThisRun) -> Json:
+        """Where it is."""
+        return {"home": run.arguments["uid"], "home_from": run.arguments["home_archived"]}
+
+    def do(self, run: ThisRun) -> None:
+        """Move it; one that had none gets none."""
+        if run.facts["home_from"]:
+            run.tools.admin_host.homes.unarchive(run.facts["home_from"], run.facts["home"])
+
+    def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
+        """Move it back, unless it never left."""
+        homes = tools.admin_host.homes
+        if not intent["home_from"] or homes.archived_identity(intent["home_from"]):
+            return Undone.ABSENT
+        try:
+            homes.archive(intent["home"], intent["home_from"])
+        except NotFound:
+            return Undone.ABSENT
+        return Undone.REMOVED
+
+
+class Enable(ChangeEntries):
+    """The LDAP user, as it was before."""
+
+    name = "LDAP user"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """The day and the shell of the deletion go; one that was expired then is so again."""
+        expires = run.arguments.get("expires")
+        shell = Change("loginShell", remove=(run.tools.config.members.deleted_shell,), put=(run.arguments["login_shell"],))
+        return {run.tools.directory.person_dn(run.arguments["uid"]): [
+            Change("shadowExpire", remove=(DELETED,), put=(expires,) if expires else ()), shell]}
+
+
+class JoinGroups(ChangeEntries):
+    """The groups that it was in, unless somebody put it back already."""
+
+    name = "groups"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """Those that are still there."""
+        directory = run.tools.directory
+        already = {dn for dn, _ in directory.entries_naming(directory.person_dn(run.arguments["uid"]))}
+        return {dn: [Change("uniqueMember", put=tuple(values))] for dn, values in run.arguments["groups"].items() if dn not in already}
+
+
+def _result(facts: Json) -> Json:
+    return {"uid": facts["uid"], "groups": sorted(first_value(dn) for dn in JoinGroups.of(facts)),
+            "lists": facts["lists"], "warnings": facts["warnings"]}
+
+
+RESTORE_MEMBER: Operation[Services, Private] = Operation(
+    name="restore_member", version=1, before=(BringHome(), ChangePrincipal(disabled=False), Enable(), JoinGroups()),
+    after=(JoinLists(lambda facts: [(name, facts["uid"]) for name in facts["lists"]]),), result=_result,
+)

@@ -1,0 +1,95 @@
+"""Say who holds which position; the executive's group and its lists follow."""
+
+from __future__ import annotations
+
+from ceo_common.config import Positions
+from ceo_common.errors import Invalid
+from ceod.operations.changes import ChangeEntries, Changes, as_json
+from ceod.operations.lists import JoinLists, LeaveLists
+from ceod.operations.private import Private, ThisRun
+from ceod.services.all import Services
+from ceod.services.directory import Directory
+from ceod.services.ldap_connection import Change
+from ceod.transaction.step import Json, Operation
+
+Holders = dict[str, list[str]]  # usernames by position
+
+
+def holders(directory: Directory, config: Positions) -> Holders:
+    """Who holds which now, in the club's order; a position that only the directory knows comes last."""
+    found: Holders = {name: [] for name in config.available}
+    for person in sorted(directory.people_with("(position=*)", ["uid", "position"]), key=lambda person: person.uid):
+        for name in person.attributes["position"]:
+            found.setdefault(name, []).append(person.uid)
+    return found
+
+
+def plan(services: Services, wanted: Holders) -> Json:
+    """The arguments: who loses and who gets what.  Raises Invalid with every problem."""
+    config, directory = services.config.positions, services.directory
+    people = directory.people_named(sorted({uid for uids in wanted.values() for uid in uids}))
+    problems = []
+    for position, uids in wanted.items():
+        if position not in config.available:
+            problems.append((position, f"there is no position {position!r}; there are: {', '.join(config.available)}"))
+        if position in config.required and not uids:
+            problems.append((position, f"somebody has to be {position}"))
+        problems += [(position, f"there is no account {uid}") for uid in uids if uid not in people]
+        problems += [(position, f"{uid} is a club") for uid in uids if uid in people and people[uid].is_club]
+        problems += [(position, f"{uid} was deleted") for uid in uids if uid in people and people[uid].is_deleted]
+    if problems:
+        raise Invalid("the positions have problems", problems=[{"field": field, "message": message} for field, message in problems])
+    before = holders(directory, config)
+    changes: dict[str, dict[str, list[str]]] = {}
+    for position, uids in wanted.items():
+        for uid in sorted(set(uids) ^ set(before.get(position, []))):
+            kind = "put" if uid in uids else "remove"
+            changes.setdefault(uid, {"put": [], "remove": []})[kind].append(position)
+    return {"changes": changes, "wanted": wanted, "group": config.group, "lists": services.config.groups.lists.get(config.group, [])}
+
+
+def names_locked(arguments: Json) -> tuple[str, ...]:
+    """What the transaction holds: positions as a whole, the group, and each account that changes."""
+    return ("positions", f"group:{arguments['group']}", *(f"account:{uid}" for uid in arguments["changes"]))
+
+
+class ChangePositions(ChangeEntries):
+    """The differences, and nothing else."""
+
+    name = "positions"
+
+    def changes(self, run: ThisRun) -> Changes:
+        """By account."""
+        return {run.tools.directory.person_dn(uid): [Change("position", tuple(of["remove"]), tuple(of["put"]))]
+                for uid, of in run.arguments["changes"].items()}
+
+
+class FollowExecutive(ChangeEntries):
+    """The executive's group: who holds a position now is in it, who gave up the last one is not."""
+
+    name = "executive group"
+
+    def intent(self, run: ThisRun) -> Json:
+        """Of those concerned alone: somebody who was put there by hand stays."""
+        directory, group = run.tools.directory, run.arguments["group"]
+        if directory.group(group) is None:
+            return {f"{self.name}: changed": {}, "joined": [], "left": []}
+        now, inside = holders(directory, run.tools.config.positions), set(directory.members_of(group))
+        holding, concerned = {uid for uids in now.values() for uid in uids}, set(run.arguments["changes"])
+        join, leave = sorted(concerned & holding - inside), sorted((concerned - holding) & inside)
+        change = Change("uniqueMember", tuple(directory.person_dn(uid) for uid in leave), tuple(directory.person_dn(uid) for uid in join))
+        return {f"{self.name}: changed": as_json({directory.group_dn(group): [change]}), "joined": join, "left": leave}
+
+
+def _result(facts: Json) -> Json:
+    return {"positions": facts["wanted"], "changed": sorted(facts["changes"]), "joined": facts["joined"], "left": facts["left"]}
+
+
+SET_POSITIONS: Operation[Services, Private] = Operation(
+    name="set_positions", version=1, before=(ChangePositions(), FollowExecutive()),
+    after=(
+        JoinLists(lambda facts: [(name, uid) for name in facts["lists"] for uid in facts["joined"]]),
+        LeaveLists(lambda facts: [(name, uid) for name in facts["lists"] for uid in facts["left"]]),
+    ),
+    result=_result,
+)

@@ -1,0 +1,87 @@
+"""Finding members in the directory: the question as a filter, and a page of what is found, sorted.
+
+slapd keeps no order and its paged results (RFC 2696) belong to one connection, which the next request does not have.  So the sort keys
+of all that fits are read first, by paged results, and then the entries of one page; the place in the list is a key, not a number, so
+that a member who is added meanwhile shifts nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ceod.services import ldap_names as names
+from ceod.services.directory import Directory, Person
+
+SORTS = {"uid": "uid", "name": "cn", "program": "program", "uid_number": "uidNumber"}
+
+Key = tuple[str, str]  # what it is sorted by, and the username
+
+
+@dataclass(frozen=True)
+class Question:
+    """What one knows; all of it has to hold."""
+
+    uid: str | None = None
+    name: str | None = None
+    term: str | None = None
+    group: str | None = None
+    program: str | None = None
+    position: str | None = None
+
+    def filter(self) -> str:
+        """In LDAP's words, the group left out: entries do not tell theirs."""
+        parts = ["(|(objectClass=member)(objectClass=club))"]
+        if self.uid:
+            parts.append(names.contains("uid", self.uid))
+        if self.name:
+            parts.append(names.any_of(names.contains("cn", self.name), names.sounds_like("cn", self.name)))
+        if self.term:
+            parts.append(names.any_of(names.equals("term", self.term), names.equals("nonMemberTerm", self.term)))
+        if self.program:
+            parts.append(names.contains("program", self.program))
+        if self.position:
+            parts.append(names.equals("position", self.position))
+        return names.all_of(*parts)
+
+
+@dataclass(frozen=True)
+class Page:
+    """`last` is the key of the last one, None when nobody comes after."""
+
+    people: list[Person]
+    found: int
+    last: Key | None
+
+
+def page(directory: Directory, question: Question, *, sort: str, size: int, after: Key | None) -> Page:
+    """The members behind `after`, `size` of them at most.  Raises BackendDown."""
+    attribute = SORTS[sort]
+    keys = sorted((_sort_key(person, attribute), person.uid) for person in _found(directory, question, ["uid", attribute]))
+    wanted = [key for key in keys if after is None or key > after]
+    some = wanted[:size]
+    people = directory.people_named([uid for _, uid in some])
+    return Page([people[uid] for _, uid in some if uid in people], len(keys), some[-1] if len(wanted) > size else None)
+
+
+def _sort_key(person: Person, attribute: str) -> str:
+    value = person.one(attribute)
+    return value.zfill(10) if attribute == "uidNumber" else value.casefold()
+
+
+def _found(directory: Directory, question: Question, attributes: list[str]) -> list[Person]:
+    if question.group is None:
+        return directory.people_with(question.filter(), attributes)
+    inside = directory.people_named(directory.members_of(question.group), ["uid"])
+    if not inside:
+        return []
+    if question == Question(group=question.group):
+        return list(directory.people_named(list(inside), attributes).values())
+    return [person for person in directory.people_with(question.filter(), attributes) if person.uid in inside]
+
+
+def every(directory: Directory, question: Question) -> Iterator[Person]:
+    """All that fit, as the directory gives them.  Raises BackendDown."""
+    inside = None if question.group is None else set(directory.members_of(question.group))
+    for people in directory.people_pages(question.filter()):
+        yield from (person for person in people if inside is None or person.uid in inside)
