@@ -34,6 +34,10 @@ class Steps:
         elif state == "started":
             if self.live:
                 click.echo(f"\r\x1b[K  {self.marks['started']} {shown(event.get('operation', ''))}", nl=False, err=True)
+        elif state == "progress":
+            if self.live:
+                told = f"{event.get('done', 0)} of {event.get('items', 0)}"
+                click.echo(f"\r\x1b[K  {self.marks['started']} {shown(event.get('operation', ''))}: {told}", nl=False, err=True)
         else:
             click.echo(("\r\x1b[K" if self.live else "") + self._line(event, state), err=True)
 

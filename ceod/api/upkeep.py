@@ -50,7 +50,7 @@ def remind() -> flask.Response:
         due, room = remind_members.plan(running.services, running.engine.record, now)
         if not due[:room]:
             raise NotFound(f"{len(due)} are due, and today's mails are used up" if due else "nobody is due")
-        return remind_members.arguments(due[:room], running.config.time_zone)
+        return remind_members.arguments(due[:room], running.config.time_zone, now)
 
     if is_rehearsal():
         due, room = remind_members.plan(running.services, running.engine.record, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,9 +28,9 @@ def plan(services: Services, record: Record, now: datetime) -> tuple[list[Person
     return due, max(0, services.config.members.remind_a_day - today)
 
 
-def arguments(people: list[Person], zone: str) -> Json:
+def arguments(people: list[Person], zone: str, now: datetime) -> Json:
     """What is journaled before the first mail."""
-    return {"now": time.time(), "accounts": [
+    return {"now": now.timestamp(), "accounts": [
         {"uid": person.uid, "cn": person.one("cn"), "last_term": str(person.last_term), "is_rep": not person.attributes.get("term"),
          "expires_on": lapsed.grace_ends_at(person.last_term, zone).date().isoformat()} for person in people if person.last_term]}
 

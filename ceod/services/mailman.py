@@ -31,20 +31,13 @@ class Mailman:
 
     def unsubscribe(self, list_name: str, address: str) -> None:
         """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""
-        absent = NotFound(f"{address} is not on the list {list_name}")
+        if address not in self.unsubscribe_all(list_name, [address]):
+            raise NotFound(f"{address} is not on the list {list_name}")
 
-        def unsubscribe() -> None:
-            try:
-                self._list(list_name).unsubscribe(address, pre_approved=True, pre_confirmed=True)
-            except ValueError:  # mailmanclient's word for the server's 404
-                raise absent from None
-
-        self._do(unsubscribe, {404: absent})
-
-    def unsubscribe_all(self, list_name: str, addresses: list[str]) -> None:
-        """Take addresses off a list; one that is not on it needs not leave.  Raises NotFound (no such list), BackendDown."""
-        if addresses:
-            self._do(lambda: self._list(list_name).mass_unsubscribe(addresses), {404: None})
+    def unsubscribe_all(self, list_name: str, addresses: list[str]) -> set[str]:
+        """Take addresses off a list, without a mail to each; those that were on it.  Raises NotFound (no such list), BackendDown."""
+        told = self._do(lambda: self._list(list_name).mass_unsubscribe(addresses), {}) if addresses else {}
+        return {address for address, was_there in (told or {}).items() if was_there is True}
 
     def lists_of(self, address: str) -> list[str]:
         """The lists of ours that an address is on, by name.  Raises BackendDown."""
@@ -69,7 +62,7 @@ class Mailman:
             if told := answers[error.code]:
                 raise told from None
             return None
-        except (mailmanclient.MailmanConnectionError, OSError) as error:
+        except (mailmanclient.MailmanConnectionError, OSError, ValueError) as error:  # ValueError: mailmanclient's word for some HTTP errors
             raise _down(error) from None
 
     def ping(self) -> None:

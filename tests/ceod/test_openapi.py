@@ -49,13 +49,17 @@ def test_each_operation_has_its_own_id_and_says_what_it_does(described: dict[str
 
 def test_the_page_shows_every_route_and_loads_nothing() -> None:
     class Page(HTMLParser):
-        text, loads, anchors, links = "", [], set(), set()  # type: ignore[var-annotated]
+        def __init__(self) -> None:
+            super().__init__()
+            self.text = ""
+            self.loads: list[str] = []
+            self.anchors: set[str] = set()
+            self.links: set[str] = set()
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            told = dict(attrs)
             self.loads += [tag] if tag in ("script", "img", "link", "iframe") else []
-            self.anchors |= {told["id"]} if "id" in told else set()
-            self.links |= {told["href"]} if told.get("href") else set()
+            self.anchors |= {value for name, value in attrs if name == "id" and value}
+            self.links |= {value for name, value in attrs if name == "href" and value}
 
         def handle_data(self, data: str) -> None:
             self.text += data

@@ -154,6 +154,15 @@ class Club:
         done = self.run_as("root", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-u", "ceod:mailman-rest", url, host="mail")
         return done.stdout == "200"
 
+    def rosters(self) -> dict[str, set[str]]:
+        """The addresses on every list, by the list's name."""
+        url = "http://127.0.0.1:8001/3.1/members"
+        done = self.run_as("root", "curl", "-s", "-u", "ceod:mailman-rest", url, host="mail")
+        found: dict[str, set[str]] = {}
+        for entry in json.loads(done.stdout).get("entries", []):
+            found.setdefault(entry["list_id"].partition(".")[0], set()).add(entry["email"])
+        return found
+
     def home(self, uid: str) -> dict[str, tuple[int, int, str]]:
         """Every file of a home: mode, owner, digest."""
         found = {}

@@ -28,8 +28,10 @@ class Runner:
     def __init__(self, club: Club, state_dir: Path) -> None:
         self.club = club
         self.state_dir = state_dir
+        for who in ("office1", "ctdalek"):
+            club.ccache(who)
         entry = shell.resolve(club.state, f"root@{ADMIN}")
-        argv = [str(PYTHON), "-m", "tests.e2e.runner", str(state_dir), club.ccache("office1")]
+        argv = [str(PYTHON), "-m", "tests.e2e.runner", str(state_dir), str(club.folder)]
         self.process = subprocess.Popen(shell.command(club.state, entry, argv, folder=str(CHECKOUT)), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"
@@ -41,20 +43,23 @@ class Runner:
         return told
 
     def states(self, uid: str) -> tuple[str, dict[str, str]]:
-        """The transaction's state and its steps'."""
-        query = "SELECT s.name, s.state FROM steps s JOIN transactions t ON t.id = s.\"transaction\" WHERE t.subject = ?"
-        steps = dict(self.club.journal(query, uid, state_dir=self.state_dir))
-        ((state,),) = self.club.journal("SELECT state FROM transactions WHERE subject = ?", uid, state_dir=self.state_dir)
-        return state, steps
+        """The state of the newest transaction about a name, and its steps'."""
+        query = "SELECT id, state FROM transactions WHERE subject = ? ORDER BY created DESC LIMIT 1"
+        ((identifier, state),) = self.club.journal(query, uid, state_dir=self.state_dir)
+        steps = self.club.journal("SELECT name, state FROM steps WHERE \"transaction\" = ?", identifier, state_dir=self.state_dir)
+        return state, dict(steps)
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
 
 
 @pytest.fixture(scope="module")
 def runner(club: Club, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     made = Runner(club, tmp_path_factory.mktemp("journal") / "state")
     yield made
-    assert made.process.stdin
-    made.process.stdin.close()
-    made.process.wait()
+    made.close()
 
 
 def _id(boundary: list[str]) -> str:

@@ -1,0 +1,235 @@
+"""Every boundary of every operation beside adding one member: the process ends there, and the world is as before or as it should be.
+
+Many accounts crash before one recovery, so that a case costs a fork.  How the world should be is what an undisturbed run makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceod.operations.registry import OPERATIONS
+from sandbox.club import BASE_DN
+from tests.e2e.club import Club
+from tests.e2e.test_crash import Runner
+
+Task = dict[str, Any]
+PEOPLE, GROUPS = f"ou=People,{BASE_DN}", f"ou=Group,{BASE_DN}"
+
+
+@pytest.fixture(scope="module")
+def runner(club: Club, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    made = Runner(club, tmp_path_factory.mktemp("operations") / "state")
+    yield made
+    made.close()
+
+
+MAILS = Path("/srv/sandbox/mail")
+
+
+def worlds(club: Club, uids: list[str], old_mails: set[Path]) -> dict[str, str]:
+    """Everything that every server holds of each name, as one text; what differs from name to name written alike."""
+    entries = club.entries("(objectClass=*)")
+    mails = [path.read_text() for path in sorted(set(MAILS.glob("*.eml")) - old_mails)]
+    lists = club.rosters()
+    archived = sorted(path.name for path in Path("/users/.archive").iterdir())
+    found = {}
+    for uid in uids:
+        pattern = re.compile(rf"\b{uid}\b")
+        own = {dn: values for dn, values in entries.items() if pattern.search(dn)}
+        named = {dn: sorted(f"{name}={value.decode()}" for name, values in entry.items() for value in values
+                            if dn in own or pattern.search(value.decode(errors="replace")))
+                 for dn, entry in entries.items() if dn in own or any(pattern.search(v.decode(errors="replace")) for vs in entry.values() for v in vs)}
+        principal = club.principal(uid)
+        kept = [name for name in archived if name.startswith(f"{uid}.")]
+        world = {
+            "ldap": named, "principal": [principal.attributes, principal.expires] if principal else None,
+            "home": club.home(uid), "archived": {name: club.home(f".archive/{name}") for name in kept},
+            "mails": sorted({line for mail in mails if pattern.search(mail) for line in mail.splitlines() if line.startswith("Subject:")}),
+            "lists": sorted(name for name, addresses in lists.items() if f"{uid}@csclub.internal" in addresses),
+        }
+        text = json.dumps(world, sort_keys=True, indent=1, default=str)
+        numbers = {value.decode() for dn in own for value in entries[dn].get("gidNumber", [])}
+        text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "TRANSACTION", pattern.sub("NAME", text))
+        for number in numbers:
+            text = re.sub(rf"\b{number}\b", "NUMBER", text)
+        found[uid] = text
+    return found
+
+
+@dataclass(frozen=True)
+class Case:
+    """How an operation is asked for; `later` are its steps after the commit that have something to do, `notes` those that note facts."""
+
+    operation: str
+    subjects: Callable[[Club, Runner, int], list[str]]
+    task: Callable[[Runner, str], Task]
+    later: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    one_at_a_time: bool = False  # what it locks is everybody's
+    clean_up: Callable[[Runner, list[str]], None] = field(default=lambda _runner, _uids: None)
+
+    def boundaries(self) -> list[tuple[bool, Task]]:
+        """Whether the commit comes before it, and where to end or fail."""
+        before = [step.name for step in OPERATIONS[self.operation, 1].before]
+        points = [[p, "do", step] for step in before for p in ("intent", "note", "effect", "record") if p != "note" or ("do", step) in self.notes]
+        points += [["intent", "commit", "commit"]]
+        found: list[tuple[bool, Task]] = [(False, {"end": point}) for point in points]
+        if before:
+            found += [(False, {"fail": ["effect", "do", before[-1]], "end": [p, "undo", step]})
+                      for step in before for p in ("intent", "effect", "record")]
+        found += [(True, {"end": ["record", "commit", "commit"]})]
+        found += [(True, {"end": [p, "later", step]}) for step in self.later for p in ("intent", "note", "effect", "record")
+                  if p != "note" or ("later", step) in self.notes]
+        return found
+
+
+def _members(club: Club, _runner: Runner, count: int) -> list[str]:
+    rows = [club.member(forwarding_addresses=["before@example.org"]) for _ in range(count)]
+    *_, last = club.client("office1").add_members(rows)
+    assert last["status"] == "completed", last
+    return [row["uid"] for row in rows]
+
+
+def _names(club: Club, _runner: Runner, count: int) -> list[str]:
+    return [club.name() for _ in range(count)]
+
+
+def _asked(operation: str, uid: str, arguments: Task, *names: str, who: str = "ctdalek", **more: Any) -> Task:
+    return {"do": "run", "operation": operation, "as": who, "subject": uid, "names": [f"account:{uid}", *names], "arguments": arguments, **more}
+
+
+def _prepared(runner: Runner, operation: str, **told: Any) -> Task:
+    answer: Task = runner.ask(do="prepare", operation=operation, told=told)["last"]
+    assert "status" not in answer, answer
+    return answer
+
+
+def _lapsed_reps(club: Club, _runner: Runner, count: int) -> list[str]:
+    rows = [{"uid": club.name(), "cn": "Rep Person", "program": "x", "non_member_terms": ["w2020"]} for _ in range(count)]
+    *_, last = club.client("office1").add_members(rows)
+    assert last["status"] == "completed", last
+    return [str(row["uid"]) for row in rows]
+
+
+def _expired_reps(club: Club, runner: Runner, count: int) -> list[str]:
+    uids = _lapsed_reps(club, runner, count)
+    assert runner.ask(**_expire(uids))["last"]["result"] == {"expired": count, "failed": {}, "day": 20000}
+    return uids
+
+
+def _expire(uids: list[str]) -> Task:
+    return _asked("expire_members", uids[0], {"accounts": uids, "day": 20000, "now": 20000 * 86400.0 + 1e8})
+
+
+def _renewal(_runner: Runner, uid: str) -> Task:
+    told = {"uid": uid, "terms": ["f2026"], "non_member_terms": None, "list": "csc-general", "warnings": []}
+    return _asked("renew_member", uid, told, who="office1")
+
+
+def _deleted(club: Club, runner: Runner, count: int) -> list[str]:
+    uids = _members(club, runner, count)
+    for uid in uids:
+        change = f"dn: cn=staff,{GROUPS}\nchangetype: modify\nadd: uniqueMember\nuniqueMember: uid={uid},{PEOPLE}\n"
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+    for uid in uids:
+        assert runner.ask(**_asked("delete_member", uid, {"uid": uid}))["last"]["status"] == "completed"
+    return uids
+
+
+def _numbered(club: Club, task: Task) -> Task:
+    """With the number that the account has."""
+    if "uid_number" in task["arguments"]:
+        (entry,) = club.entries(f"(uid={task['subject']})").values()
+        task["arguments"]["uid_number"] = int(entry["uidNumber"][0])
+    return task
+
+
+def _restore(runner: Runner, uid: str) -> Task:
+    return _asked("restore_member", uid, _prepared(runner, "restore_member", uid=uid))
+
+
+def _group(runner: Runner, uid: str, *, join: bool) -> Task:
+    return _asked("change_group", uid, _prepared(runner, "change_group", group="syscom", uid=uid, join=join), "group:syscom")
+
+
+def _in_syscom(club: Club, runner: Runner, count: int) -> list[str]:
+    uids = _members(club, runner, count)
+    for uid in uids:
+        assert runner.ask(**_group(runner, uid, join=True))["last"]["status"] == "completed"
+    return uids
+
+
+def _leave_syscom(runner: Runner, uids: list[str]) -> None:
+    for uid in uids:
+        runner.ask(**_group(runner, uid, join=False))
+
+
+def _positions(runner: Runner, uid: str) -> Task:
+    return _asked("set_positions", uid, _prepared(runner, "set_positions", positions=["librarian", "imapd"], add=uid), "positions")
+
+
+def _nobody_holds_them(runner: Runner, uids: list[str]) -> None:
+    told = _prepared(runner, "set_positions", positions=["librarian", "imapd"], add=None)
+    assert runner.ask(**_asked("set_positions", uids[0], told, "positions"))["last"]["status"] == "completed"
+
+
+def _programs(_runner: Runner, uid: str) -> Task:
+    return _asked("update_programs", uid, {"changes": [{"uid": uid, "old": "Mathematics", "new": "Études"}]})
+
+
+def _reminder(_runner: Runner, uid: str) -> Task:
+    account = {"uid": uid, "cn": "Test Person", "last_term": "f2026", "is_rep": False, "expires_on": "2027-02-01"}
+    return _asked("remind_members", uid, {"now": 1_800_000_000.0, "accounts": [account]})
+
+
+CASES = [
+    Case("renew_member", _expired_reps, _renewal, later=("mailing lists",)),
+    Case("modify_member", _members, lambda _, uid: _asked("modify_member", uid, {
+        "uid": uid, "login_shell": "/bin/sh", "forwarding_addresses": ["after@example.org"]})),
+    Case("reset_password", _members, lambda _, uid: _asked("reset_password", uid, {"uid": uid}, passwords={uid: "a-new-one-1234"}), later=("mail",)),
+    Case("delete_member", _members, lambda _, uid: _asked("delete_member", uid, {"uid": uid}), later=("mailing lists",),
+         notes=(("later", "mailing lists"),)),
+    Case("restore_member", _deleted, _restore, later=("mailing lists",)),
+    Case("purge_member", _members, lambda _, uid: _asked("purge_member", uid, {"uid": uid, "uid_number": 0}),
+         later=("Kerberos principal", "groups", "mailing lists", "home directory", "LDAP user")),
+    Case("add_club", _names, lambda _, uid: _asked("add_club", uid, {"uid": uid, "cn": "A Club"}),
+         notes=(("do", "user number"), ("do", "home directory"))),
+    Case("add_group", _names, lambda _, uid: _asked("add_group", uid, {"uid": uid}), notes=(("do", "user number"),)),
+    Case("change_group", _members, lambda runner, uid: _group(runner, uid, join=True), later=("mailing lists",), one_at_a_time=True,
+         clean_up=_leave_syscom),
+    Case("change_group", _in_syscom, lambda runner, uid: _group(runner, uid, join=False), later=("mailing lists left",), one_at_a_time=True),
+    Case("set_positions", _members, _positions, later=("mailing lists",), one_at_a_time=True, clean_up=_nobody_holds_them),
+    Case("expire_members", _lapsed_reps, lambda _, uid: _expire([uid]), later=("accounts", "mailing list")),
+    Case("update_programs", _members, _programs, later=("programs",)),
+    Case("remind_members", _members, _reminder, later=("reminders",)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operation}-{case.later[-1] if case.later else 'all'}".replace(" ", "_"))
+def test_killed_at_every_boundary(club: Club, runner: Runner, case: Case) -> None:
+    old_mails = set(MAILS.glob("*.eml"))
+    boundaries = case.boundaries()
+    reference, *uids = case.subjects(club, runner, len(boundaries) + 1)
+    before = worlds(club, [reference, *uids], old_mails)
+    last = runner.ask(**_numbered(club, case.task(runner, reference)))["last"]
+    assert last["status"] == "completed" and not last["waiting"], last
+    for uid, (_, crash) in zip(uids, boundaries, strict=True):
+        assert runner.ask(**_numbered(club, case.task(runner, uid)), **crash)["signal"] == 9, crash
+        if case.one_at_a_time:
+            assert runner.ask(do="recover")["last"] == {"status": "recovered"}, crash
+    assert runner.ask(do="recover")["last"] == {"status": "recovered"}
+    states = {uid: runner.states(uid)[0] for uid in uids}
+    after = worlds(club, [reference, *uids], old_mails)
+    case.clean_up(runner, [uid for uid in [reference, *uids] if after[uid] == after[reference]])
+    assert after[reference] != before[reference]
+    for uid, (committed, crash) in zip(uids, boundaries, strict=True):
+        assert after[uid] == (after[reference] if committed else before[uid]), crash
+        assert states[uid] == ("completed" if committed else "aborted"), crash
+    assert club.leftovers() == []
