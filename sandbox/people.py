@@ -101,7 +101,9 @@ def uw_ldif() -> str:
     draw = random.Random(1957)
     students = [(f"s{i:04d}uw", draw.choice(_GIVEN), draw.choice(_FAMILY), draw.choice(_PROGRAMS)) for i in range(STUDENTS)]
     students += [("jdoe", "Jane", "Doe", "Computer Science"), ("regular1", "Regular", "One", "Mathematics")]
+    # What the university writes where there is no program any more.
+    students += [("s9001uw", "Olga", "Young", "Orphaned"), ("s9002uw", "Olga", "Żak", "expired"), ("s9003uw", "Olga", "Xu", "")]
     for uid, given, family, program in students:
         out += _entry(f"uid={uid},ou=People,{UW_BASE_DN}", objectClass=["top", "person", "organizationalPerson", "inetOrgPerson"],
-                      uid=uid, cn=f"{given} {family}", givenName=given, sn=family, ou=program, mail=f"{uid}@uwaterloo.internal")
+                      uid=uid, cn=f"{given} {family}", givenName=given, sn=family, ou=program or [], mail=f"{uid}@uwaterloo.internal")
     return out

@@ -73,7 +73,9 @@ class ChangeGroups(ChangeEntries):
             ensure_not_last(directory.members_of(SYSCOM), uid)
         person_dn = directory.person_dn(uid)
         change = Change("uniqueMember", put=(person_dn,)) if join else Change("uniqueMember", remove=(person_dn,))
-        return {directory.group_dn(name): [change] for name, outcome in run.arguments["groups"].items() if outcome == "to do"}
+        names = [name for name, outcome in run.arguments["groups"].items() if outcome == "to do"]
+        # The group that the others follow from is left last: it may be the caller's own right to change them.
+        return {directory.group_dn(name): [change] for name in (names if join else reversed(names))}
 
 
 def ensure_not_last(syscom: list[str], uid: str) -> None:

@@ -35,8 +35,10 @@ class LeaveGroups(ChangeEntries):
         directory = run.tools.directory
         ensure_not_last(directory.members_of(SYSCOM), run.arguments["uid"])
         person_dn = directory.person_dn(run.arguments["uid"])
-        return {dn: [Change("uniqueMember", remove=tuple(value for value in entry["uniqueMember"] if value.lower() == person_dn.lower()))]
-                for dn, entry in directory.entries_naming(person_dn)}
+        found = {dn: [Change("uniqueMember", remove=tuple(value for value in entry["uniqueMember"] if value.lower() == person_dn.lower()))]
+                 for dn, entry in directory.entries_naming(person_dn)}
+        # The last one is where the right comes from, for one of the committee who deletes themselves.
+        return dict(sorted(found.items(), key=lambda item: first_value(item[0]) == SYSCOM))
 
 
 class Disable(ChangeEntries):
@@ -110,6 +112,6 @@ def _result(facts: Json) -> Json:
 
 
 DELETE_MEMBER: Operation[Services, Private] = Operation(
-    name="delete_member", version=1, before=(LeaveGroups(), Disable(), ChangePrincipal(disabled=True), ArchiveHome()),
+    name="delete_member", version=1, before=(Disable(), ChangePrincipal(disabled=True), ArchiveHome(), LeaveGroups()),
     after=(LeaveAllLists(),), result=_result,
 )

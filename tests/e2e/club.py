@@ -23,6 +23,7 @@ from ceo_common.client import Client
 from ceo_common.config import Client as Settings
 from ceo_common.config import load_client
 from ceo_common.errors import CeoError
+from ceo_common.events import Event
 from ceo_common.krb5 import tickets
 from ceo_common.krb5.admin import Admin, NotThere
 from sandbox import shell
@@ -121,6 +122,12 @@ class Club:
         *_, last = self.client(who).add_member(self.member(**more))
         assert last["status"] == "completed", last
         return dict(last)
+
+    def done(self, events: Iterator[Event]) -> dict[str, Any]:
+        """The result of a transaction that has to be completed, with nothing left waiting."""
+        *_, last = events
+        assert last["status"] == "completed" and not last["waiting"], last
+        return last["result"]
 
     # The world, read past ceod
 

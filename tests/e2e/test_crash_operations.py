@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,6 +181,12 @@ def _nobody_holds_them(runner: Runner, uids: list[str]) -> None:
     assert runner.ask(**_asked("set_positions", uids[0], told, "positions"))["last"]["status"] == "completed"
 
 
+def _rows(*uids: str) -> Task:
+    rows = [{"uid": uid, "cn": "Test Person", "program": "x", "given_name": None, "sn": None, "terms": ["f2026"], "non_member_terms": None,
+             "forwarding_addresses": []} for uid in uids]
+    return _asked("add_members", uids[0], {"members": rows, "warnings": []}, passwords=dict.fromkeys(uids, "a-new-one-1234"))
+
+
 def _programs(_runner: Runner, uid: str) -> Task:
     return _asked("update_programs", uid, {"changes": [{"uid": uid, "old": "Mathematics", "new": "Études"}]})
 
@@ -190,6 +197,8 @@ def _reminder(_runner: Runner, uid: str) -> Task:
 
 
 CASES = [
+    Case("add_members", _names, lambda _, uid: _rows(uid, f"{uid}z"), later=("welcome mail", "mailing list", "announcement"),
+         notes=(("do", "user number"), ("do", "home directory"))),
     Case("renew_member", _expired_reps, _renewal, later=("mailing lists",)),
     Case("modify_member", _members, lambda _, uid: _asked("modify_member", uid, {
         "uid": uid, "login_shell": "/bin/sh", "forwarding_addresses": ["after@example.org"]})),
@@ -233,3 +242,74 @@ def test_killed_at_every_boundary(club: Club, runner: Runner, case: Case) -> Non
         assert after[uid] == (after[reference] if committed else before[uid]), crash
         assert states[uid] == ("completed" if committed else "aborted"), crash
     assert club.leftovers() == []
+
+
+def test_a_row_that_is_refused_in_the_middle_takes_all_of_them_back(club: Club, runner: Runner) -> None:
+    """A group that somebody makes between the check and the step."""
+    uids = [club.name() for _ in range(3)]
+    group = f"dn: cn={uids[1]},{GROUPS}\n"
+    number = 29000 + int(uids[1].rpartition("x")[2])
+    text = f"{group}changetype: add\nobjectClass: top\nobjectClass: group\nobjectClass: posixGroup\ncn: {uids[1]}\ngidNumber: {number}\n"
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=text).returncode == 0
+    last = runner.ask(**_rows(*uids))["last"]
+    assert last["status"] == "aborted" and uids[1] in last["error"]["error"], last
+    assert runner.ask(do="recover")["last"] == {"status": "recovered"}
+    assert list(club.entries(f"(cn={uids[1]})")) == [f"cn={uids[1]},{GROUPS}"]  # it is not ours
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=f"{group}changetype: delete\n").returncode == 0
+    for uid in uids:
+        club.nothing(uid)
+
+
+def test_expiring_many_goes_on_after_a_crash_and_does_each_once(club: Club, runner: Runner) -> None:
+    """Killed after the first batch, and again in the middle of the second: the third try ends it."""
+    uids = _lapsed_reps(club, runner, 230)
+    task = _expire(uids)
+    assert runner.ask(**task, end=["note", "later", "accounts"])["signal"] == 9
+    assert runner.ask(do="recover", end=["note", "later", "accounts"])["signal"] == 9
+    assert runner.ask(do="recover")["last"] == {"status": "recovered"}
+    entries = {entry["uid"][0].decode(): entry for entry in club.entries("(shadowExpire=20000)").values()}
+    assert set(uids) <= set(entries)
+    assert {club.principal(uid).expires for uid in uids} == {20000 * 86400}
+    assert not club.rosters()["csc-general"] & {f"{uid}@csclub.internal" for uid in uids}
+    log = club.log("phosphoric-acid.slapd")
+    modified = Counter(re.findall(r'MOD dn="uid=([^,]+),', log))
+    assert {uid: modified[uid] for uid in uids} == dict.fromkeys(uids, 1)
+    assert runner.states(uids[0])[0] == "completed"
+
+
+def test_a_purged_number_is_never_given_again(club: Club, runner: Runner) -> None:
+    added = club.add()["result"]
+    told = {"uid": added["uid"], "uid_number": added["uid_number"]}
+    assert runner.ask(**_asked("purge_member", added["uid"], told))["last"]["status"] == "completed"
+    assert club.entries(f"(|(uid={added['uid']})(cn={added['uid']}))") == {} and club.principal(added["uid"]) is None
+    assert club.add(uid=added["uid"])["result"]["uid_number"] > added["uid_number"]
+
+
+def test_reminders_go_once_to_those_in_their_grace_month(club: Club, runner: Runner) -> None:
+    """Told with the clock of January 2027, when f2026 is over and its grace month is not."""
+    january = 1_800_000_000.0  # 15 January 2027
+    ending, renewed, lapsed = (club.add(terms=terms)["result"]["uid"] for terms in (["f2026"], ["f2026", "w2027"], ["s2026"]))
+
+    def remind() -> list[str]:
+        told = _prepared(runner, "remind_members", now=january)
+        runner.ask(**_asked("remind_members", "members", told))
+        return [account["uid"] for account in told["accounts"]]
+
+    everybody: list[str] = []
+    while uids := remind():  # two hundred a day at most
+        assert len(uids) <= 200 and not set(uids) & set(everybody)
+        everybody += uids
+    assert ending in everybody and renewed not in everybody and lapsed not in everybody
+    (mail,) = [mail for mail in club.mails(f"{ending}@csclub.internal") if "Your membership" in mail]
+    assert "f2026" in mail and "2027-02-01" in mail
+    assert not [mail for mail in club.mails(f"{renewed}@csclub.internal") if "Your membership" in mail]
+
+
+def test_a_restore_without_a_record_says_what_is_missing(club: Club, runner: Runner) -> None:
+    """The deletion stands in another journal: what the directory, the KDC and the archive remember is enough for a login."""
+    uid = club.add()["result"]["uid"]
+    assert runner.ask(**_asked("delete_member", uid, {"uid": uid}))["last"]["status"] == "completed"
+    result = club.done(club.client("ctdalek").restore_member(uid))
+    assert "no record of the deletion" in result["warnings"][0]
+    assert club.home(uid) and club.client("ctdalek").member(uid)["login_shell"] == "/bin/bash"
+    assert not club.client("ctdalek").member(uid)["deleted"]

@@ -1,0 +1,106 @@
+"""Expiry, reminders and programs, as the systems committee and its timers run them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from ceo_common.errors import Changed, Forbidden, NotFound
+from sandbox.club import BASE_DN
+from tests.e2e.club import Club
+
+
+def _person(club: Club, uid: str) -> dict[str, Any]:
+    (entry,) = club.entries(f"(uid={uid})").values()
+    return entry
+
+
+def test_expiry_is_rehearsed_counted_and_done(club: Club) -> None:
+    """features.md 7: someone registered for a future term mailed as expired."""
+    syscom = club.client("ctdalek")
+    lapsed = club.add(terms=["w2015"])["result"]["uid"]
+    future = club.add(terms=["w2015", "w2028"])["result"]["uid"]
+    rep = club.name()
+    club.done(club.client("office1").add_member({"uid": rep, "cn": "Rep Person", "program": "x", "non_member_terms": ["w2015"]}))
+    plan = syscom.expiry()
+    listed = [member["uid"] for member in plan["members"]]
+    assert plan["due"] == plan["count"] == len(listed) and {lapsed, rep} <= set(listed) and future not in listed
+    assert listed == [member["uid"] for member in sorted(plan["members"], key=lambda m: (int(m["last_term"][1:]), "wsf".index(m["last_term"][0]), m["uid"]))]
+    assert "shadowExpire" not in _person(club, lapsed)  # a rehearsal writes nothing
+
+    with pytest.raises(Changed, match=f"{plan['count']} accounts would be expired, not {plan['count'] + 1}") as caught:
+        list(syscom.expire_members(plan["count"] + 1))
+    assert caught.value.more["count"] == plan["count"]
+
+    result = club.done(syscom.expire_members(plan["count"]))
+    today = int(time.time() // 86400)
+    assert result["expired"] == plan["count"] - len(result["failed"]) and today - 1 <= result["day"] <= today
+    for uid in (lapsed, rep):
+        assert _person(club, uid)["shadowExpire"] == [str(result["day"]).encode()]
+        assert club.principal(uid).expires == result["day"] * 86400
+        assert not club.on_list(uid) and club.client("regular1").member(uid)["expired"]
+    assert "shadowExpire" not in _person(club, future) and club.principal(future).expires == 0 and club.on_list(future)
+    # Again there is nothing to do: neither in the rehearsal nor in fact.
+    assert syscom.expiry()["due"] == 0
+    with pytest.raises(NotFound, match="nobody is due"):
+        list(syscom.expire_members(1))
+
+
+def test_who_may_expire_and_rehearse(club: Club) -> None:
+    for who in ("office1", "regular1"):
+        with pytest.raises(Forbidden, match="Only the systems committee and the host's own timer may see which accounts would expire"):
+            club.client(who).expiry()
+        with pytest.raises(Forbidden, match="Only the systems committee may expire accounts"):
+            list(club.client(who).expire_members(1))
+        with pytest.raises(Forbidden):
+            club.client(who).reminders()
+
+
+def test_the_hosts_own_timer_rehearses_and_reminds_and_expires_nobody(club: Club) -> None:
+    def as_timer(host: str, path: str) -> tuple[int, dict[str, Any]]:
+        command = (f"kinit -c FILE:/tmp/cc-timer -k -t /etc/krb5.keytab ceod/{host}.csclub.internal && KRB5CCNAME=FILE:/tmp/cc-timer "
+                   "curl -sS --cacert /etc/csc/ca.pem --negotiate -u : --service-name ceod -w '\\n%{http_code}' -X POST -d '{\"count\":1}' "
+                   f"https://phosphoric-acid.csclub.internal:9987/api/{path}; rm -f /tmp/cc-timer")
+        done = club.run_as("root", "sh", "-c", command, host=host)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(body.splitlines()[-1])
+
+    assert as_timer("phosphoric-acid", "members/expire?dry_run")[0] == 200
+    assert as_timer("phosphoric-acid", "members/remindexpire?dry_run")[0] == 200
+    assert as_timer("phosphoric-acid", "members/expire")[0] == 403
+    assert as_timer("mail", "members/expire?dry_run")[0] == 403  # a ceod of another host is no timer here
+    assert as_timer("mail", "members/remindexpire")[0] == 403
+
+
+def test_reminders_are_rehearsed(club: Club) -> None:
+    """Who is reminded is told by test_crash_operations with a clock of January, and by tests/ceod/test_lapsed.py."""
+    plan = club.client("ctdalek").reminders()
+    assert plan["count"] == len(plan["members"]) <= plan["due"]
+
+
+def test_programs_follow_the_university(club: Club) -> None:
+    names = ["s0500uw", "s0501uw", "s9001uw", "s9002uw", "s9003uw"]
+    syscom, office = club.client("ctdalek"), club.client("office1")
+    university = {uid: office.uw_person(uid).get("program") for uid in names}
+    stays = club.add()["result"]["uid"]  # whom the university does not know
+    for uid in names:
+        club.done(office.add_member(club.member(uid, program="Undeclared")))
+    club.done(office.add_member(club.member("s0502uw", program=office.uw_person("s0502uw")["program"])))
+    plan = syscom.programs([*names, stays, "s0502uw"])
+    assert plan == {"changes": [{"uid": uid, "old": "Undeclared", "new": university[uid]} for uid in names[:2]], "looked_at": 7, "unknown": 1}
+    assert _person(club, names[0])["program"] == [b"Undeclared"]
+    assert club.done(syscom.update_programs([*names, stays])) == {"updated": 2, "failed": {}}
+    assert [_person(club, uid)["program"][0].decode() for uid in names] == [university[names[0]], university[names[1]], *["Undeclared"] * 3]
+    with pytest.raises(NotFound, match="7 members were looked at, and no program changed"):
+        list(syscom.update_programs([*names, stays, "s0502uw"]))
+    with pytest.raises(NotFound, match="there is no account nobody-here"):
+        syscom.programs(["nobody-here"])
+    with pytest.raises(Forbidden, match="Only the systems committee may update programs"):
+        office.programs()
+    # Those that were changed by the caller were changed with the caller's rights.
+    log = club.log("phosphoric-acid.slapd")
+    connection = log.split(f'MOD dn="uid={names[0]},ou=People,{BASE_DN}"')[0].rpartition("conn=")[2].split(" ")[0]
+    assert f'conn={connection} op=2 BIND dn="uid=ctdalek,ou=people,{BASE_DN}"' in log
