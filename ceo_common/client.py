@@ -137,7 +137,7 @@ class Client:
 
     def expiry(self) -> Json:
         """POST /api/members/expire?dry_run."""
-        return self._json(self.hosts.admin, "POST", "/api/members/expire?dry_run", {})
+        return self._json(self.hosts.admin, "POST", "/api/members/expire?dry_run")
 
     def expire_members(self, count: int, key: str | None = None) -> Iterator[Event]:
         """POST /api/members/expire: the count that the rehearsal told."""
@@ -145,7 +145,7 @@ class Client:
 
     def reminders(self) -> Json:
         """POST /api/members/remindexpire?dry_run."""
-        return self._json(self.hosts.admin, "POST", "/api/members/remindexpire?dry_run", {})
+        return self._json(self.hosts.admin, "POST", "/api/members/remindexpire?dry_run")
 
     def remind_members(self, key: str | None = None) -> Iterator[Event]:
         """POST /api/members/remindexpire."""

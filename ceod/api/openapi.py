@@ -95,7 +95,7 @@ def _operation(row: Route) -> Json:
     if row.operation in _OPEN:
         told["security"] = [{}, {"negotiate": []}]
     if row.takes:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(row.takes)}}}
+        told["requestBody"] = {"required": not row.rehearses_without, "content": {"application/json": {"schema": _schema(row.takes)}}}
     return told
 
 

@@ -59,6 +59,7 @@ class Route:
     does: str  # in words
     subject: str | None = None  # the path's parameter that names the account
     takes: type[BaseModel] | None = None  # the body
+    rehearses_without: bool = False  # a body
     gives: type[BaseModel] | None = None
     streams: bool = False  # the events of a transaction
     writes: bool = False  # to the directory, as the caller: it needs their forwarded ticket
@@ -89,6 +90,8 @@ def route(
             if decide:
                 allow(operation, subject=values.get(row.subject) if row.subject else None)
             _known_query(row)
+            if row.streams:
+                idempotency_key()
             return view(**values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import flask
+from flask import request
 
 from ceo_common.errors import Changed, NotFound
 from ceo_common.model.upkeep import Count, ExpiryPlan, ProgramPlan, UpdatePrograms
@@ -19,14 +20,14 @@ blueprint = flask.Blueprint("upkeep", __name__)
 
 
 @route(blueprint, "POST", "/members/expire", role="admin", operation="member.expire", decide=False, takes=Count, streams=True, writes=True,
-       rehearsal=ExpiryPlan)
+       rehearsal=ExpiryPlan, rehearses_without=True)
 def expire() -> flask.Response:
     """Expire those whose last term and grace month are over, a limited number at once; `count` is what the rehearsal told."""
     running, now = ceod(), datetime.now(UTC)
     allow("member.expire.rehearse" if is_rehearsal() else "member.expire")
-    if is_rehearsal():
+    told = parsed(Count) if request.content_length or not is_rehearsal() else None
+    if told is None or is_rehearsal():
         return _plan(lapsed.to_expire(running.services.directory, running.config.time_zone, now), running.config.members.expire_at_once, now)
-    told = parsed(Count)
 
     def prepare() -> Json:
         due = lapsed.to_expire(running.services.directory, running.config.time_zone, now)
