@@ -24,8 +24,12 @@ def plan(services: Services, record: Record, now: datetime) -> tuple[list[Person
     reminded = {(item["uid"], item["last_term"]) for _, told in before for item in told["accounts"]}
     due = [person for person in lapsed.to_remind(services.directory, services.config.time_zone, now)
            if (person.uid, str(person.last_term)) not in reminded]
-    today = sum(len(told["accounts"]) for created, told in before if created > now.timestamp() - _DAY_S)
-    return due, max(0, services.config.members.remind_a_day - today)
+    return due, room(before, now.timestamp(), services.config.members.remind_a_day)
+
+
+def room(before: list[tuple[float, Json]], now: float, a_day: int) -> int:
+    """How many more mails may go, after those of the last 24 hours."""
+    return max(0, a_day - sum(len(told["accounts"]) for created, told in before if created > now - _DAY_S))
 
 
 def arguments(people: list[Person], zone: str, now: datetime) -> Json:

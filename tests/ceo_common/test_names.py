@@ -15,7 +15,7 @@ def test_usernames(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "-x", "1a", "A", "a" * 33, "a\n", "a b", "ä", "a/b", "a@b", "a,b", "a)(uid=*", "../x", "a\0", "ａ"])
 def test_what_is_no_username(name: str) -> None:
-    """features.md 7: $ in a regex let a trailing newline pass."""
+    """In the programs before: $ in a regex let a trailing newline pass."""
     assert names.username_problem(name)
 
 
@@ -27,7 +27,7 @@ def test_addresses(address: str) -> None:
 @pytest.mark.parametrize("address", ["", "a", "|cmd", "|/bin/sh@x.org", "/etc/passwd", ":include:/x", "a@b", "a@example.org,b@example.org", '"a"@example.org',
                                      "a@example.org\n", "a b@example.org", "a@-x.org", "a@x..org", "é@example.org", "$x@example.org" + "x" * 250, "a@example.org#"])
 def test_what_is_no_address(address: str) -> None:
-    """features.md 7: an address such as |cmd went raw into .forward."""
+    """In the programs before: an address such as |cmd went raw into .forward."""
     assert names.address_problem(address)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceo_common.terms import Term, current
-from ceod.operations import lapsed
+from ceod.operations import lapsed, remind_members
 from ceod.services.directory import Person
 
 ZONE = "America/Toronto"
@@ -36,7 +37,7 @@ def test_a_term_ends_at_its_last_local_midnight_and_grace_is_one_month(term: str
 
 
 def test_who_is_registered_for_a_future_term_is_never_due() -> None:
-    """features.md 7: someone registered for a future term mailed as expired."""
+    """In the programs before, they were mailed as expired."""
     for person in (_person("w2015", "w2028"), _person("w2028"), _person("w2015", rep=("w2028",)), _person(rep=("w2015", "w2028"))):
         assert not lapsed.is_over(person, ZONE, _at("2026-11-22")) and not lapsed.is_due(person, ZONE, _at("2026-11-22"))
 
@@ -68,3 +69,10 @@ def test_names_that_are_one(one: str, other: str) -> None:
 def test_names_that_are_near_and_not() -> None:
     assert lapsed.likeness("Jon Smith", "John Smith") > 0.9
     assert lapsed.likeness("Jane Doe", "Wolfgang Schmidhuber") < 0.5
+
+
+def test_a_day_has_room_for_so_many_mails() -> None:
+    now = 1_000_000.0
+    sent: list[tuple[float, dict[str, Any]]] = [(now - 90_000, {"accounts": [{}] * 50}), (now - 86_000, {"accounts": [{}] * 120}), (now - 10, {"accounts": [{}] * 30})]
+    assert [remind_members.room(sent, now, a_day) for a_day in (200, 150, 100)] == [50, 0, 0]
+    assert remind_members.room([], now, 200) == 200

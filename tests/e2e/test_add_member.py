@@ -184,7 +184,7 @@ def test_a_home_that_was_left_keeps_the_name_from_being_added(club: Club) -> Non
 
 
 def test_a_stale_principal_is_not_touched(club: Club) -> None:
-    """features.md 7: deleted before the account was known to be creatable."""
+    """In the programs before: deleted before the account was known to be creatable."""
     from ceo_common.krb5.admin import Admin
 
     uid = club.name()

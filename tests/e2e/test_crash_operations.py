@@ -313,3 +313,18 @@ def test_a_restore_without_a_record_says_what_is_missing(club: Club, runner: Run
     assert "no record of the deletion" in result["warnings"][0]
     assert club.home(uid) and club.client("ctdalek").member(uid)["login_shell"] == "/bin/bash"
     assert not club.client("ctdalek").member(uid)["deleted"]
+
+
+def test_side_groups_are_not_half_applied(club: Club, runner: Runner) -> None:
+    """A group that vanishes between the plan and the step takes the others with it."""
+    uid = club.add()["result"]["uid"]
+    told = _prepared(runner, "change_group", group="office", uid=uid, join=True)
+    (entry,) = club.entries("(&(cn=video)(objectClass=group))").values()
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=f"dn: cn=video,{GROUPS}\nchangetype: delete\n").returncode == 0
+    try:
+        last = runner.ask(**_asked("change_group", uid, told, "group:office"))["last"]
+    finally:
+        text = "".join(f"{name}: {value.decode()}\n" for name, values in entry.items() for value in values)
+        assert club.run_as("ctdalek", "ldapadd", "-Q", text=f"dn: cn=video,{GROUPS}\n{text}").returncode == 0
+    assert (last["status"], last["error"]["code"], last["undone"]) == ("aborted", "not_found", ["groups"]), last
+    assert club.entries(f"(uniqueMember=uid={uid},ou=People,{BASE_DN})") == {}

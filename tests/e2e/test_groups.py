@@ -143,7 +143,7 @@ def test_groups_that_are_not_there_and_people_who_may_not(club: Club) -> None:
 
 
 def test_a_club_has_a_group_a_sudo_role_and_a_home_that_the_group_shares(club: Club) -> None:
-    """features.md 7: club creation failing always."""
+    """In the programs before, club creation failed always."""
     uid, syscom = club.name(), club.client("ctdalek")
     result = club.done(syscom.add_club({"uid": uid, "cn": "Ängström Club"}))
     number = str(result["uid_number"]).encode()

@@ -87,7 +87,7 @@ def test_a_whole_list_is_streamed(club: Club, people: dict[str, Any]) -> None:
 @pytest.mark.parametrize("text", ["*", "*)(uid=*", "\\2a", "a)(|(objectClass=*", "%00", "'\"", "(", "ζ", "x" * 128])
 @pytest.mark.parametrize("field", ["uid", "name", "program", "group", "position"])
 def test_what_would_change_a_filter_is_only_looked_for(club: Club, field: str, text: str) -> None:
-    """features.md 7: a filter or DN built unescaped."""
+    """In the programs before, a filter was built unescaped."""
     assert club.client("regular1").members(**{field: text})["found"] == 0
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ceo_common.errors import Changed, Forbidden, NotFound
-from sandbox.club import BASE_DN
-from tests.e2e.club import Club
+from sandbox.club import BASE_DN, host_place
+from tests.e2e.club import ADMIN, Club, until
 
 
 def _person(club: Club, uid: str) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def _person(club: Club, uid: str) -> dict[str, Any]:
 
 
 def test_expiry_is_rehearsed_counted_and_done(club: Club) -> None:
-    """features.md 7: someone registered for a future term mailed as expired."""
+    """In the programs before, someone registered for a future term was mailed as expired."""
     syscom = club.client("ctdalek")
     lapsed = club.add(terms=["w2015"])["result"]["uid"]
     future = club.add(terms=["w2015", "w2028"])["result"]["uid"]
@@ -104,3 +105,33 @@ def test_programs_follow_the_university(club: Club) -> None:
     log = club.log("phosphoric-acid.slapd")
     connection = log.split(f'MOD dn="uid={names[0]},ou=People,{BASE_DN}"')[0].rpartition("conn=")[2].split(" ")[0]
     assert f'conn={connection} op=2 BIND dn="uid=ctdalek,ou=people,{BASE_DN}"' in log
+
+
+@pytest.fixture
+def two_at_once(club: Club) -> Iterator[None]:
+    """An expiry of two accounts a run; the workers read the configuration anew at HUP."""
+    path = host_place(ADMIN) / "csc/ceod.toml"
+    before = path.read_text()
+
+    def reload(text: str) -> None:
+        workers = club.both_workers()
+        path.write_text(text)
+        club.service(ADMIN, "signal", "ceod", signal="HUP")
+        until(lambda: len(found := club.workers()) == 2 and not found & workers, 30, "new workers")
+        club.settled()
+
+    reload(before + "\n[members]\nexpire_at_once = 2\n")
+    yield
+    reload(before)
+
+
+@pytest.mark.usefixtures("two_at_once")
+def test_a_run_expires_no_more_than_its_share(club: Club) -> None:
+    syscom, uids = club.client("ctdalek"), [club.add(terms=["w2014"])["result"]["uid"] for _ in range(3)]
+    plan = syscom.expiry()
+    assert plan["due"] >= 3 and plan["count"] == 2
+    assert {member["uid"] for member in plan["members"]} <= set(uids)  # who lapsed first comes first
+    assert club.done(syscom.expire_members(2))["expired"] == 2
+    assert sorted("shadowExpire" in _person(club, uid) for uid in uids) == [False, True, True]
+    with pytest.raises(Changed):
+        list(syscom.expire_members(3))
