@@ -14,7 +14,7 @@ from ceod.services.directory import Directory, Person
 
 ATTRIBUTES = ["uid", "cn", "program", "term", "nonMemberTerm", "shadowExpire", "objectClass"]
 _MEMBERS = "(objectClass=member)"
-_NEAR = 0.72
+_NEAR = 0.75
 
 
 def ends_at(term: Term, zone: str) -> datetime:
