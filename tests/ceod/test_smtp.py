@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from email import message_from_bytes
 from email.policy import default
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from tests.ceod.test_openapi import ROOT
 
 SMTP = Smtp(Settings("mail.example.org"), str(ROOT / "etc/templates"), "example.org")
 MEMBER = {"uid": "jdoe", "cn": "Jane Doe", "program": "x", "terms": ["f2026"], "uid_number": 20001, "is_rep": False}
-FACTS = {
+FACTS: dict[str, dict[str, Any]] = {
     "welcome": MEMBER, "announcement": {"members": [MEMBER], "operator": "office1"}, "password_reset": {"uid": "jdoe", "operator": "ctdalek"},
     "reminder": MEMBER | {"last_term": "f2026", "expires_on": "2027-02-01"}, "given_up": {"transaction": "t", "step": "s"},
 }
