@@ -211,6 +211,22 @@ class Client:
         """GET /api/mailman/UID: the lists that an account is on."""
         return self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}")
 
+    def databases(self, uid: str) -> Json:
+        """GET /api/db/UID: which an account has."""
+        return self._json(self.hosts.database, "GET", f"/api/db/{_part(uid)}")
+
+    def create_database(self, kind: str, uid: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/db/mysql|postgresql/UID."""
+        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}", {}, key=key or str(uuid.uuid4()))
+
+    def reset_database(self, kind: str, uid: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/db/mysql|postgresql/UID/pwreset."""
+        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}/pwreset", {}, key=key or str(uuid.uuid4()))
+
+    def write_database_info(self, uid: str, info: Json) -> Json:
+        """PUT /api/homes/UID/database-info, for the database host alone."""
+        return self._json(self.hosts.admin, "PUT", f"/api/homes/{_part(uid)}/database-info", info)
+
     def log(self, host: str, *, limit: int = 50) -> Json:
         """GET /api/log of one host, newest first."""
         return self._json(host, "GET", f"/api/log?limit={limit}")

@@ -74,8 +74,6 @@ def _directories() -> None:
 def _mariadb() -> None:
     run(["mariadb-install-db", *MARIADB_OPTIONS, "--skip-test-db", "--auth-root-authentication-method=socket",
          "--auth-root-socket-user=root", "--skip-name-resolve"], user="mysql")
-    users = "".join(f"CREATE USER `{name}`@localhost IDENTIFIED VIA unix_socket;\n" for name in PEOPLE)
-    run(["mariadbd", *MARIADB_OPTIONS, "--bootstrap"], user="mysql", text=f"FLUSH PRIVILEGES;\n{users}")
 
 
 def _postgresql() -> None:
@@ -87,8 +85,9 @@ def _postgresql() -> None:
         f"host all all 127.0.0.1/32 scram-sha-256\nhost all all samenet gss include_realm=0 krb_realm={REALM}\n"
     )
     (data / "pg_ident.conf").write_text("ceod root postgres\nceod postgres postgres\n")
-    roles = "".join(f'CREATE ROLE "{name}" LOGIN;\n' for name in PEOPLE)
-    run([POSTGRES, "--single", "-D", str(data), "postgres"], user="postgres", text=roles)
+    # Everybody may enter what the server has for itself unless one says so: etc/README.md.
+    closed = "".join(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;\n" for name in ("postgres", "template1"))
+    run([POSTGRES, "--single", "-D", str(data), "postgres"], user="postgres", text=closed)
 
 
 def _mailman() -> None:

@@ -42,7 +42,8 @@ def create_app(config: Daemon | None = None, services: Services | None = None) -
 
 def register(app: flask.Flask) -> None:
     """Every blueprint, by name."""
-    from ceod.api import groups, health, log, mailman, members, openapi, search, transactions, upkeep, uwldap  # noqa: PLC0415 - they import this package
+    # They import this package.
+    from ceod.api import databases, groups, health, log, mailman, members, openapi, search, transactions, upkeep, uwldap  # noqa: PLC0415
 
-    for module in (health, openapi, members, search, upkeep, groups, uwldap, mailman, transactions, log):
+    for module in (health, openapi, members, search, upkeep, groups, uwldap, mailman, databases, transactions, log):
         app.register_blueprint(module.blueprint, url_prefix="/api")

@@ -24,11 +24,13 @@ class Caller:
     uid: str | None = None
     host: str | None = None
     is_timer: bool = False  # this host's own ceod, from this host: cron
+    is_database_host: bool = False
 
     def free(self) -> set[Who]:
         """What they are without asking the directory."""
         found = {Who.ANYONE, Who.SIGNED_IN}
-        return found | ({Who.HOST} if self.host else set()) | ({Who.TIMER} if self.is_timer else set())
+        more = {Who.HOST: self.host is not None, Who.TIMER: self.is_timer, Who.DATABASE_HOST: self.is_database_host}
+        return found | {who for who, they_are in more.items() if they_are}
 
     @property
     def name(self) -> str:
@@ -45,7 +47,8 @@ def identify(principal: str, address: str, config: Daemon) -> Caller:
     if match := re.fullmatch(rf"([^/@\\\s]+)@{realm}", principal):
         return Caller(principal, address, uid=match[1])
     if (match := re.fullmatch(rf"ceod/([^/@\\\s]+)@{realm}", principal)) and match[1] in config.hosts.all():
-        return Caller(principal, address, host=match[1], is_timer=match[1] == config.host and _is_here(address, config.host))
+        return Caller(principal, address, host=match[1], is_timer=match[1] == config.host and _is_here(address, config.host),
+                      is_database_host=match[1] == config.hosts.database)
     raise Forbidden(f"{principal} is neither a person of the realm {config.realm} nor one of its ceods")
 
 
@@ -66,6 +69,8 @@ def standing(caller: Caller, directory: Directory, *, subject: str | None = None
         if subject == caller.uid:
             found.add(Who.SELF)
         groups = directory.groups_of(caller.uid)
+        if subject in groups and (club := directory.person(subject)) and club.is_club:
+            found.add(Who.CLUB)
         found |= {who for who, group in STAFF_GROUPS.items() if group in groups}
     return found
 

@@ -8,6 +8,7 @@ from ceod.operations.add_club import ADD_CLUB
 from ceod.operations.add_group import ADD_GROUP
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
 from ceod.operations.change_group import CHANGE_GROUP
+from ceod.operations.create_database import CREATE, RESET
 from ceod.operations.delete_member import DELETE_MEMBER
 from ceod.operations.expire_members import EXPIRE_MEMBERS
 from ceod.operations.modify_member import MODIFY_MEMBER
@@ -25,5 +26,6 @@ OPERATIONS: dict[tuple[str, int], Operation[Services, Any]] = {
     (operation.name, operation.version): operation for operation in (
         ADD_CLUB, ADD_GROUP, ADD_MEMBER, ADD_MEMBERS, CHANGE_GROUP, DELETE_MEMBER, EXPIRE_MEMBERS, MODIFY_MEMBER, PURGE_MEMBER,
         REMIND_MEMBERS, RENEW_MEMBER, RESET_PASSWORD, RESTORE_MEMBER, SET_POSITIONS, UPDATE_PROGRAMS,
+        *CREATE.values(), *RESET.values(),
     )
 }

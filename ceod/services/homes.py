@@ -11,9 +11,11 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Literal
 
 from ceo_common.config import Homes as Settings
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound
+from ceod.helpers import as_user
 
 BACKEND = "homes"
 _RENAME_NOREPLACE = 1
@@ -147,16 +149,25 @@ class Homes:
 
     def write_forward(self, uid: str, uid_number: int, text: str) -> None:
         """Write ~/.forward as its owner; with an empty text remove it.  Raises BackendDown, Internal."""
+        self._as_user("forward", uid, uid_number, text)
+
+    def write_info(self, uid: str, uid_number: int, kind: Literal["mysql", "postgresql"], text: str) -> str:
+        """Write the file that tells of a database, as its owner, the old one kept; where it stands.  Raises BackendDown, Internal."""
+        self._as_user(f"{kind}-info", uid, uid_number, text)
+        return f"{self.path(uid)}/{as_user.FILES[f'{kind}-info']}"
+
+    def _as_user(self, verb: str, uid: str, uid_number: int, text: str) -> None:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "ceod.helpers.as_user", "forward", self.path(uid)], input=text.encode(), capture_output=True,
+                [sys.executable, "-m", "ceod.helpers.as_user", verb, self.path(uid)], input=text.encode(), capture_output=True,
                 check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
             )
         except subprocess.TimeoutExpired:
-            raise BackendDown("writing the forwarding file took too long", backend=BACKEND) from None
+            raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
         if done.returncode != 0:
-            raise Internal(f"the forwarding file could not be written: {done.stderr.decode(errors='replace').strip()[-200:]}")
+            said = done.stderr.decode(errors="replace").strip()[-200:]
+            raise Internal(f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}")
 
     def forward_text(self, uid: str) -> str:
         """What ~/.forward says, empty where there is none; nothing that is not a plain file of at most 64 KiB counts."""

@@ -1,14 +1,31 @@
-"""MariaDB or MySQL, by its socket on this host."""
+"""MariaDB, by its socket on this host: one database and one user an account, named like it.
+
+MySQL itself has no comment on a database, by which a transaction knows its own; MariaDB has from 10.5 on.
+"""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pymysql
 
 from ceo_common.config import MySql as Settings
-from ceo_common.deadline import CONNECT_S, OPERATION_S
-from ceo_common.errors import BackendDown
+from ceo_common.deadline import CONNECT_S, OPERATION_S, within
+from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "mysql"
+_CANNOT_CREATE_USER, _DATABASE_EXISTS, _DATABASE_IS_NOT_THERE = 1396, 1007, 1008  # of the server's error list
+_HERE = "localhost"
+
+T = TypeVar("T")
+Cursor = pymysql.cursors.Cursor
+
+# The server's own names, and those that it refuses.
+RESERVED = frozenset((
+    "information_schema", "mysql", "performance_schema", "sys", "root", "mariadb", "test", "public", "none", "current_user", "current_role",
+))
 
 
 class MySql:
@@ -19,11 +36,104 @@ class MySql:
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
+        self._do(lambda cursor: cursor.execute("SELECT 1"))
+
+    def has(self, name: str) -> bool:
+        """Whether a database or a user bears this name.  Raises BackendDown."""
+        def look(cursor: Cursor) -> bool:
+            return _mark(cursor, name) is not None or _has_user(cursor, name)
+
+        return self._do(look)
+
+    def create_database(self, name: str, mark: str) -> None:
+        """Create it, marked in the same statement.  Raises Exists, BackendDown (outcome unknown)."""
+        self._do(lambda cursor: cursor.execute(f"CREATE DATABASE {_identifier(name)} COMMENT %s", (mark,)))
+
+    def create_user(self, name: str, password: str) -> None:
+        """Create the user, who may use the database of that name and nothing else.  Raises Exists, BackendDown (outcome unknown)."""
+        def create(cursor: Cursor) -> None:
+            # What is sent is the hash: the password can't stand in any log of the server's.
+            cursor.execute("CREATE USER %s@%s IDENTIFIED VIA mysql_native_password USING %s", (name, _HERE, _hash(password)))
+            cursor.execute(f"GRANT ALL PRIVILEGES ON {_pattern(name)}.* TO %s@%s", (name, _HERE))
+
+        self._do(create)
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give the user another password.  Raises NotFound, BackendDown (outcome unknown)."""
+        def change(cursor: Cursor) -> None:
+            if not _has_user(cursor, name):
+                raise NotFound(f"{name} has no MySQL database yet: ceo mysql create {name}")
+            cursor.execute("ALTER USER %s@%s IDENTIFIED VIA mysql_native_password USING %s", (name, _HERE, _hash(password)))
+
+        self._do(change)
+
+    def drop_user_if(self, name: str, mark: str) -> bool | None:
+        """Drop the user if the database of that name bears the mark: True when dropped, False when it is another's, None when not there."""
+        def drop(cursor: Cursor) -> bool | None:
+            if not _has_user(cursor, name):
+                return None
+            if _mark(cursor, name) != mark:
+                return False
+            cursor.execute("DROP USER %s@%s", (name, _HERE))
+            return True
+
+        return self._do(drop)
+
+    def drop_database_if(self, name: str, mark: str) -> bool | None:
+        """Drop the database if it bears the mark: True when dropped, False when it is another's, None when not there."""
+        def drop(cursor: Cursor) -> bool | None:
+            found = _mark(cursor, name)
+            if found is None:
+                return None
+            if found != mark:
+                return False
+            cursor.execute(f"DROP DATABASE {_identifier(name)}")
+            return True
+
+        return self._do(drop)
+
+    def _do(self, work: Callable[[Cursor], T]) -> T:
+        """Within the time limit, over a connection of its own.  Each statement of this kind commits by itself."""
         try:
-            with pymysql.connect(
-                unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password,
-                connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
-            ) as connection:
-                connection.ping(reconnect=False)
-        except (pymysql.MySQLError, OSError) as error:
+            return within(OPERATION_S, BACKEND, lambda: self._connected(work))
+        except pymysql.MySQLError as error:
+            number = error.args[0] if error.args else 0
+            if number in (_CANNOT_CREATE_USER, _DATABASE_EXISTS):
+                raise Exists("MySQL has a database or a user of that name already") from None
+            raise BackendDown(f"MySQL does not do it: {error}", backend=BACKEND) from None
+        except OSError as error:
             raise BackendDown(f"MySQL does not answer: {error}", backend=BACKEND) from None
+
+    def _connected(self, work: Callable[[Cursor], T]) -> T:
+        with pymysql.connect(
+            unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password, autocommit=True, charset="utf8mb4",
+            connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
+        ) as connection, connection.cursor() as cursor:
+            return work(cursor)
+
+
+def _mark(cursor: Cursor, name: str) -> str | None:
+    """The comment on a database, None where there is none of that name."""
+    cursor.execute("SELECT schema_comment FROM information_schema.schemata WHERE schema_name = %s", (name,))
+    row: Any = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def _has_user(cursor: Cursor, name: str) -> bool:
+    cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s", (name,))
+    return cursor.fetchone() is not None
+
+
+def _identifier(name: str) -> str:
+    """A quoted identifier (MariaDB, "Identifier Names"): the driver quotes values only."""
+    return f"`{name.replace('`', '``')}`"
+
+
+def _pattern(name: str) -> str:
+    r"""A database name in GRANT, where _ and % stand for other characters: `a_b` would reach axb."""
+    return _identifier(name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%"))
+
+
+def _hash(password: str) -> str:
+    """What mysql_native_password keeps of a password: SHA-1 twice."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()  # noqa: S324 - the server's own format

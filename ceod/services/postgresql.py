@@ -1,14 +1,25 @@
-"""PostgreSQL, by its socket on this host."""
+"""PostgreSQL, by its socket on this host: one database and one role an account, named like it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import psycopg2
+from psycopg2 import errors, sql
+from psycopg2.extensions import encrypt_password
 
 from ceo_common.config import PostgreSql as Settings
-from ceo_common.deadline import CONNECT_S, OPERATION_S
-from ceo_common.errors import BackendDown
+from ceo_common.deadline import CONNECT_S, OPERATION_S, within
+from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "postgresql"
+CONNECTIONS = 10  # at once, of one account
+
+T = TypeVar("T")
+Cursor = Any  # psycopg2's
+
+RESERVED = frozenset(("postgres", "template0", "template1", "public", "none", "current_user", "current_role", "session_user", "library"))
 
 
 class PostgreSql:
@@ -19,15 +30,103 @@ class PostgreSql:
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
+        self._do(lambda cursor: cursor.execute("SELECT 1"))
+
+    def has(self, name: str) -> bool:
+        """Whether a database or a role bears this name.  Raises BackendDown."""
+        def look(cursor: Cursor) -> bool:
+            return _has_database(cursor, name) or _mark(cursor, name) is not None
+
+        return self._do(look)
+
+    def create_role(self, name: str, password: str, mark: str) -> None:
+        """Create the role, marked in the same transaction.  Raises Exists, BackendDown (outcome unknown)."""
+        def create(cursor: Cursor) -> None:
+            cursor.execute("BEGIN")
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}").format(
+                sql.Identifier(name), sql.Literal(CONNECTIONS), sql.Literal(_verifier(cursor, name, password))))
+            cursor.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(mark)))
+            cursor.execute("COMMIT")
+
+        self._do(create)
+
+    def create_database(self, name: str) -> None:
+        """Create the role's database, which nobody else may enter.  Raises Exists, BackendDown (outcome unknown)."""
+        def create(cursor: Cursor) -> None:
+            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(name)))
+            cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+        self._do(create)
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give the role another password.  Raises NotFound, BackendDown (outcome unknown)."""
+        def change(cursor: Cursor) -> None:
+            if not _has_database(cursor, name):
+                raise NotFound(f"{name} has no PostgreSQL database yet: ceo postgresql create {name}")
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                sql.Identifier(name), sql.Literal(_verifier(cursor, name, password))))
+
+        self._do(change)
+
+    def drop_database_if(self, name: str, mark: str) -> bool | None:
+        """Drop the database if its role bears the mark: True when dropped, False when it is another's, None when not there."""
+        def drop(cursor: Cursor) -> bool | None:
+            if not _has_database(cursor, name):
+                return None
+            if _mark(cursor, name) != mark:
+                return False
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            return True
+
+        return self._do(drop)
+
+    def drop_role_if(self, name: str, mark: str) -> bool | None:
+        """Drop the role if it bears the mark: True when dropped, False when it is another's, None when not there."""
+        def drop(cursor: Cursor) -> bool | None:
+            found = _mark(cursor, name)
+            if found is None:
+                return None
+            if found != mark:
+                return False
+            cursor.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+            return True
+
+        return self._do(drop)
+
+    def _do(self, work: Callable[[Cursor], T]) -> T:
+        """Within the time limit, over a connection of its own."""
         try:
-            connection = psycopg2.connect(
-                host=self.settings.host, user=self.settings.user, password=self.settings.password or None, dbname="postgres",
-                connect_timeout=int(CONNECT_S), options=f"-c statement_timeout={int(OPERATION_S * 1000)}", gssencmode="disable",
-            )
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
-            finally:
-                connection.close()
+            return within(OPERATION_S, BACKEND, lambda: self._connected(work))
+        except (errors.DuplicateDatabase, errors.DuplicateObject):
+            raise Exists("PostgreSQL has a database or a role of that name already") from None
         except psycopg2.Error as error:
-            raise BackendDown(f"PostgreSQL does not answer: {str(error).strip()}", backend=BACKEND) from None
+            raise BackendDown(f"PostgreSQL does not do it: {str(error).strip()}", backend=BACKEND) from None
+
+    def _connected(self, work: Callable[[Cursor], T]) -> T:
+        connection = psycopg2.connect(
+            host=self.settings.host, user=self.settings.user, password=self.settings.password or None, dbname="postgres",
+            connect_timeout=int(CONNECT_S), options=f"-c statement_timeout={int(OPERATION_S * 1000)}", gssencmode="disable",
+        )
+        try:
+            connection.autocommit = True  # CREATE DATABASE runs in no transaction
+            with connection.cursor() as cursor:
+                return work(cursor)
+        finally:
+            connection.close()
+
+
+def _has_database(cursor: Cursor, name: str) -> bool:
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+    return cursor.fetchone() is not None
+
+
+def _mark(cursor: Cursor, name: str) -> str | None:
+    """The comment on a role, None where there is none of that name."""
+    cursor.execute("SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s", (name,))
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def _verifier(cursor: Cursor, name: str, password: str) -> str:
+    """What is sent in place of the password, so that it can't stand in any log of the server's (RFC 5803)."""
+    return str(encrypt_password(password, name, cursor.connection, "scram-sha-256"))

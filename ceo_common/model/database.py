@@ -1,0 +1,34 @@
+"""Databases of accounts over the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from ceo_common.model.wire import Username, Wire
+
+
+class Databases(Wire):
+    """GET /api/db/UID: which an account has."""
+
+    uid: str
+    mysql: bool
+    postgresql: bool
+
+
+class DatabaseInfo(Wire):
+    """PUT /api/homes/UID/database-info: what the file in the home is made of."""
+
+    kind: Literal["mysql", "postgresql"]
+    # Rust's $ is the very end of the text, unlike Python's.
+    host: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{1,253}$")]
+    database: Username
+    username: Username
+    password: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{16,64}$")] = Field(repr=False)
+
+
+class Written(Wire):
+    """Where it stands."""
+
+    path: str

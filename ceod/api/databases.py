@@ -1,0 +1,108 @@
+"""Databases of members and clubs: on the host that has the servers, and the file that tells of one, on the host that has the homes."""
+
+from __future__ import annotations
+
+import flask
+
+from ceo_common.errors import Deleted, Invalid, NotFound, WrongState
+from ceo_common.model import names as name_rules
+from ceo_common.model.database import DatabaseInfo, Databases, Written
+from ceod.api.requests import answer, ceod, parsed, route, transact
+from ceod.operations import create_database
+from ceod.operations.create_database import Kind
+from ceod.operations.password import generate
+from ceod.operations.private import Private
+from ceod.services.directory import Person
+from ceod.transaction.step import Json
+
+blueprint = flask.Blueprint("databases", __name__)
+
+
+@route(blueprint, "GET", "/db/<uid>", role="database", operation="database.read", subject="uid", gives=Databases)
+def get(uid: str) -> flask.Response:
+    """Which databases an account has."""
+    if problem := name_rules.username_problem(uid):
+        raise Invalid(problem, problems=[{"field": "uid", "message": problem}])
+    services = ceod().services
+    return answer(Databases(uid=uid, mysql=create_database.server(services, "mysql").has(uid),
+                            postgresql=create_database.server(services, "postgresql").has(uid)))
+
+
+@route(blueprint, "POST", "/db/mysql/<uid>", role="database", operation="database.change", subject="uid", streams=True)
+def create_mysql(uid: str) -> flask.Response:
+    """Give an account a MySQL database."""
+    return _create("mysql", uid)
+
+
+@route(blueprint, "POST", "/db/postgresql/<uid>", role="database", operation="database.change", subject="uid", streams=True)
+def create_postgresql(uid: str) -> flask.Response:
+    """Give an account a PostgreSQL database."""
+    return _create("postgresql", uid)
+
+
+@route(blueprint, "POST", "/db/mysql/<uid>/pwreset", role="database", operation="database.change", subject="uid", streams=True)
+def reset_mysql(uid: str) -> flask.Response:
+    """Give a MySQL database another password."""
+    return _reset("mysql", uid)
+
+
+@route(blueprint, "POST", "/db/postgresql/<uid>/pwreset", role="database", operation="database.change", subject="uid", streams=True)
+def reset_postgresql(uid: str) -> flask.Response:
+    """Give a PostgreSQL database another password."""
+    return _reset("postgresql", uid)
+
+
+def _create(kind: Kind, uid: str) -> flask.Response:
+    def prepare() -> Json:
+        _usable(uid)
+        create_database.check_free(ceod().services, kind, uid)
+        return _arguments(kind, uid)
+
+    _account(uid)
+    return transact(create_database.CREATE[kind], Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
+                    prepare=prepare)
+
+
+def _reset(kind: Kind, uid: str) -> flask.Response:
+    def prepare() -> Json:
+        _usable(uid)
+        if not create_database.server(ceod().services, kind).has(uid):
+            raise NotFound(f"{uid} has no {create_database.TITLES[kind]} database yet: ceo {kind} create {uid}")
+        return _arguments(kind, uid)
+
+    _account(uid)
+    return transact(create_database.RESET[kind], Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
+                    prepare=prepare)
+
+
+def _arguments(kind: Kind, uid: str) -> Json:
+    return {"uid": uid, "kind": kind, "host": ceod().config.host}
+
+
+def _account(uid: str) -> Person:
+    person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
+    if person is None:
+        raise NotFound(f"there is no account {uid!r}")
+    return person
+
+
+def _usable(uid: str) -> None:
+    """Raises Deleted, WrongState (an expired account)."""
+    person = _account(uid)
+    if person.is_deleted:
+        raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
+    if person.one("shadowExpire"):
+        raise WrongState(f"{uid} is expired; renew it first: ceo members renew {uid}")
+
+
+@route(blueprint, "PUT", "/homes/<uid>/database-info", role="admin", operation="database.info", takes=DatabaseInfo, gives=Written)
+def write_info(uid: str) -> flask.Response:
+    """Write the file in a home that says how to reach the account's database; an old one is kept beside it."""
+    told = parsed(DatabaseInfo)
+    person = _account(uid)
+    if told.database != uid or told.username != uid:
+        raise Invalid("the database is another account's", problems=[{"field": "database", "message": f"has to be {uid}"}])
+    title = create_database.TITLES[told.kind]
+    text = (f"{title} database of {uid}\n\nHost:      {told.host}\nDatabase:  {told.database}\nUsername:  {told.username}\n"
+            f"Password:  {told.password}\n\nFor another password: ceo {told.kind} pwreset {uid}\n")
+    return answer(Written(path=ceod().services.admin_host.homes.write_info(uid, person.number, told.kind, text)))

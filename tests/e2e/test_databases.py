@@ -1,0 +1,196 @@
+"""Databases of members and clubs: who may, what the account can do with the password, and what nobody can."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, NotFound, WrongState
+from sandbox.club import BASE_DN, host_place
+from tests.e2e.club import Club, until
+
+KINDS = ("mysql", "postgresql")
+
+
+def _query(club: Club, kind: str, name: str, password: str, query: str, database: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A query with the server's own client, on its host, with the account's password."""
+    if kind == "mysql":
+        words = ["mysql", "--protocol=socket", "--socket=/run/mysqld/mysqld.sock", f"--user={name}", "-N", "-e", query, database or name]
+        return club.run_as("root", *words, host="coffee", MYSQL_PWD=password)
+    return club.run_as("root", "psql", "-h", "127.0.0.1", "-U", name, "-d", database or name, "-Atc", query, host="coffee", PGPASSWORD=password)
+
+
+def _catalogue(club: Club) -> dict[str, list[str]]:
+    """Every database and user that the servers know."""
+    mysql = club.run_as("root", "mysql", "-N", "-e", "SELECT schema_name FROM information_schema.schemata UNION SELECT user FROM mysql.user", host="coffee")
+    postgresql = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-Atc", "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles",
+                             host="coffee")
+    assert mysql.returncode == postgresql.returncode == 0, (mysql, postgresql)
+    return {"mysql": sorted(mysql.stdout.split()), "postgresql": sorted(postgresql.stdout.split())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_owner_creates_uses_and_resets_it(club: Club, kind: str) -> None:
+    uid = club.add()["result"]["uid"]
+    result = club.done(club.client("ctdalek").create_database(kind, uid))
+    first = result["password"]
+    assert len(first) >= 20 and not result["password_lost"] and result["warnings"] == []
+    done = _query(club, kind, uid, first, "CREATE TABLE t (a int); INSERT INTO t VALUES (42); SELECT a FROM t")
+    assert done.stdout.split()[-1] == "42", done
+    path = Path(f"/users/{uid}/ceo-{kind}-info")
+    assert result["info_file"] == str(path) and first in path.read_text()
+    assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) == (0o600, Path(f"/users/{uid}").stat().st_uid)
+    with pytest.raises(Exists, match=f"ceo {kind} pwreset {uid}"):
+        list(club.client("ctdalek").create_database(kind, uid))
+
+    second = club.done(club.client("ctdalek").reset_database(kind, uid))["password"]
+    assert second != first and _query(club, kind, uid, first, "SELECT 1").returncode != 0
+    assert _query(club, kind, uid, second, "SELECT a FROM t").stdout.split() == ["42"]
+    assert second in path.read_text() and first in path.with_name(f"{path.name}.old").read_text()
+    assert stat.S_IMODE(path.with_name(f"{path.name}.old").stat().st_mode) == 0o600
+    assert club.client("ctdalek").databases(uid) == {"uid": uid, "mysql": kind == "mysql", "postgresql": kind == "postgresql"}
+
+
+def test_who_may(club: Club) -> None:
+    club.done(club.client("regular1").create_database("mysql", "regular1"))
+    for who in ("office1", "rep1"):
+        with pytest.raises(Forbidden, match="Only the account's owner, the club's own members and the systems committee may create a database"):
+            list(club.client(who).create_database("postgresql", "regular1"))
+    # rep1 is in the group of the club: theirs is the club's database too.
+    club.done(club.client("rep1").create_database("postgresql", "go-club"))
+    with pytest.raises(Forbidden):
+        list(club.client("regular1").reset_database("postgresql", "go-club"))
+    with pytest.raises(NotFound, match="has no MySQL database yet: ceo mysql create go-club"):
+        list(club.client("rep1").reset_database("mysql", "go-club"))
+    with pytest.raises(NotFound, match="there is no account"):
+        list(club.client("ctdalek").create_database("mysql", "nobody-here"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_reaches_anothers_although_the_names_are_alike(club: Club, kind: str) -> None:
+    """_ and % are wildcards in MySQL's GRANT: a_b would reach axb."""
+    stem = club.name()
+    one, other = f"{stem}_b", f"{stem}xb"
+    passwords = {}
+    for uid in (one, other):
+        club.add(uid=uid)
+        passwords[uid] = club.done(club.client("ctdalek").create_database(kind, uid))["password"]
+    for uid, foreign in ((one, other), (other, one)):
+        assert _query(club, kind, uid, passwords[uid], "SELECT 1", foreign).returncode != 0
+        assert _query(club, kind, uid, passwords[uid], "SELECT 1", "mysql" if kind == "mysql" else "postgres").returncode != 0
+        for query in ("CREATE DATABASE evil", "GRANT ALL PRIVILEGES ON *.* TO evil" if kind == "mysql" else "CREATE ROLE evil"):
+            assert _query(club, kind, uid, passwords[uid], query).returncode != 0, query
+    if kind == "mysql":
+        assert set(_query(club, kind, one, passwords[one], "SHOW DATABASES").stdout.split()) == {"information_schema", one}
+
+
+@pytest.mark.parametrize("uid", ["a`b", "a'b", 'a"b', "a\x00b", "a;drop", "x" * 65, "%", "../x", "ａｂｃ", "Regular1", "regular1 ", "root", "mysql", "postgres"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_names_change_nothing(club: Club, kind: str, uid: str) -> None:
+    before = _catalogue(club)
+    with pytest.raises((NotFound, Invalid)):
+        list(club.client("ctdalek").create_database(kind, uid))
+    assert _catalogue(club) == before
+
+
+def test_names_that_a_server_keeps_for_itself(club: Club) -> None:
+    for kind, uid in (("mysql", "performance_schema"), ("postgresql", "pg_evil")):
+        club.add(uid=uid)
+        before = _catalogue(club)
+        with pytest.raises(Invalid, match=f"keeps the name {uid} for itself"):
+            list(club.client("ctdalek").create_database(kind, uid))
+        assert _catalogue(club) == before
+
+
+def test_accounts_that_are_over_get_none(club: Club) -> None:
+    syscom, expired, deleted = club.client("ctdalek"), club.add()["result"]["uid"], club.add()["result"]["uid"]
+    change = f"dn: uid={expired},ou=People,{BASE_DN}\nchangetype: modify\nadd: shadowExpire\nshadowExpire: 20000\n"
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+    club.done(syscom.delete_member(deleted))
+    with pytest.raises(WrongState, match="is expired; renew it first"):
+        list(syscom.create_database("mysql", expired))
+    with pytest.raises(Deleted):
+        list(syscom.create_database("mysql", deleted))
+
+
+def test_two_at_once_make_one(club: Club) -> None:
+    uid = club.add()["result"]["uid"]
+    told: list[Any] = []
+
+    def create() -> None:
+        try:
+            *_, last = club.client("ctdalek").create_database("mysql", uid)
+            told.append(last["status"])
+        except CeoError as error:
+            told.append(error.code)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told.count("completed") == 1 and set(told) <= {"completed", "busy", "exists"}, told
+
+
+def test_no_password_is_in_a_log_or_in_the_journal(club: Club) -> None:
+    uid = club.add()["result"]["uid"]
+    passwords = [club.done(club.client("ctdalek").create_database(kind, uid))["password"] for kind in KINDS]
+    texts = [path.read_text(errors="replace") for path in Path("/srv/sandbox/log").iterdir()]
+    texts += [str(club.journal("SELECT group_concat(event) FROM events", state_dir=host_place(host) / "ceod")) for host in ("coffee", "phosphoric-acid")]
+    texts += [str(club.journal("SELECT group_concat(intent) FROM steps", state_dir=host_place("coffee") / "ceod"))]
+    assert not any(password in text for password in passwords for text in texts)
+
+
+def test_the_info_file_is_for_the_database_host_alone(club: Club) -> None:
+    body = {"kind": "mysql", "host": "coffee.csclub.internal", "database": "regular1", "username": "regular1", "password": "x" * 24}
+    for who in ("regular1", "ctdalek"):
+        status, told = club.curl(who, "/homes/regular1/database-info", "-X", "PUT", "-d", json.dumps(body))
+        assert status == 403 and json.loads(told)["rule"] == "database.info"
+
+
+def test_the_password_is_shown_although_the_file_cannot_be_written(club: Club) -> None:
+    uid = club.add()["result"]["uid"]
+    club.service("phosphoric-acid", "stop", "ceod")
+    try:
+        result = club.done(club.client("ctdalek").create_database("mysql", uid))
+    finally:
+        club.service("phosphoric-acid", "start", "ceod")
+        club.settled()
+    assert result["info_file"] is None and not result["password_lost"]
+    assert "info_file: not written" in result["warnings"][0] and f"ceo mysql pwreset {uid}" in result["warnings"][0]
+    assert _query(club, "mysql", uid, result["password"], "SELECT 1").stdout.strip() == "1"
+    assert not os.path.exists(f"/users/{uid}/ceo-mysql-info")
+
+
+@pytest.mark.parametrize(("kind", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
+@pytest.mark.parametrize("how", ["stop", "frozen"])
+def test_a_server_that_is_away_is_named(club: Club, kind: str, server: str, how: str) -> None:
+    uid = club.add()["result"]["uid"]
+
+    def refused() -> None:
+        with pytest.raises(CeoError) as caught:
+            list(club.client("ctdalek").create_database(kind, uid))
+        assert (caught.value.status, caught.value.more.get("backend")) == (503, kind)
+
+    if how == "stop":
+        club.service("coffee", "stop", server)
+        try:
+            refused()
+        finally:
+            club.service("coffee", "start", server)
+    else:
+        club.service("coffee", "signal", server, signal="STOP", group=True)
+        try:
+            refused()
+        finally:
+            club.service("coffee", "signal", server, signal="CONT", group=True)
+    until(lambda: club.client("ctdalek").health("coffee.csclub.internal")["backends"][kind]["up"], 20, f"{kind} up again")
+    assert not club.client("ctdalek").databases(uid)[kind]
+    club.done(club.client("ctdalek").create_database(kind, uid))
