@@ -39,6 +39,7 @@ class Subscription(Wire):
     list: str
     uid: str
     subscribed: bool
+    held: bool = False  # until a moderator of the list agrees
 
 
 class Subscriptions(Wire):

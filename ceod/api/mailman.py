@@ -9,7 +9,9 @@ import flask
 from ceo_common.errors import Invalid, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
-from ceod.api.requests import answer, ceod, parsed, route
+from ceo_common.permissions import Who
+from ceod.api.requests import answer, caller, ceod, parsed, route
+from ceod.auth.caller import standing
 from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
@@ -26,12 +28,14 @@ def lists(uid: str) -> flask.Response:
 
 @route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe", subject="uid", gives=Subscription)
 def subscribe(list_name: str, uid: str) -> flask.Response:
-    """Subscribe an account's address to a list."""
+    """Subscribe an account's address to a list; of one's own accord, a list that is moderated asks its moderator."""
     _check(list_name, uid)
-    if ceod().services.directory.person(uid) is None:
+    directory = ceod().services.directory
+    if directory.person(uid) is None:
         raise NotFound(f"there is no account {uid}")
-    _mailman().subscribe(list_name, _address(uid))
-    return answer(Subscription(list=list_name, uid=uid, subscribed=True))
+    approved = bool(standing(caller(), directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
+    done = _mailman().subscribe(list_name, _address(uid), approved=approved)
+    return answer(Subscription(list=list_name, uid=uid, subscribed=done, held=not done))
 
 
 @route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe", subject="uid", gives=Subscription)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,11 +50,14 @@ class Services:
         return self.admin
 
     def pings(self) -> dict[str, Callable[[], None]]:
-        """A round trip to each server behind this ceod, by name.  Each raises BackendDown."""
+        """A round trip to each server behind this ceod and to each other ceod, by name.  Each raises BackendDown or Unreachable."""
         found: dict[str, Callable[[], None]] = {"ldap": self.directory.ping}
         if self.admin:
             found |= {"kadmind": self.admin.kadmin.ping, "homes": self.admin.homes.ping, "smtp": self.admin.smtp.ping,
                       "uwldap": self.admin.uwldap.ping}
+        for host in self.config.hosts.all():
+            if host != self.config.host:
+                found[host] = functools.partial(self.peers.ping, host)
         for name, service in (("mailman", self.mailman), ("mysql", self.mysql), ("postgresql", self.postgresql)):
             if service:
                 found[name] = service.ping

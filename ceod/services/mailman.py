@@ -22,12 +22,18 @@ class Mailman:
         self.domain = domain
         self._client = mailmanclient.Client(settings.url, settings.user, settings.password)
 
-    def subscribe(self, list_name: str, address: str) -> None:
-        """Subscribe an address without asking it first.  Raises NotFound, Exists, BackendDown."""
-        def subscribe() -> None:
-            self._list(list_name).subscribe(address, pre_verified=True, pre_confirmed=True, pre_approved=True, send_welcome_message=False)
+    def subscribe(self, list_name: str, address: str, *, approved: bool = True) -> bool:
+        """Subscribe an address without asking it first; False when a moderator of the list has to agree yet.
 
-        self._do(subscribe, {409: Exists(f"{address} is on the list {list_name} already")})
+        `approved` is the word of one who needs not ask.  Raises NotFound, Exists (on it, or waiting for the moderator), BackendDown.
+        """
+        def subscribe() -> bool:
+            found = self._list(list_name).subscribe(
+                address, pre_verified=True, pre_confirmed=True, pre_approved=approved, send_welcome_message=False)
+            return not isinstance(found, dict)  # a dictionary holds the token of a request that waits
+
+        there = Exists(f"{address} is on the list {list_name} already, or its moderator was asked already")
+        return bool(self._do(subscribe, {409: there}))
 
     def unsubscribe(self, list_name: str, address: str) -> None:
         """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""

@@ -20,14 +20,18 @@ from tests.e2e.club import Club
 
 register(flask.Flask("ceod"))
 
-_ADMIN_HOST, _MAIL_HOST = "phosphoric-acid.csclub.internal", "mail.csclub.internal"
+_HOSTS = {"admin": "phosphoric-acid", "mail": "mail", "database": "coffee", "library": "coffee", None: "phosphoric-acid"}
+# Whom a path's account is to be, where the caller is something to it.
+_ABOUT = {"regular1 about themselves": "regular1", "rep1 about their club": "go-club"}
 _KINDS: dict[str, set[Who]] = {
     "nobody": {Who.ANYONE},
     "regular1": {Who.ANYONE, Who.SIGNED_IN},
     "regular1 about themselves": {Who.ANYONE, Who.SIGNED_IN, Who.SELF},
+    "rep1 about their club": {Who.ANYONE, Who.SIGNED_IN, Who.CLUB},
     "office1": {Who.ANYONE, Who.SIGNED_IN, Who.OFFICE},
     "ctdalek": {Who.ANYONE, Who.SIGNED_IN, Who.OFFICE, Who.SYSCOM},
-    "a host": {Who.ANYONE, Who.SIGNED_IN, Who.HOST},
+    "host mail": {Who.ANYONE, Who.SIGNED_IN, Who.HOST},
+    "host coffee": {Who.ANYONE, Who.SIGNED_IN, Who.HOST, Who.DATABASE_HOST},
 }
 # Rules that a view chooses among by what is asked for: the body, and the rule that counts for it.
 _CHOSEN: dict[str, list[tuple[Any, str, str]]] = {
@@ -51,7 +55,7 @@ def _cases() -> list[tuple[Route, Any, str, str]]:
 
 
 def _host(row: Route) -> str:
-    return _MAIL_HOST if row.role == "mail" else _ADMIN_HOST
+    return f"{_HOSTS[row.role]}.csclub.internal"
 
 
 def _path(row: Route, uid: str) -> str:
@@ -61,13 +65,21 @@ def _path(row: Route, uid: str) -> str:
 
 @pytest.fixture(scope="module")
 def clients(club: Club) -> dict[str, Client]:
-    cache = club.folder / "cc-a-host"
-    keytab = host_place("mail") / "krb5.keytab"
-    subprocess.run(["kinit", "-c", f"FILE:{cache}", "-k", "-t", keytab, f"ceod/{_MAIL_HOST}"], check=True)
-    host = Client(hosts=club.settings.hosts, port=club.settings.port, ca=club.settings.ca,
+    found = {}
+    for kind in _KINDS:
+        if kind.startswith("host "):
+            found[kind] = _as_host(club, kind.removeprefix("host "))
+        elif kind != "nobody":
+            found[kind] = club.client(kind.split()[0])
+    return found
+
+
+def _as_host(club: Club, host: str) -> Client:
+    """As ceod/<host>, from elsewhere than that host."""
+    cache = club.folder / f"cc-host-{host}"
+    subprocess.run(["kinit", "-c", f"FILE:{cache}", "-k", "-t", host_place(host) / "krb5.keytab", f"ceod/{host}.csclub.internal"], check=True)
+    return Client(hosts=club.settings.hosts, port=club.settings.port, ca=club.settings.ca,
                   credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": f"FILE:{cache}"}))
-    people = {kind: club.client(kind.split()[0]) for kind in _KINDS if kind not in ("nobody", "a host")}
-    return {**people, "a host": host}
 
 
 def _answer(client: Client, row: Route, path: str, body: Any) -> tuple[int, dict[str, Any]]:
@@ -84,11 +96,11 @@ def test_who_may(club: Club, clients: dict[str, Client], case: tuple[Route, Any,
     if row.operation in _OPEN:
         assert club.curl(None, row.path.removeprefix("/api"))[0] == 200
         return
-    assert club.curl(None, _path(row, "x").removeprefix("/api") + query, "-X", row.method)[0] == 401
+    assert club.curl(None, _path(row, "x") + query, "-X", row.method, url=f"https://{_host(row)}:9987")[0] == 401
     for kind, standing in _KINDS.items():
-        if kind == "nobody" or (Who.SELF in standing and row.subject is None):
+        if kind == "nobody" or (kind in _ABOUT and row.subject is None):
             continue
-        uid = "regular1" if Who.SELF in standing else "no-such-account"
+        uid = _ABOUT.get(kind, "no-such-account")
         status, told = _answer(clients[kind], row, _path(row, uid) + query, body)
         allowed = RULES[operation].allows(standing)
         assert ((status, told.get("code")) == (403, "forbidden")) is not allowed, (kind, status, told)
@@ -101,7 +113,7 @@ def test_who_may(club: Club, clients: dict[str, Client], case: tuple[Route, Any,
 @pytest.mark.parametrize("row", [row for row in ROUTES if row.role], ids=lambda row: f"{row.method}{row.path}")
 def test_another_host_names_the_one_that_serves_it(club: Club, row: Route) -> None:
     """Every host knows the whole route table."""
-    wrong, right = ("phosphoric-acid", _MAIL_HOST) if row.role == "mail" else ("mail", _ADMIN_HOST)
+    wrong, right = "phosphoric-acid" if row.role == "mail" else "mail", _host(row)
     client = club.client("regular1")
     with pytest.raises(CeoError) as caught:
         client._ask(f"{wrong}.csclub.internal", row.method, _path(row, "x"), None, timeout=20)
