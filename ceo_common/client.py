@@ -227,6 +227,10 @@ class Client:
         """GET /api/db/UID: which an account has."""
         return self._json(self.hosts.database, "GET", f"/api/db/{_part(uid)}")
 
+    def all_databases(self) -> dict[str, list[str]]:
+        """GET /api/db: every name that has one, by the kind of server."""
+        return self._json(self.hosts.database, "GET", "/api/db")
+
     def create_database(self, kind: str, uid: str, key: str | None = None) -> Iterator[Event]:
         """POST /api/db/mysql|postgresql/UID."""
         return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}", {}, key=key or str(uuid.uuid4()))

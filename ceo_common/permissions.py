@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "group.change": _rule("change who is in a group", Who.SYSCOM),
     "position.change": _rule("change who holds which position", Who.SYSCOM),
     "database.read": _rule("see which databases an account has", Who.SELF, Who.CLUB, Who.HOST, *_STAFF),
+    "database.list": _rule("see every name that has a database", Who.SYSCOM, Who.HOST),
     "database.change": _rule("create a database or reset its password", Who.SELF, Who.CLUB, Who.SYSCOM),
     "database.info": _rule("write the file that tells of a database", Who.DATABASE_HOST),
     "mailman.read": _rule("see which lists an account is on", Who.SELF, Who.HOST, *_STAFF),

@@ -17,6 +17,13 @@ class Databases(Wire):
     postgresql: bool
 
 
+class AllDatabases(Wire):
+    """GET /api/db: the names of databases and of users, the servers' own left out."""
+
+    mysql: list[str]
+    postgresql: list[str]
+
+
 class DatabaseInfo(Wire):
     """PUT /api/homes/UID/database-info: what the file in the home is made of."""
 

@@ -6,7 +6,7 @@ import flask
 
 from ceo_common.errors import Deleted, Invalid, NotFound, WrongState
 from ceo_common.model import names as name_rules
-from ceo_common.model.database import DatabaseInfo, Databases, Written
+from ceo_common.model.database import AllDatabases, DatabaseInfo, Databases, Written
 from ceod.api.requests import answer, ceod, parsed, route, transact
 from ceod.operations import create_database
 from ceod.operations.create_database import Kind
@@ -16,6 +16,14 @@ from ceod.services.directory import Person
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("databases", __name__)
+
+
+@route(blueprint, "GET", "/db", role="database", operation="database.list", gives=AllDatabases)
+def listed() -> flask.Response:
+    """Every name that has a database or a user."""
+    services = ceod().services
+    found = {kind: create_database.server(services, kind).names() for kind in create_database.KINDS}
+    return answer(AllDatabases(**found))
 
 
 @route(blueprint, "GET", "/db/<uid>", role="database", operation="database.read", subject="uid", gives=Databases)

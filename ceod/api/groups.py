@@ -42,7 +42,7 @@ def add() -> flask.Response:
     running, told = ceod(), parsed(NewGroup)
 
     def prepare() -> Json:
-        names.check_free(told.cn, running.services, running.engine.record)
+        names.check_free(told.cn, running.services, running.engine.record, names.databases(running.services)[0])
         return {"uid": told.cn}
 
     return transact(ADD_GROUP, Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),
@@ -88,7 +88,7 @@ def add_club() -> flask.Response:
     running, told = ceod(), parsed(NewClub)
 
     def prepare() -> Json:
-        names.check_free(told.uid, running.services, running.engine.record)
+        names.check_free(told.uid, running.services, running.engine.record, names.databases(running.services)[0])
         return told.model_dump()
 
     return transact(ADD_CLUB, Private(bind_as_caller()), subject=told.uid, names=(f"account:{told.uid}", f"group:{told.uid}"),

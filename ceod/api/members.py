@@ -35,8 +35,9 @@ def add() -> flask.Response:
     running, member = ceod(), parsed(NewMember)
 
     def prepare() -> Json:
-        names.check_free(member.uid, running.services, running.engine.record)
-        return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone))}
+        taken, unasked = names.databases(running.services)
+        names.check_free(member.uid, running.services, running.engine.record, taken)
+        return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + unasked}
 
     return transact(ADD_MEMBER, Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
                     told=member.model_dump(), prepare=prepare)
@@ -48,17 +49,19 @@ def add_many() -> flask.Response:
     running, told = ceod(), parsed(NewMembers)
     rows = [member.model_dump() for member in told.members]
 
-    def check() -> list[dict[str, str]]:
-        return accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record))
+    def check() -> tuple[list[dict[str, str]], list[str]]:
+        taken, unasked = names.databases(running.services)
+        return accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record, taken)), unasked
 
     def prepare() -> Json:
-        if problems := check():
+        problems, unasked = check()
+        if problems:
             raise Exists(f"{len(problems)} of {len(rows)} can't be added; nobody was", problems=problems)
         past = past_terms(sorted({term for member in told.members for term in member.all_terms}), current(running.config.time_zone))
-        return {"members": rows, "warnings": past}
+        return {"members": rows, "warnings": past + unasked}
 
     if is_rehearsal():
-        return answer(Checked(members=len(rows), problems=check()))
+        return answer(Checked(members=len(rows), problems=check()[0]))
     uids = [member.uid for member in told.members]
     return transact(ADD_MEMBERS, Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",
                     names=tuple(f"account:{uid}" for uid in uids), told=rows, prepare=prepare)

@@ -12,7 +12,8 @@ from ceod.services.all import Services
 from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
 
 Kind = Literal["mysql", "postgresql"]
-TITLES: dict[Kind, str] = {"mysql": "MySQL", "postgresql": "PostgreSQL"}
+KINDS: tuple[Kind, ...] = ("mysql", "postgresql")
+TITLES: dict[str, str] = {"mysql": "MySQL", "postgresql": "PostgreSQL"}
 _RESERVED: dict[Kind, frozenset[str]] = {"mysql": mysql.RESERVED, "postgresql": postgresql.RESERVED}
 
 

@@ -6,7 +6,8 @@ import pwd
 from functools import cache
 from importlib import resources
 
-from ceo_common.errors import Deleted, Exists, Invalid, LeftBehind
+from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind
+from ceod.operations.create_database import TITLES
 from ceod.services.all import Services
 from ceod.transaction.record import Record
 
@@ -21,10 +22,21 @@ def reserved() -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def check_free(uid: str, services: Services, record: Record) -> None:
-    """Raises Invalid (a reserved name), Exists (taken), Deleted, LeftBehind (something still points at it), BackendDown.
+def databases(services: Services) -> tuple[dict[str, list[str]], list[str]]:
+    """The names that have a database or a role, by the server; and a warning when the database host could not be asked.
 
-    Asks every server that adding an account needs, so that one that is down shows before the first step.
+    It being away keeps nobody from being signed up.
+    """
+    try:
+        return {TITLES[kind]: names for kind, names in services.peers.all_databases().items()}, []
+    except CeoError as error:
+        return {}, [f"whether a database has the name could not be asked: {error.message}"]
+
+
+def check_free(uid: str, services: Services, record: Record, taken: dict[str, list[str]]) -> None:
+    """Raises Invalid (a reserved name), Exists, Deleted, LeftBehind (something still points at it), BackendDown.
+
+    `taken` is what databases() found.  Asks every server that adding an account needs, so that one that is down shows before the first step.
     """
     if uid in reserved() or uid.endswith(_LIST_SUFFIXES):
         raise Invalid(f"{uid} is a reserved name", problems=[{"field": "uid", "message": f"{uid} is a reserved name"}])
@@ -45,6 +57,7 @@ def check_free(uid: str, services: Services, record: Record) -> None:
         raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
                          uid=uid, pointers=[deleted.id])
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
+    pointers += [f"a {server} database or user has the name" for server, names in taken.items() if uid in names]
     if pointers:
         raise LeftBehind(f"{uid} was somebody's before, and is still pointed at: {'; '.join(pointers)}. "
                          "Remove that first, or choose another name.", uid=uid, pointers=pointers)

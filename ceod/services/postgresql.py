@@ -39,6 +39,14 @@ class PostgreSql:
 
         return self._do(look)
 
+    def names(self) -> list[str]:
+        """The databases and roles, the server's own left out.  Raises BackendDown."""
+        def look(cursor: Cursor) -> list[str]:
+            cursor.execute("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles")
+            return sorted({str(row[0]) for row in cursor.fetchall() if not row[0].startswith("pg_")} - RESERVED)
+
+        return self._do(look)
+
     def create_role(self, name: str, password: str, mark: str) -> None:
         """Create the role, marked in the same transaction.  Raises Exists, BackendDown (outcome unknown)."""
         def create(cursor: Cursor) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, NotFound, WrongState
+from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
 from sandbox.club import BASE_DN, host_place
 from tests.e2e.club import Club, until
 
@@ -107,6 +107,28 @@ def test_names_that_a_server_keeps_for_itself(club: Club) -> None:
         with pytest.raises(Invalid, match=f"keeps the name {uid} for itself"):
             list(club.client("ctdalek").create_database(kind, uid))
         assert _catalogue(club) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_database_that_was_left_keeps_the_name_from_being_added(club: Club, kind: str) -> None:
+    uid = club.name()
+    server = ["mysql", "-e"] if kind == "mysql" else ["psql", "-h", "/run/postgresql", "-U", "postgres", "-c"]
+    assert club.run_as("root", *server, f"CREATE DATABASE {uid}", host="coffee").returncode == 0
+    try:
+        with pytest.raises(LeftBehind, match="SQL database or user has the name"):
+            list(club.client("office1").add_member(club.member(uid)))
+    finally:
+        assert club.run_as("root", *server, f"DROP DATABASE {uid}", host="coffee").returncode == 0
+
+
+def test_a_database_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) -> None:
+    club.service("coffee", "stop", "ceod")
+    try:
+        warnings = club.add()["result"]["warnings"]
+    finally:
+        club.service("coffee", "start", "ceod")
+        club.settled()
+    assert len(warnings) == 1 and "whether a database has the name could not be asked" in warnings[0]
 
 
 def test_accounts_that_are_over_get_none(club: Club) -> None:
