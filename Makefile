@@ -18,11 +18,11 @@ lint: install
 	@echo "==> mypy"; .venv/bin/mypy --no-error-summary ceo ceod ceo_common sandbox tests
 
 unit: install
-	@echo "==> unit tests"; .venv/bin/pytest tests --ignore tests/e2e
+	@echo "==> unit tests"; .venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults
 
 e2e: install
 	@echo "==> end-to-end tests, in a sandbox of their own"
-	@$(PYTHON) -m sandbox --dir $(TEST_DIR) test -- tests/e2e
+	@$(PYTHON) -m sandbox --dir $(TEST_DIR) test -- tests/e2e tests/faults
 
 clean:
 	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis $(TEST_DIR)

@@ -10,7 +10,7 @@ import pytest
 
 from ceo_common.krb5 import tickets
 from sandbox.club import REALM
-from tests.e2e.club import Club, until
+from tests.club.club import Club, until
 
 
 def test_every_server_holds_the_new_member(club: Club) -> None:
@@ -235,18 +235,3 @@ def test_health_tells_each_backend(club: Club) -> None:
 
 def test_whoami(club: Club) -> None:
     assert club.client("ctdalek").whoami()["standing"] == ["anyone", "office", "signed_in", "syscom"]
-
-
-def test_mailman_stopped_in_the_middle(club: Club) -> None:
-    """The account stands, the list step waits, and is done when Mailman is back."""
-    uid = club.name()
-    club.service("mail", "stop", "mailman")
-    try:
-        last = club.add(uid=uid)
-        assert last["waiting"] == ["mailing list"]
-        assert len(club.entries(f"(uid={uid})")) == 1 and not last["result"]["temporary_password_lost"]
-    finally:
-        club.service("mail", "start", "mailman")
-    assert club.client("office1").resume("phosphoric-acid.csclub.internal", last["transaction"])["resumed"]
-    until(lambda: club.on_list(uid), 20, "the subscription")
-    club.whole(uid)

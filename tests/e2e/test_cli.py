@@ -3,47 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
-from sandbox import shell
 from sandbox.club import PASSWORD
-from tests.e2e.club import Club
-from tests.e2e.terminal import Terminal
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(club: Club) -> Iterator[Open]:
-    """Opens a command of a person in a terminal."""
-    opened: list[Terminal] = []
-
-    def open_(who: str, *argv: str, ticket: bool = True, cache: Path | None = None, **environment: str) -> Terminal:
-        entry = shell.resolve(club.state, who)
-        if ticket:
-            club.run_as(who, "true")  # hands the ccache over
-            entry.environment["KRB5CCNAME"] = club.ccache(who)
-        else:
-            entry.environment["KRB5CCNAME"] = f"FILE:/users/{who}/ccache-{len(opened)}"
-        entry.environment |= {"TERM": "xterm-256color", **environment}
-        opened.append(Terminal(shell.command(club.state, entry, list(argv))))
-        return opened[-1]
-
-    yield open_
-    for one in opened:
-        one.close()
-    subprocess.run("rm -f /users/*/ccache-*", shell=True, check=True)
-
-
-def _password(text: str) -> str:
-    found = re.search(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}", text)
-    assert found, text
-    return found[0]
+from tests.club.club import Club
+from tests.club.terminal import Open, password_in
 
 
 def test_add_with_flags(club: Club) -> None:
@@ -126,7 +90,7 @@ def test_pwreset(club: Club) -> None:
     club.add("office1", uid=uid)
     assert club.run_as("office1", "ceo", "members", "pwreset", uid).returncode == 2  # a script has to say --yes
     done = club.run_as("office1", "ceo", "members", "pwreset", uid, "--yes")
-    assert done.returncode == 0 and _password(done.stdout)
+    assert done.returncode == 0 and password_in(done.stdout)
     assert club.run_as("office1", "ceo", "members", "pwreset", "ctdalek", "--yes").returncode == 77
 
 
@@ -142,15 +106,6 @@ def test_transactions(club: Club) -> None:
     assert club.run_as("ctdalek", "ceo", "transactions", "show", "0" * 8).returncode == 66
     assert club.run_as("office1", "ceo", "transactions", "resume", identifier).returncode == 73
     assert club.run_as("office1", "ceo", "transactions", "abandon", identifier, "--reason", "x").returncode == 77
-
-
-def test_a_host_that_is_down_is_named(club: Club) -> None:
-    club.state.call("desk", do="cut", host="coffee")
-    try:
-        done = club.run_as("office1", "ceo", "transactions", "list")
-    finally:
-        club.state.call("desk", do="join", host="coffee")
-    assert done.returncode == 0 and "coffee.csclub.internal did not answer" in done.stderr
 
 
 def test_no_ticket_in_a_script(club: Club) -> None:

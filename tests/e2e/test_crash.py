@@ -13,7 +13,7 @@ import pytest
 
 from ceod.operations.add_member import ADD_MEMBER
 from sandbox import shell
-from tests.e2e.club import ADMIN, CHECKOUT, PYTHON, Club
+from tests.club.club import ADMIN, CHECKOUT, PYTHON, Club
 
 BEFORE = [step.name for step in ADD_MEMBER.before]
 AFTER = [later.name for later in ADD_MEMBER.after]
@@ -31,7 +31,7 @@ class Runner:
         for who in ("office1", "ctdalek"):
             club.ccache(who)
         entry = shell.resolve(club.state, f"root@{ADMIN}")
-        argv = [str(PYTHON), "-m", "tests.e2e.runner", str(state_dir), str(club.folder)]
+        argv = [str(PYTHON), "-m", "tests.club.runner", str(state_dir), str(club.folder)]
         self.process = subprocess.Popen(shell.command(club.state, entry, argv, folder=str(CHECKOUT)), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"

@@ -18,7 +18,7 @@ import pytest
 
 from ceod.operations.registry import OPERATIONS
 from sandbox.club import BASE_DN
-from tests.e2e.club import Club
+from tests.club.club import Club
 from tests.e2e.test_crash import Runner
 
 Task = dict[str, Any]

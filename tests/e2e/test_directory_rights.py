@@ -9,7 +9,7 @@ import pytest
 
 from ceo_common.krb5.admin import Admin
 from sandbox import shell
-from tests.e2e.club import ADMIN, Club
+from tests.club.club import ADMIN, Club
 
 B = "dc=csclub,dc=internal"
 PEOPLE, GROUP = f"ou=People,{B}", f"ou=Group,{B}"

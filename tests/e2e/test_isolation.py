@@ -13,8 +13,8 @@ from ceod.services.ldap_connection import PAGE, bind
 from ceod.services.ldap_names import same
 from sandbox.club import BASE_DN
 from sandbox.people import generated_names
-from tests.e2e.club import CA, Club
-from tests.e2e.test_tickets import fresh_token, send
+from tests.club.club import CA, Club
+from tests.club.tokens import fresh_token, send
 
 PEOPLE = [uid for uid, *_ in generated_names()][:50]
 BINDS = 1000

@@ -14,7 +14,7 @@ from ceo_common.krb5 import krb5, tickets
 from ceo_common.krb5.admin import NEEDS_CHANGE, Admin, AlreadyThere, NotThere
 from ceo_common.krb5.errors import Krb5Error
 from sandbox.club import PASSWORD, REALM, host_place
-from tests.e2e.club import CHECKOUT, PYTHON, Club
+from tests.club.club import CHECKOUT, PYTHON, Club
 
 
 @pytest.fixture
@@ -137,26 +137,6 @@ def test_threads_and_a_thousand_times_with_flat_memory(tmp_path: Path, admin: Ad
     gc.collect()
     assert not failures
     assert _rss_kib() - before < 4096
-
-
-def test_waiting_for_the_kdc_lets_other_threads_run(club: Club) -> None:
-    """The GIL is released: a counter goes on while a ticket is asked of a frozen KDC."""
-    counted, over = [0], threading.Event()
-
-    def count() -> None:
-        while not over.is_set():
-            counted[0] += 1
-            over.wait(0.001)
-
-    threading.Thread(target=count, daemon=True).start()
-    asked = threading.Thread(target=lambda: tickets.initial(f"ctdalek@{REALM}", PASSWORD, "MEMORY:gil"), daemon=True)
-    with club.frozen("phosphoric-acid", "krb5kdc"):
-        asked.start()
-        before = counted[0]
-        asked.join(0.5)
-        assert counted[0] - before > 50
-    asked.join(30)
-    over.set()
 
 
 def test_an_expiry_beyond_2038_survives_a_new_password(club: Club, admin: Admin) -> None:

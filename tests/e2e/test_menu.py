@@ -9,10 +9,8 @@ import pytest
 
 from ceo_common.krb5 import tickets
 from sandbox.club import PASSWORD, REALM
-from tests.e2e.club import Club
-from tests.e2e.test_cli import Open, _password, terminal
-
-__all__ = ["terminal"]
+from tests.club.club import Club
+from tests.club.terminal import Open, password_in
 
 
 def test_sign_up_from_the_first_key_to_the_password(club: Club, terminal: Open) -> None:
@@ -25,7 +23,7 @@ def test_sign_up_from_the_first_key_to_the_password(club: Club, terminal: Open) 
     window.see("Review", "Menu Person", "$4", "photo ID", "m@example.org")
     window.type("Enter")
     window.see("is ready", "✓ LDAP user", "✓ mailing list", "Temporary password")
-    password = _password(window.text)
+    password = password_in(window.text)
     with pytest.raises(tickets.PasswordExpired):
         tickets.initial(f"{uid}@{REALM}", password, "MEMORY:menu")
     time.sleep(0.8)  # a key counts only when the password could be seen
@@ -141,19 +139,3 @@ def test_resized_and_without_unicode(club: Club, terminal: Open) -> None:
     window.see("Display member")
     window.type("Ctrl-C")
     window.ended()
-
-
-def test_the_screen_goes_on_while_the_host_is_away(club: Club, terminal: Open) -> None:
-    window = terminal("office1", "ceo")
-    window.see("Display member")
-    window.type("d", "Enter")
-    window.see("Username")
-    club.state.call("desk", do="cut", host="phosphoric-acid")
-    try:
-        window.type("ctdalek", "Enter")
-        window.see("looking up", seconds=2)
-        window.see("does not answer on port 9987", seconds=20)
-    finally:
-        club.state.call("desk", do="join", host="phosphoric-acid")
-    window.type("Enter")
-    window.see("Calum Dalek")

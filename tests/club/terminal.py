@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 
 import pyte
 
@@ -86,3 +88,13 @@ class Terminal:
             self.process.terminate()
             self.process.wait(10)
         os.close(self.master)
+
+
+Open = Callable[..., Terminal]
+
+
+def password_in(text: str) -> str:
+    """The temporary password on a screen."""
+    found = re.search(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}", text)
+    assert found, text
+    return found[0]

@@ -1,4 +1,4 @@
-"""A bare runner of the engine on the admin host, without gunicorn: python -m tests.e2e.runner STATE_DIR CCACHE_FOLDER.
+"""A bare runner of the engine on the admin host, without gunicorn: python -m tests.club.runner STATE_DIR CCACHE_FOLDER.
 
 Reads a JSON object a line and forks a child for each, so that a crash costs a fork and not a start: {"do": "add", "member": ...}, {"do":
 "run", "operation": ..., "arguments": ..., "as": ...} or {"do": "recover"}, each with "end" and "fail": [point, phase, step, which time]

@@ -1,0 +1,92 @@
+"""Adds in the background, and adds held in the middle of their steps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceo_common.errors import BackendDown, CeoError
+from tests.club.club import Club, until
+
+HELD_AT = "Kerberos principal"
+
+
+class Adding(threading.Thread):
+    """An add in the background."""
+
+    def __init__(self, club: Club, member: dict[str, Any] | None = None, who: str = "office1", key: str | None = None) -> None:
+        super().__init__(daemon=True)
+        self.member = member or club.member()
+        self.uid = self.member["uid"]
+        self.key = key
+        self.events: list[dict[str, Any]] = []
+        self.error: CeoError | None = None
+        self._client = club.client(who)
+        self._began = time.monotonic()
+        self.took = 0.0
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for event in self._client.add_member(self.member, self.key):
+                self.events.append(dict(event))
+        except CeoError as error:
+            self.error = error
+        self.took = time.monotonic() - self._began
+
+    @property
+    def last(self) -> dict[str, Any]:
+        self.join(60)
+        assert not self.is_alive(), "the add never ended"
+        return self.events[-1] if self.events else {}
+
+
+def _pid_of(program: str) -> int:
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().strip() == program:
+                return int(path.parent.name)
+        except OSError:
+            continue
+    raise AssertionError(f"no {program} runs")
+
+
+def _held(club: Club, add: Adding) -> bool:
+    query = ('SELECT 1 FROM steps s JOIN transactions t ON t.id = s."transaction" '
+             "WHERE t.subject = ? AND t.state = 'running' AND s.name = ? AND s.state = 'intent'")
+    return bool(club.journal(query, add.uid, HELD_AT))
+
+
+@contextmanager
+def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Adding]]:
+    """`count` adds that wait for a frozen kadmind in the middle (with `apart`: in different workers); it is let go at the end."""
+    kadmind = _pid_of("kadmind")
+    begun = f"SELECT COUNT(*) FROM transactions WHERE subject IN ({','.join('?' * count)})"
+    for _ in range(60):
+        adds = [Adding(club) for _ in range(count)]
+        try:
+            until(lambda adds=adds: club.journal(begun, *(a.uid for a in adds))[0][0] == count or not any(a.is_alive() for a in adds), 20)  # type: ignore[misc]
+            os.kill(kadmind, signal.SIGSTOP)
+            time.sleep(0.15)  # let the steps before it run to where they wait
+            owners = {club.transaction_of(add.uid)[2] for add in adds}
+            if all(_held(club, add) for add in adds) and (not apart or len(owners) == count):
+                yield adds
+                return
+        finally:
+            os.kill(kadmind, signal.SIGCONT)
+        for add in adds:
+            assert add.last.get("status") in ("completed", "aborted") or isinstance(add.error, BackendDown), (add.error, add.events)
+    pytest.fail("the adds could not be caught in the middle")
+
+
+def ended(club: Club, uid: str) -> str:
+    state = club.transaction_of(uid)[1]
+    return state if state in ("completed", "aborted") else ""

@@ -1,0 +1,71 @@
+"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, make faults)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from sandbox import shell
+from sandbox.club import OUTSIDE
+from tests.club.club import CA, Club
+from tests.club.terminal import Open, Terminal
+
+
+@pytest.fixture(scope="session")
+def club(tmp_path_factory: pytest.TempPathFactory) -> Club:
+    """The club."""
+    if not (OUTSIDE / "club.json").exists():
+        pytest.exit("end-to-end tests run inside a sandbox: make e2e, make faults", returncode=2)
+    folder: Path = tmp_path_factory.mktemp("club")
+    # People read their own ccaches there.
+    for path in (folder, *folder.parents):
+        if path == Path("/tmp"):
+            break
+        path.chmod(0o711)
+    return Club(folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """No test leaves a ticket in the process's environment."""
+    before = os.environ.get("KRB5CCNAME")
+    yield
+    if before is None:
+        os.environ.pop("KRB5CCNAME", None)
+    else:
+        os.environ["KRB5CCNAME"] = before
+
+
+@pytest.fixture
+def terminal(club: Club) -> Iterator[Open]:
+    """Opens a command of a person in a terminal."""
+    opened: list[Terminal] = []
+
+    def open_(who: str, *argv: str, ticket: bool = True, cache: Path | None = None, **environment: str) -> Terminal:
+        entry = shell.resolve(club.state, who)
+        if ticket:
+            club.run_as(who, "true")  # hands the ccache over
+            entry.environment["KRB5CCNAME"] = club.ccache(who)
+        else:
+            entry.environment["KRB5CCNAME"] = f"FILE:/users/{who}/ccache-{len(opened)}"
+        entry.environment |= {"TERM": "xterm-256color", **environment}
+        opened.append(Terminal(shell.command(club.state, entry, list(argv))))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close()
+    subprocess.run("rm -f /users/*/ccache-*", shell=True, check=True)
+
+
+@pytest.fixture
+def session() -> requests.Session:
+    """A session that trusts the club's authority and takes nothing from the environment."""
+    made = requests.Session()
+    made.verify, made.trust_env = CA, False
+    return made

@@ -1,0 +1,134 @@
+"""The servers behind ceod frozen, stopped and cut off: what people are told meanwhile, and what is there afterwards."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from ceo_common.krb5 import tickets
+from sandbox.club import PASSWORD, REALM
+from tests.club.adds import HELD_AT, Adding, ended, held
+from tests.club.club import ADMIN, CA, Club, until
+from tests.club.terminal import Open
+from tests.club.tokens import fresh_token, send
+
+
+@pytest.mark.parametrize(("program", "service", "backend"), [("slapd", "slapd", "ldap"), ("krb5kdc", "krb5kdc", "kdc"), ("kadmind", "kadmind", "kadmind")])
+def test_a_frozen_server(club: Club, program: str, service: str, backend: str) -> None:
+    """Health on the same worker within a second, a typed answer within 30 s, and no half account within 60 s of its return."""
+    uids = [club.name() for _ in range(4)]
+    club.client("regular1").whoami()  # its service ticket is in the cache, as at any desk
+    club.client("office1").whoami()
+    # Our client needs the KDC itself, to forward a ticket; who sends one in the header makes ceod ask it.
+    headed, token = club.member(), fresh_token(club, "office1")
+    cred = base64.b64encode(tickets.forward(club.ccache("office1"))).decode()
+    with club.frozen(ADMIN, service), ThreadPoolExecutor(1) as pool, requests.Session() as session:
+        session.verify, session.trust_env = CA, False
+        answer = pool.submit(send, session, "POST", "/members", token, headed, **{"X-KRB5-CRED": cred})
+        victims = [Adding(club, club.member(uid)) for uid in uids]
+        time.sleep(0.5)
+        for _ in range(6):  # both workers, most likely
+            began = time.monotonic()
+            told = club.client("regular1").health("phosphoric-acid.csclub.internal")
+            assert time.monotonic() - began < 2
+            if backend != "kdc":
+                assert not told["backends"][backend]["up"]
+        for victim in victims:
+            victim.join(30)
+            assert not victim.is_alive(), "no answer within 30 s"
+            assert victim.took < 30
+            told_error = victim.last.get("error") if victim.events else victim.error and victim.error.as_json()
+            if victim.last.get("status") != "completed":
+                assert told_error and told_error.get("backend") == backend, (victim.error, victim.events)
+        refused = answer.result(30)
+        assert (refused.status_code, refused.json()["backend"]) == (503, backend), refused.text
+    thawed = time.monotonic()
+    for victim in victims:
+        until(lambda victim=victim: club.transaction_of(victim.uid)[1] in ("completed", "aborted", ""), 60)  # type: ignore[misc]
+    time.sleep(1)  # what a server was told late would show now
+    assert time.monotonic() - thawed < 60
+    for victim in victims:
+        if victim.last.get("status") == "completed":
+            club.whole(victim.uid)
+        else:
+            club.nothing(victim.uid)
+    club.nothing(headed["uid"])
+
+
+def test_kadmind_frozen_in_the_middle(club: Club) -> None:
+    """The answer names kadmind; what it was told late is looked for again and undone."""
+    with held(club, 1) as (add,):
+        last = add.last
+        assert last["status"] == "aborted" and last["error"]["backend"] == "kadmind", last
+        assert HELD_AT in last["undoing"]
+        assert add.took < 30
+        status, (told,) = club.post("ctdalek", club.member(add.uid))
+        assert (status, told["code"]) in ((409, "in_recovery"), (503, "backend_down"))
+    assert until(lambda: ended(club, add.uid), 60) == "aborted"
+    club.nothing(add.uid)
+    club.settled()
+
+
+def test_waiting_for_the_kdc_lets_other_threads_run(club: Club) -> None:
+    """The GIL is released: a counter goes on while a ticket is asked of a frozen KDC."""
+    counted, over = [0], threading.Event()
+
+    def count() -> None:
+        while not over.is_set():
+            counted[0] += 1
+            over.wait(0.001)
+
+    threading.Thread(target=count, daemon=True).start()
+    asked = threading.Thread(target=lambda: tickets.initial(f"ctdalek@{REALM}", PASSWORD, "MEMORY:gil"), daemon=True)
+    with club.frozen("phosphoric-acid", "krb5kdc"):
+        asked.start()
+        before = counted[0]
+        asked.join(0.5)
+        assert counted[0] - before > 50
+    asked.join(30)
+    over.set()
+
+
+def test_mailman_stopped_in_the_middle(club: Club) -> None:
+    """The account stands, the list step waits, and is done when Mailman is back."""
+    uid = club.name()
+    club.service("mail", "stop", "mailman")
+    try:
+        last = club.add(uid=uid)
+        assert last["waiting"] == ["mailing list"]
+        assert len(club.entries(f"(uid={uid})")) == 1 and not last["result"]["temporary_password_lost"]
+    finally:
+        club.service("mail", "start", "mailman")
+    assert club.client("office1").resume("phosphoric-acid.csclub.internal", last["transaction"])["resumed"]
+    until(lambda: club.on_list(uid), 20, "the subscription")
+    club.whole(uid)
+
+
+def test_a_host_that_is_down_is_named(club: Club) -> None:
+    club.state.call("desk", do="cut", host="coffee")
+    try:
+        done = club.run_as("office1", "ceo", "transactions", "list")
+    finally:
+        club.state.call("desk", do="join", host="coffee")
+    assert done.returncode == 0 and "coffee.csclub.internal did not answer" in done.stderr
+
+
+def test_the_screen_goes_on_while_the_host_is_away(club: Club, terminal: Open) -> None:
+    window = terminal("office1", "ceo")
+    window.see("Display member")
+    window.type("d", "Enter")
+    window.see("Username")
+    club.state.call("desk", do="cut", host="phosphoric-acid")
+    try:
+        window.type("ctdalek", "Enter")
+        window.see("looking up", seconds=2)
+        window.see("does not answer on port 9987", seconds=20)
+    finally:
+        club.state.call("desk", do="join", host="phosphoric-acid")
+    window.type("Enter")
+    window.see("Calum Dalek")
