@@ -75,7 +75,8 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
         try:
             until(lambda adds=adds: club.journal(begun, *(a.uid for a in adds))[0][0] == count or not any(a.is_alive() for a in adds), 20)  # type: ignore[misc]
             os.kill(kadmind, signal.SIGSTOP)
-            time.sleep(0.15)  # let the steps before it run to where they wait
+            # Each gets as far as kadmind, or was there before the freeze and goes on to its end.
+            until(lambda adds=adds: all(_held(club, add) or not add.is_alive() for add in adds), 20)  # type: ignore[misc]
             owners = {club.transaction_of(add.uid)[2] for add in adds}
             if all(_held(club, add) for add in adds) and (not apart or len(owners) == count):
                 yield adds

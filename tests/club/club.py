@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -133,9 +134,15 @@ class Club:
 
     def ldap(self) -> ldap3.Connection:
         """An LDAP connection of ldap3's."""
-        server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=CA))
+        server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=CA),
+                              get_info=ldap3.NONE)
         os.environ["KRB5CCNAME"] = self.ccache("regular1")
-        return ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS, auto_bind=True)
+        connection = ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS)
+        connection.open(read_server_info=False)
+        # ldap3 sends in small pieces: each bind would wait 40 ms for a delayed ACK.
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        assert connection.bind(), connection.result
+        return connection
 
     def entries(self, filter_: str) -> dict[str, dict[str, Any]]:
         """LDAP entries by DN."""

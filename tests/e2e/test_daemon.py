@@ -151,7 +151,7 @@ def test_no_password_is_anywhere(club: Club) -> None:
     passwords.append(club.add(uid=uid)["result"]["temporary_password"])
     *_, last = club.client("ctdalek").reset_password(uid)
     passwords.append(last["result"]["temporary_password"])
-    places = [*(host_place(ADMIN) / "ceod").rglob("*"), *OUTSIDE.rglob("*.eml"), *(OUTSIDE / "log").iterdir()]
+    places = [*(host_place(ADMIN) / "ceod").rglob("*"), *(OUTSIDE / "mail").iterdir(), *(OUTSIDE / "log").iterdir()]
     places += [path / name for path in Path("/proc").glob("[0-9]*") for name in ("cmdline", "environ")]
     searched = 0
     for path in places:

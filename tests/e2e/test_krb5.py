@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import subprocess
 import threading
 import time
@@ -26,11 +27,14 @@ def _rss_kib() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4
 
 
-def test_compiling_in_place_as_the_document_says() -> None:
-    done = subprocess.run("cd ceo_common/krb5 && python krb5_build.py", shell=True, cwd=CHECKOUT, capture_output=True, text=True, check=False,
+def test_compiling_in_place_as_the_document_says(tmp_path: Path) -> None:
+    """In a copy of the tree: every program that starts meanwhile loads the bindings of the real one."""
+    (tmp_path / "ceo_common/krb5").mkdir(parents=True)
+    shutil.copy(CHECKOUT / "ceo_common/krb5/krb5_build.py", tmp_path / "ceo_common/krb5")
+    done = subprocess.run("cd ceo_common/krb5 && python krb5_build.py", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
                           env={"PATH": f"{PYTHON.parent}:/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr
-    assert list((CHECKOUT / "ceo_common/krb5").glob("_krb5*.so"))
+    assert list((tmp_path / "ceo_common/krb5").glob("_krb5*.so"))
 
 
 def test_principals() -> None:
