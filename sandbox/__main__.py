@@ -190,8 +190,9 @@ def open_shell(state: State, arguments: argparse.Namespace) -> int:
 def test(state: State, arguments: argparse.Namespace) -> int:
     """Pytest at the desk of a fresh sandbox; what the daemons logged stays in the directory."""
     arguments.plain_http, arguments.at = False, None
-    reset(state, arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout make test` ends us like this: the club goes down with us
     try:
+        reset(state, arguments)
         root = shell.resolve(state, "root")
         argv = [str(PYTHON), "-m", "pytest", *arguments.command_after_dashes]
         return subprocess.run(shell.command(state, root, argv, folder=str(CHECKOUT)), check=False).returncode

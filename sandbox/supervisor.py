@@ -112,8 +112,9 @@ def _watch(directory: Path, child: int, progress: int, part: Path, tar: Path, *,
                 up = True
                 if not cached:
                     part.rename(tar)
-                    for old in sorted(tar.parent.glob("sandbox-*.tar"), key=lambda path: path.stat().st_mtime)[:-3]:
-                        old.unlink(missing_ok=True)
+                    with contextlib.suppress(FileNotFoundError):  # another sandbox, up for the first time too, tidies as well
+                        for old in sorted(tar.parent.glob("sandbox-*.tar"), key=lambda path: path.stat().st_mtime)[:-3]:
+                            old.unlink()
                 (directory / "club.json").write_text(json.dumps(told["up"]))
             with contextlib.suppress(BrokenPipeError):
                 print(line, end="", flush=True)
