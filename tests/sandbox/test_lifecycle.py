@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.club import DESK
 from sandbox.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,16 +24,21 @@ def _sandbox(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(PYTHON), "-m", "sandbox", "--dir", str(directory), *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def _processes() -> set[str]:
+def _namespace(directory: Path) -> str:
+    """The user namespace of a sandbox that is up: nothing that it starts can leave it."""
+    return os.readlink(f"/proc/{State(directory).pid_of(DESK)}/ns/user")
+
+
+def _processes(directory: Path, namespace: str) -> set[str]:
+    """The command lines of this sandbox, and of no other one that is up beside it: its supervisor's and those in its namespace."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            words = path.read_bytes().split(b"\0")
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if os.readlink(path / "ns/user") == namespace or (b"sandbox.supervisor" in words and bytes(directory) in words):
+                found.add(b" ".join([path.name.encode(), *words]).decode(errors="replace"))
         except OSError:
             continue
-        name = os.path.basename(words[0].decode(errors="replace"))
-        if name in ("slapd", "krb5kdc", "kadmind", "mariadbd", "postgres") or b"sandbox.supervisor" in words or b"gunicorn" in words:
-            found.add(path.parent.name)
     return found
 
 
@@ -50,7 +56,7 @@ def _outside() -> set[str]:
 
 
 def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
-    before = _processes(), _mounts(), _outside()
+    before = _mounts(), _outside()
     directory = tmp_path / "club"
     up = _sandbox(directory, "up")
     assert up.returncode == 0, up.stderr
@@ -72,18 +78,24 @@ def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
 
     pid = State(directory).supervisor()
     assert pid
+    namespace = _namespace(directory)
+    running = _processes(directory, namespace)
+    for server in ("sandbox.supervisor", "krb5kdc", "kadmind", "slapd", "gunicorn", "mariadbd", "postgres", "mailman"):
+        assert any(server in line for line in running), running
     os.kill(pid, signal.SIGKILL)
     end = time.monotonic() + 10
-    while (_processes(), _mounts()) != before[:2]:
-        assert time.monotonic() < end, _processes() - before[0]
+    while _processes(directory, namespace) or _mounts() != before[0]:
+        assert time.monotonic() < end, _processes(directory, namespace)
         time.sleep(0.05)
     assert _sandbox(directory, "status").returncode == 3
     assert _sandbox(directory, "shell", "ctdalek").returncode == 1
     assert _sandbox(directory, "up", "--at", "2027-01-15").returncode == 0  # cleans up after the killed one
     day = _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", "date +%F; ldapwhoami -Q; ceo whoami")
     assert day.returncode == 0 and day.stdout.startswith("2027-01-15\n") and "ctdalek@CSCLUB.INTERNAL" in day.stdout, day
+    namespace = _namespace(directory)
     assert _sandbox(directory, "down").returncode == 0
-    assert (_processes(), _mounts(), _outside()) == before
+    assert not _processes(directory, namespace)
+    assert (_mounts(), _outside()) == before
     assert sorted(path.name for path in directory.iterdir()) == ["lock", "log", "mail"]
 
 
