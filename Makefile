@@ -1,6 +1,11 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
-# make test   lint, types, unit tests, end-to-end tests
-.PHONY: install demo test lint unit e2e clean
+# make test   lint, types, unit tests, and the end-to-end tests in two sandboxes side by side
+.PHONY: install demo test lint unit sandbox e2e faults clean
+
+# Two of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+AS_ONE = 2>&1 | (trap '' INT TERM; exec sed -u 's/^/$@: /')
 
 PYTHON := .venv/bin/python
 TEST_DIR := .sandbox-test
@@ -11,18 +16,25 @@ install:
 demo: install
 	@$(PYTHON) -m sandbox.demo
 
-test: lint unit e2e
+# Two at a time, the longest first: much of the time is waiting for servers that are frozen.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 lint unit e2e faults sandbox
 
 lint: install
-	@echo "==> ruff"; .venv/bin/ruff check --quiet .
-	@echo "==> mypy"; .venv/bin/mypy --no-error-summary ceo ceod ceo_common sandbox tests
+	@.venv/bin/ruff check --quiet . $(AS_ONE)
+	@.venv/bin/mypy --no-error-summary ceo ceod ceo_common sandbox tests $(AS_ONE)
+	@echo "$@: nothing found"
 
 unit: install
-	@echo "==> unit tests"; .venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults
+	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults --ignore tests/sandbox $(AS_ONE)
 
-e2e: install
-	@echo "==> end-to-end tests, in a sandbox of their own"
-	@$(PYTHON) -m sandbox --dir $(TEST_DIR) test -- tests/e2e tests/faults
+# From outside: it brings its own sandboxes up and down.
+sandbox: install
+	@.venv/bin/pytest tests/sandbox $(AS_ONE)
+
+# The quiet half, and the one that freezes, stops and kills servers.
+e2e faults: install
+	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
 clean:
 	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis $(TEST_DIR)
