@@ -234,8 +234,13 @@ def transact(
         asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
                         hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
         if engine.of_key(asked) is None:
-            engine.ensure_free(asked)
-            asked = dataclasses.replace(asked, arguments=prepare() | {"operator": who.name})
+            try:
+                engine.ensure_free(asked)
+                asked = dataclasses.replace(asked, arguments=prepare() | {"operator": who.name})
+            except errors.CeoError:
+                # Its twin may have begun behind our first look: then what is in the way is its doing, and begin() attaches to it.
+                if engine.of_key(asked) is None:
+                    raise
     except BaseException:
         private.close()
         raise
