@@ -18,7 +18,7 @@ demo: install
 
 # Two at a time, the longest first: much of the time is waiting for servers that are frozen.
 test:
-	@$(MAKE) --no-print-directory --jobs=2 lint unit e2e faults sandbox
+	@$(MAKE) --no-print-directory --jobs=2 lint unit faults e2e sandbox
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)

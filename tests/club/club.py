@@ -170,8 +170,9 @@ class Club:
 
     def rosters(self) -> dict[str, set[str]]:
         """The addresses on every list, by the list's name."""
-        url = "http://127.0.0.1:8001/3.1/members"
-        done = self.run_as("root", "curl", "-s", "-u", "ceod:mailman-rest", url, host="mail")
+        # Without the fields Mailman looks up each member's preferences: five times as long.
+        url = "http://127.0.0.1:8001/3.1/members?fields=list_id&fields=email"
+        done = self.run_as("root", "curl", "-sg", "-u", "ceod:mailman-rest", url, host="mail")
         found: dict[str, set[str]] = {}
         for entry in json.loads(done.stdout).get("entries", []):
             found.setdefault(entry["list_id"].partition(".")[0], set()).add(entry["email"])

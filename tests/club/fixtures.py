@@ -13,6 +13,7 @@ import requests
 from sandbox import shell
 from sandbox.club import OUTSIDE
 from tests.club.club import CA, Club
+from tests.club.crashes import Runner
 from tests.club.terminal import Open, Terminal
 
 
@@ -69,3 +70,11 @@ def session() -> requests.Session:
     made = requests.Session()
     made.verify, made.trust_env = CA, False
     return made
+
+
+@pytest.fixture(scope="module")
+def runner(club: Club, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """The bare runner, with a journal of its own."""
+    made = Runner(club, tmp_path_factory.mktemp("journal") / "state")
+    yield made
+    made.close()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import gssapi
+import sqlalchemy.dialects.sqlite  # noqa: F401 - here, and not in each child
 
 from ceo_common.config import load_daemon
 from ceo_common.errors import BackendDown

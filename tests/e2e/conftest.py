@@ -1,5 +1,5 @@
-"""The quiet half: no test here freezes, stops or cuts off what another one needs."""
+"""The quiet half: no test here freezes, stops or cuts off a server."""
 
-from tests.club.fixtures import _own_environment, club, session, terminal
+from tests.club.fixtures import _own_environment, club, runner, session, terminal
 
-__all__ = ["_own_environment", "club", "session", "terminal"]
+__all__ = ["_own_environment", "club", "runner", "session", "terminal"]

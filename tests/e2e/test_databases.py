@@ -14,7 +14,7 @@ import pytest
 
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
 from sandbox.club import BASE_DN, host_place
-from tests.e2e.club import Club, until
+from tests.club.club import Club, until
 
 KINDS = ("mysql", "postgresql")
 

@@ -13,7 +13,7 @@ import pytest
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
 from ceo_common.krb5.admin import Admin
 from sandbox.club import BASE_DN, PASSWORD
-from tests.e2e.club import Club
+from tests.club.club import Club
 
 GROUPS = f"ou=Group,{BASE_DN}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import Exists, Forbidden, Invalid, NotFound
-from tests.e2e.club import Club
+from tests.club.club import Club
 
 REST = "http://127.0.0.1:8001/3.1"
 

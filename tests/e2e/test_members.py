@@ -14,7 +14,7 @@ from ceo_common.errors import Deleted, Exists, Forbidden, Invalid, NotFound, Wro
 from ceo_common.events import Event
 from ceo_common.krb5 import tickets
 from sandbox.club import BASE_DN, REALM
-from tests.e2e.club import Club, until
+from tests.club.club import Club
 
 
 def _entry(club: Club, uid: str) -> dict[str, list[str]]:
@@ -202,21 +202,6 @@ def test_an_expired_account_that_was_deleted_is_expired_when_it_is_back(club: Cl
     assert club.principal(uid).expires == 20000 * 86400
 
 
-def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Club) -> None:
-    uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
-    club.service("mail", "stop", "ceod")
-    try:
-        *_, last = syscom.delete_member(uid)
-        assert last["status"] == "completed" and last["waiting"] == ["mailing lists"]
-        assert not os.path.exists(f"/users/{uid}") and club.on_list(uid)
-    finally:
-        club.service("mail", "start", "ceod")
-    syscom.resume("phosphoric-acid.csclub.internal", last["transaction"])
-    until(lambda: not club.on_list(uid), 20, "the list left")
-    club.done(syscom.restore_member(uid))
-    assert club.on_list(uid)
-
-
 def test_who_holds_a_position_is_not_deleted(club: Club) -> None:
     uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
     club.done(syscom.set_positions({"cro": [uid]}))
@@ -314,5 +299,3 @@ def test_expired_and_inactive_lists(club: Club) -> None:
     for refused in (club.client("regular1").expired, lambda: club.client("regular1").inactive(1)):
         with pytest.raises(Forbidden):
             refused()
-
-

@@ -12,7 +12,7 @@ from ceo_common.config import Homes as Settings
 from ceo_common.errors import BackendDown
 from ceod.services.homes import Homes
 from sandbox.club import host_place
-from tests.e2e.club import ADMIN, Club
+from tests.club.club import ADMIN, Club
 
 
 def test_a_skeleton_that_contains_a_forward_file(club: Club) -> None:

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.ceod.test_openapi import ROOT
-from tests.e2e.club import CA, Club
+from tests.club.club import CA, Club
 
 # The ticket is ours to send: leaving it out is test_permissions's.
 _DESCRIBED = {name: value for name, value in json.loads((ROOT / "docs/openapi.json").read_text()).items() if name != "security"}

@@ -16,7 +16,7 @@ from ceo_common.permissions import RULES, Who
 from ceod.api import register
 from ceod.api.requests import ROUTES, Route
 from sandbox.club import host_place
-from tests.e2e.club import Club
+from tests.club.club import Club
 
 register(flask.Flask("ceod"))
 

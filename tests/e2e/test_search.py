@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import Invalid
-from tests.e2e.club import Club
+from tests.club.club import Club
 
 
 @pytest.fixture(scope="module")

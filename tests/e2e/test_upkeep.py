@@ -11,7 +11,7 @@ import pytest
 
 from ceo_common.errors import Changed, Forbidden, NotFound
 from sandbox.club import BASE_DN, host_place
-from tests.e2e.club import ADMIN, Club, until
+from tests.club.club import ADMIN, Club, until
 
 
 def _person(club: Club, uid: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -132,3 +133,18 @@ def test_the_screen_goes_on_while_the_host_is_away(club: Club, terminal: Open) -
         club.state.call("desk", do="join", host="phosphoric-acid")
     window.type("Enter")
     window.see("Calum Dalek")
+
+
+def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Club) -> None:
+    uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
+    club.service("mail", "stop", "ceod")
+    try:
+        *_, last = syscom.delete_member(uid)
+        assert last["status"] == "completed" and last["waiting"] == ["mailing lists"]
+        assert not os.path.exists(f"/users/{uid}") and club.on_list(uid)
+    finally:
+        club.service("mail", "start", "ceod")
+    syscom.resume("phosphoric-acid.csclub.internal", last["transaction"])
+    until(lambda: not club.on_list(uid), 20, "the list left")
+    club.done(syscom.restore_member(uid))
+    assert club.on_list(uid)

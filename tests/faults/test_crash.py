@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ceod.operations.add_member import ADD_MEMBER
-from sandbox import shell
-from tests.club.club import ADMIN, CHECKOUT, PYTHON, Club
+from tests.club.club import Club
+from tests.club.crashes import Runner
 
 BEFORE = [step.name for step in ADD_MEMBER.before]
 AFTER = [later.name for later in ADD_MEMBER.after]
 DO = [[point, "do", step] for step in BEFORE for point in ("intent", "effect", "record")] + [["intent", "commit", "commit"]]
 COMMITTED = [["record", "commit", "commit"]] + [[point, "later", step] for step in AFTER for point in ("intent", "effect", "record")]
 UNDO = [[point, "undo", step] for step in reversed(BEFORE) for point in ("intent", "effect", "record")]
-
-
-class Runner:
-    """The bare runner, spoken to in lines."""
-
-    def __init__(self, club: Club, state_dir: Path) -> None:
-        self.club = club
-        self.state_dir = state_dir
-        for who in ("office1", "ctdalek"):
-            club.ccache(who)
-        entry = shell.resolve(club.state, f"root@{ADMIN}")
-        argv = [str(PYTHON), "-m", "tests.club.runner", str(state_dir), str(club.folder)]
-        self.process = subprocess.Popen(shell.command(club.state, entry, argv, folder=str(CHECKOUT)), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout and self.process.stdout.readline() == "ready\n"
-
-    def ask(self, **task: Any) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
-        print(json.dumps(task), file=self.process.stdin, flush=True)
-        told: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return told
-
-    def states(self, uid: str) -> tuple[str, dict[str, str]]:
-        """The state of the newest transaction about a name, and its steps'."""
-        query = "SELECT id, state FROM transactions WHERE subject = ? ORDER BY created DESC LIMIT 1"
-        ((identifier, state),) = self.club.journal(query, uid, state_dir=self.state_dir)
-        steps = self.club.journal("SELECT name, state FROM steps WHERE \"transaction\" = ?", identifier, state_dir=self.state_dir)
-        return state, dict(steps)
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
-
-
-@pytest.fixture(scope="module")
-def runner(club: Club, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    made = Runner(club, tmp_path_factory.mktemp("journal") / "state")
-    yield made
-    made.close()
 
 
 def _id(boundary: list[str]) -> str:
