@@ -1,4 +1,4 @@
-"""The quiet half: no test here freezes, stops or cuts off a server."""
+"""The quiet half: what waits for frozen servers, kills processes or cuts hosts off is in tests/faults."""
 
 from tests.club.fixtures import _own_environment, club, runner, session, terminal
 

@@ -14,7 +14,7 @@ import pytest
 
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
 from sandbox.club import BASE_DN, host_place
-from tests.club.club import Club, until
+from tests.club.club import Club
 
 KINDS = ("mysql", "postgresql")
 
@@ -189,30 +189,3 @@ def test_the_password_is_shown_although_the_file_cannot_be_written(club: Club) -
     assert "info_file: not written" in result["warnings"][0] and f"ceo mysql pwreset {uid}" in result["warnings"][0]
     assert _query(club, "mysql", uid, result["password"], "SELECT 1").stdout.strip() == "1"
     assert not os.path.exists(f"/users/{uid}/ceo-mysql-info")
-
-
-@pytest.mark.parametrize(("kind", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
-@pytest.mark.parametrize("how", ["stop", "frozen"])
-def test_a_server_that_is_away_is_named(club: Club, kind: str, server: str, how: str) -> None:
-    uid = club.add()["result"]["uid"]
-
-    def refused() -> None:
-        with pytest.raises(CeoError) as caught:
-            list(club.client("ctdalek").create_database(kind, uid))
-        assert (caught.value.status, caught.value.more.get("backend")) == (503, kind)
-
-    if how == "stop":
-        club.service("coffee", "stop", server)
-        try:
-            refused()
-        finally:
-            club.service("coffee", "start", server)
-    else:
-        club.service("coffee", "signal", server, signal="STOP", group=True)
-        try:
-            refused()
-        finally:
-            club.service("coffee", "signal", server, signal="CONT", group=True)
-    until(lambda: club.client("ctdalek").health("coffee.csclub.internal")["backends"][kind]["up"], 20, f"{kind} up again")
-    assert not club.client("ctdalek").databases(uid)[kind]
-    club.done(club.client("ctdalek").create_database(kind, uid))

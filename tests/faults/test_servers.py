@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from ceo_common.errors import CeoError
 from ceo_common.krb5 import tickets
 from sandbox.club import PASSWORD, REALM
 from tests.club.adds import HELD_AT, Adding, ended, held
@@ -148,3 +149,30 @@ def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Clu
     until(lambda: not club.on_list(uid), 20, "the list left")
     club.done(syscom.restore_member(uid))
     assert club.on_list(uid)
+
+
+@pytest.mark.parametrize(("kind", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
+@pytest.mark.parametrize("how", ["stop", "frozen"])
+def test_a_server_that_is_away_is_named(club: Club, kind: str, server: str, how: str) -> None:
+    uid = club.add()["result"]["uid"]
+
+    def refused() -> None:
+        with pytest.raises(CeoError) as caught:
+            list(club.client("ctdalek").create_database(kind, uid))
+        assert (caught.value.status, caught.value.more.get("backend")) == (503, kind)
+
+    if how == "stop":
+        club.service("coffee", "stop", server)
+        try:
+            refused()
+        finally:
+            club.service("coffee", "start", server)
+    else:
+        club.service("coffee", "signal", server, signal="STOP", group=True)
+        try:
+            refused()
+        finally:
+            club.service("coffee", "signal", server, signal="CONT", group=True)
+    until(lambda: club.client("ctdalek").health("coffee.csclub.internal")["backends"][kind]["up"], 20, f"{kind} up again")
+    assert not club.client("ctdalek").databases(uid)[kind]
+    club.done(club.client("ctdalek").create_database(kind, uid))
