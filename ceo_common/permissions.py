@@ -85,6 +85,7 @@ RULES: dict[str, Rule] = {
     "transactions.read": _rule("see a transaction", Who.SELF, Who.SYSCOM),
     "transactions.list": _rule("list transactions", Who.SIGNED_IN),
     "transactions.resume": _rule("resume a transaction", Who.SELF, Who.SYSCOM),
+    "transactions.resume.bulk": _rule("resume what is done to many accounts", Who.SYSCOM),
     "transactions.abandon": _rule("abandon a transaction", Who.SYSCOM),
     "log.read": _rule("see what they did themselves", Who.SIGNED_IN),
 }

@@ -147,7 +147,7 @@ suffix "{BASE_DN}"
 directory {SRV}/ldap
 index objectClass eq
 index uid,cn eq,sub,approx
-index uidNumber,gidNumber,term,nonMemberTerm,position,uniqueMember,memberUid,sudoUser eq
+index uidNumber,gidNumber,term,nonMemberTerm,position,uniqueMember,memberUid,sudoUser,owner eq
 index program eq,sub
 include {CHECKOUT}/etc/slapd-acl.conf
 """, 0o600)

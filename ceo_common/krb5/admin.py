@@ -67,11 +67,13 @@ class Admin:
         """Set and clear attribute bits (KRB5_KDB_*), and the expiry in seconds since the epoch (0: never).  Raises NotThere."""
         entry = self.get(name)
         entry.attributes = entry.attributes & ~clear_attributes | set_attributes
-        mask = lib.KADM5_ATTRIBUTES
+        # What is not to change is left out: somebody else may change it at this moment.
+        mask = lib.KADM5_ATTRIBUTES if set_attributes or clear_attributes else 0
         if expires is not None:
             entry.expires = expires
             mask |= lib.KADM5_PRINC_EXPIRE_TIME
-        kadm5.modify_principal(self.handle, entry, mask)
+        if mask:
+            kadm5.modify_principal(self.handle, entry, mask)
 
     def delete(self, name: str) -> None:
         """Delete a principal.  Raises NotThere."""

@@ -34,7 +34,7 @@ class Group(Wire):
     """GET /api/groups/G."""
 
     cn: str
-    gid_number: int
+    gid_number: int | None  # None: one that is no POSIX group
     members: list[str]  # usernames
     lists: list[str]  # the mailing lists that follow it
     implies: list[str]  # the groups that follow it

@@ -12,7 +12,6 @@ from ceod.operations import change_group, names, set_positions
 from ceod.operations.add_club import ADD_CLUB
 from ceod.operations.add_group import ADD_GROUP
 from ceod.operations.private import Private
-from ceod.services.directory import uids_in
 from ceod.services.ldap_connection import Entry
 from ceod.transaction.step import Json
 
@@ -22,18 +21,19 @@ blueprint = flask.Blueprint("groups", __name__)
 @route(blueprint, "GET", "/groups", role="admin", operation="group.read", gives=Groups)
 def listed() -> flask.Response:
     """The groups beside those that are one member's own."""
-    running = ceod()
-    found = running.services.directory.shared_groups(running.config.numbers.members)
-    return answer(Groups(groups=[GroupSummary(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=len(uids_in(entry)))
-                                 for entry in found]))
+    directory = ceod().services.directory
+    found = directory.shared_groups(ceod().config.numbers.members)
+    return answer(Groups(groups=[
+        GroupSummary(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=len(directory.uids_in(entry))) for entry in found]))
 
 
 @route(blueprint, "GET", "/groups/<cn>", role="admin", operation="group.read", gives=Group)
 def get(cn: str) -> flask.Response:
     """Who is in a group, and what follows from it."""
     config, entry = ceod().config.groups, _group(cn)
-    return answer(Group(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=uids_in(entry), lists=config.lists.get(cn, []),
-                        implies=config.implied_by(cn)[1:]))
+    number = entry.get("gidNumber")
+    return answer(Group(cn=entry["cn"][0], gid_number=int(number[0]) if number else None, members=ceod().services.directory.uids_in(entry),
+                        lists=config.lists.get(cn, []), implies=config.implied_by(cn)[1:]))
 
 
 @route(blueprint, "POST", "/groups", role="admin", operation="group.add", takes=NewGroup, streams=True, writes=True)
@@ -107,6 +107,6 @@ def positions() -> flask.Response:
 def change_positions() -> flask.Response:
     """Say who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
     running, wanted = ceod(), parsed(NewPositions).root
-    plan = set_positions.plan(running.services, wanted)
-    return transact(set_positions.SET_POSITIONS, Private(bind_as_caller()), subject="positions", names=set_positions.names_locked(plan),
-                    told=wanted, prepare=lambda: plan)
+    names_locked = set_positions.names_locked(running.services, wanted)
+    return transact(set_positions.SET_POSITIONS, Private(bind_as_caller()), subject="positions", names=names_locked, told=wanted,
+                    prepare=lambda: set_positions.plan(running.services, wanted))

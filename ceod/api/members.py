@@ -93,6 +93,8 @@ def patch(uid: str) -> flask.Response:
 
     def prepare() -> Json:
         modify_member.check(_person(uid), change.login_shell, running.config.members.shells)
+        if change.forwarding_addresses is not None:
+            modify_member.check_home(uid, running.services)
         return {"uid": uid, **change.model_dump()}
 
     _person(uid)
@@ -149,7 +151,7 @@ def delete(uid: str) -> flask.Response:
     groups = directory.groups_of(_person(uid).uid)
 
     def prepare() -> Json:
-        delete_member.check(_person(uid), directory.members_of("syscom"))
+        delete_member.check(_person(uid), ceod().services)
         return {"uid": uid}
 
     return transact(delete_member.DELETE_MEMBER, Private(bind_as_caller()), subject=uid, told=None, prepare=prepare,
@@ -164,8 +166,9 @@ def restore(uid: str) -> flask.Response:
 
     def prepare() -> Json:
         record = running.engine.record
-        row = record.newest_of((delete_member.DELETE_MEMBER.name,), uid)
-        told, warnings = restore_member.arguments(_person(uid), record.facts(row.id) if row else None, running.services)
+        row = record.newest_of(names.DELETIONS, uid)
+        facts = record.facts(row.id) if row is not None and row.operation == delete_member.DELETE_MEMBER.name else None
+        told, warnings = restore_member.arguments(_person(uid), facts, running.services)
         return {"uid": uid, **told, "warnings": warnings}
 
     return transact(restore_member.RESTORE_MEMBER, Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None, prepare=prepare)
@@ -176,7 +179,6 @@ def purge(uid: str) -> flask.Response:
     """Remove every trace of an account, in development mode alone; its number is never given again."""
     if not ceod().config.development:
         raise Forbidden("An account is purged in development mode alone: elsewhere, delete it.", rule="development")
-    _person(uid)
     return transact(PURGE_MEMBER, Private(), subject=uid, names=_locked(uid), told=None,
                     prepare=lambda: {"uid": uid, "uid_number": _person(uid).number})
 
@@ -196,7 +198,8 @@ def _person(uid: str) -> Person:
 def _signed_up_just_now(uid: str) -> set[Who]:
     """FRESH, if the caller signed this account up within the hour and nobody used its password yet."""
     running = ceod()
-    if not running.engine.record.committed_since("add_member", caller().name, uid, time.time() - FRESH_S):
+    added = running.engine.record.committed_since((ADD_MEMBER.name, ADD_MEMBERS.name), caller().name, time.time() - FRESH_S)
+    if not any(row["uid"] == uid for told in added for row in accounts.accounts(told)):
         return set()
     principal = running.services.admin_host.kadmin.get(uid)
     return {Who.FRESH} if principal and principal.needs_change else set()

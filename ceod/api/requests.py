@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import functools
 import hashlib
 import ipaddress
@@ -175,7 +174,7 @@ def parsed(model: type[M]) -> M:
 def number(name: str, default: int, limit: int, *, least: int = 0) -> int:
     """A number of the query.  Raises Invalid."""
     text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= limit:
+    if not (text.isascii() and text.isdigit() and len(text) <= 15) or not least <= int(text) <= limit:
         raise errors.Invalid(f"{name} has to be a number from {least} to {limit}", problems=[{"field": name, "message": "not such a number"}])
     return int(text)
 
@@ -226,25 +225,18 @@ def transact(
 ) -> flask.Response:
     """Begin a transaction and stream its events.
 
-    `told` is what the client asked for, `prepare` checks all that can be refused and returns the arguments: it does not run for a
-    request whose key is known, which attaches to the first.  Raises what prepare() does, Busy, InRecovery, KeyReused, JournalFull.
+    `told` is what the client asked for, `prepare` checks all that can be refused and returns the arguments: it runs under the lock of
+    the names, and not for a request whose key is known, which attaches to the first.
+    Raises what prepare() does, Busy, InRecovery, KeyReused, JournalFull.
     """
-    who, engine = caller(), ceod().engine
+    who = caller()
     try:
         asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
                         hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
-        if engine.of_key(asked) is None:
-            try:
-                engine.ensure_free(asked)
-                asked = dataclasses.replace(asked, arguments=prepare() | {"operator": who.name})
-            except errors.CeoError:
-                # Its twin may have begun behind our first look: then what is in the way is its doing, and begin() attaches to it.
-                if engine.of_key(asked) is None:
-                    raise
     except BaseException:
         private.close()
         raise
-    identifier, new = engine.begin(operation, asked, private)
+    identifier, new = ceod().engine.begin(operation, asked, private, lambda: prepare() | {"operator": who.name})
     return stream(identifier, asked=new)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,7 +38,9 @@ def members() -> flask.Response:
     """Find members: whatever is asked has to hold at once."""
     question, directory = _question(), ceod().services.directory
     if "stream" in request.args:
-        return flask.Response(_lines(search.every(directory, question)), mimetype="application/x-ndjson")
+        people = search.every(directory, question)
+        first = list(itertools.islice(people, 1))  # a directory that is away shows here, and not in the middle of an answer
+        return flask.Response(_lines(itertools.chain(first, people)), mimetype="application/x-ndjson")
     page = search.page(directory, question, sort=_sort(), size=number("size", 50, PAGE_LIMIT, least=1), after=_after())
     return answer(MemberPage(members=[shown(person) for person in page.people], found=page.found,
                              next=json.dumps(page.last, ensure_ascii=True) if page.last else None))

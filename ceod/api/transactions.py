@@ -53,6 +53,9 @@ def events(identifier: str) -> flask.Response:
 def resume(identifier: str) -> flask.Response:
     """Try what waits or could not be undone, now."""
     row = _found(identifier, "transactions.resume")
+    operation = ceod().engine.operations.get((row.operation, row.version))
+    if operation is not None and operation.bulk:
+        allow("transactions.resume.bulk")  # it goes on with ceod's own rights
     ceod().engine.resume(identifier)
     ceod().engine.record.audit(identifier, caller().name, caller().address, "resume", "asked", subject=row.subject)
     return flask.jsonify({"transaction": identifier, "resumed": True})

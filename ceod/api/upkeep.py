@@ -29,16 +29,23 @@ def expire() -> flask.Response:
     if told is None or is_rehearsal():
         return _plan(lapsed.to_expire(running.services.directory, running.config.time_zone, now), running.config.members.expire_at_once, now)
 
+    def due() -> list[Person]:
+        found = lapsed.to_expire(running.services.directory, running.config.time_zone, now)
+        return found[:running.config.members.expire_at_once]
+
+    names = ("expire", *(f"account:{person.uid}" for person in due()))  # nobody renews in the middle of this
+
     def prepare() -> Json:
-        due = lapsed.to_expire(running.services.directory, running.config.time_zone, now)
-        some = due[:running.config.members.expire_at_once]
+        some = due()
         if not some:
             raise NotFound("nobody is due")
         if len(some) != told.count:
             raise Changed(f"{len(some)} accounts would be expired, not {told.count}: look again with ?dry_run", count=len(some))
+        if any(f"account:{person.uid}" not in names for person in some):
+            raise Changed("somebody else lapsed or renewed just now: look again with ?dry_run", count=len(some))
         return {"accounts": [person.uid for person in some], "day": int(time.time() // expire_members.DAY_S), "now": now.timestamp()}
 
-    return transact(expire_members.EXPIRE_MEMBERS, Private(bind_as_caller()), subject=f"{told.count} accounts", names=("expire",),
+    return transact(expire_members.EXPIRE_MEMBERS, Private(bind_as_caller()), subject=f"{told.count} accounts", names=names,
                     told=told.model_dump(), prepare=prepare)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ceod.operations.accounts import AddClubUser, AddGroups, BuildHomes, TakeNumbers
 from ceod.operations.private import Private, ThisRun
-from ceod.services import ldap_names as names
 from ceod.services.all import Services
 from ceod.services.ldap_connection import encoded
 from ceod.transaction.step import Json, Operation, Step, Undone
@@ -17,7 +16,7 @@ class AddSudoRole(Step[Services, Private]):
 
     def intent(self, run: ThisRun) -> Json:
         """Ours is the role that bears our transaction's id."""
-        return {"sudo_role": names.child("cn", f"%{run.arguments['uid']}", run.tools.directory.sudoers)}
+        return {"sudo_role": run.tools.directory.sudo_role_dn(run.arguments["uid"])}
 
     def do(self, run: ThisRun) -> None:
         """Add it with the caller's rights."""

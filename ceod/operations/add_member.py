@@ -17,10 +17,13 @@ def _still_theirs(turn: Turn[Services], rows: list[Json]) -> list[Json]:
     """Those whose account is still the one that was added."""
     people = turn.tools.directory.people_named([row["uid"] for row in rows])
     numbers = turn.facts["numbers"]
-    return [row for row in rows if row["uid"] in people and people[row["uid"]].number == numbers[row["uid"]]]
+    found = [(row, people.get(row["uid"])) for row in rows]
+    return [row for row, person in found if person and not person.is_deleted and person.number == numbers[row["uid"]]]
 
 
 class _ForTheMembers(Bulk[Services]):
+    counted = False
+
     def items(self, turn: Turn[Services]) -> list[Any]:
         """Everybody who was added."""
         return accounts(turn.facts)
@@ -35,8 +38,9 @@ class WelcomeMail(_ForTheMembers):
         """May come twice after a crash, under one Message-ID."""
         smtp, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
         rows = _still_theirs(turn, items)
-        smtp.send_all([smtp.mail("welcome", f"{row['uid']}@{domain}", _mail_id(turn, row, "welcome"), **_mail_facts(turn, row)) for row in rows])
-        return {}
+        refused = smtp.send_all([
+            smtp.mail("welcome", f"{row['uid']}@{domain}", _mail_id(turn, row, "welcome"), **_mail_facts(turn, row)) for row in rows])
+        return {address.partition("@")[0]: why for address, why in refused.items()}
 
 
 def _mail_id(turn: Turn[Services], row: Json, kind: str) -> str:

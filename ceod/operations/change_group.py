@@ -10,6 +10,7 @@ from ceod.operations.changes import ChangeEntries, Changes
 from ceod.operations.lists import JoinLists, LeaveLists
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
+from ceod.services.directory import Directory
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation, Turn
 
@@ -32,21 +33,27 @@ def plan(services: Services, group: str, uid: str, *, join: bool) -> Json:
     if not join and outcomes[group] != "to do":
         raise NotFound(f"{uid} is not in {group}")
     if not join and outcomes.get(SYSCOM) == "to do":
-        ensure_not_last(services.directory.members_of(SYSCOM), uid)
+        ensure_not_last(services.directory, uid)
+    stays = {name for other in ([] if join else _staying(services, group, uid)) for name in services.config.groups.lists.get(other, [])}
     lists = [name for other, outcome in outcomes.items() if outcome != "there is no such group"
-             for name in services.config.groups.lists.get(other, [])]
+             for name in services.config.groups.lists.get(other, []) if name not in stays]
     return {"group": group, "uid": uid, "join": join, "groups": outcomes, "lists": list(dict.fromkeys(lists))}
 
 
 def _concerned(services: Services, group: str, uid: str, *, join: bool) -> list[str]:
     """What follows from the group; on leaving, what does not follow from another one that stays."""
-    config: Groups = services.config.groups
-    implied = config.implied_by(group)
+    implied = services.config.groups.implied_by(group)
     if join:
         return implied
-    stay = [name for name in services.directory.groups_of(uid) if name not in implied and name in config.auxiliary]
-    kept = {other for name in stay for other in config.implied_by(name)}
+    kept = _staying(services, group, uid)
     return [group] + [name for name in implied[1:] if name not in kept]
+
+
+def _staying(services: Services, group: str, uid: str) -> set[str]:
+    """The groups that somebody who leaves one is in all the same, and what follows from them."""
+    config: Groups = services.config.groups
+    implied = config.implied_by(group)
+    return {other for name in services.directory.groups_of(uid) if name not in implied for other in config.implied_by(name)}
 
 
 def _outcome(services: Services, group: str, uid: str, *, join: bool) -> Outcome:
@@ -69,8 +76,6 @@ class ChangeGroups(ChangeEntries):
     def changes(self, run: ThisRun) -> Changes:
         """The ones with something to do."""
         directory, uid, join = run.tools.directory, run.arguments["uid"], run.arguments["join"]
-        if not join and run.arguments["groups"].get(SYSCOM) == "to do":
-            ensure_not_last(directory.members_of(SYSCOM), uid)
         person_dn = directory.person_dn(uid)
         change = Change("uniqueMember", put=(person_dn,)) if join else Change("uniqueMember", remove=(person_dn,))
         names = [name for name, outcome in run.arguments["groups"].items() if outcome == "to do"]
@@ -78,9 +83,11 @@ class ChangeGroups(ChangeEntries):
         return {directory.group_dn(name): [change] for name in (names if join else reversed(names))}
 
 
-def ensure_not_last(syscom: list[str], uid: str) -> None:
-    """Asked before the transaction for a plain answer, and again when the names are locked.  Raises WrongState."""
-    if syscom == [uid]:
+def ensure_not_last(directory: Directory, uid: str) -> None:
+    """Whoever else is in it has to be a living account.  Asked while the group is locked.  Raises WrongState."""
+    members = directory.members_of(SYSCOM)
+    others = directory.people_named([name for name in members if name != uid])
+    if uid in members and not any(not person.one("shadowExpire") for person in others.values()):
         raise WrongState(f"{uid} is the last of the systems committee, and nobody could undo this")
 
 

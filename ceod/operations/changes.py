@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ceo_common.errors import NotFound
+from ceo_common.errors import BackendDown, CeoError, NotFound
 from ceod.operations.accounts import undone
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
+from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Step, Undone
 
@@ -41,14 +42,22 @@ class ChangeEntries(Step[Services, Private]):
         return {f"{self.name}: changed": as_json(self.changes(run))}
 
     def do(self, run: ThisRun) -> None:
-        """Each entry in one modify, with the caller's rights."""
-        for dn, changes in self.of(run.facts).items():
-            run.private.caller.change(dn, *changes)
+        """Each entry in one modify, with the caller's rights; an entry is noted before it is changed, and not if it refuses."""
+        changes, tried = self.of(run.facts), f"{self.name}: tried"
+        for i, dn in enumerate(changes):
+            run.note(**{tried: list(changes)[:i + 1]})
+            try:
+                run.private.caller.change(dn, *changes[dn])
+            except BackendDown:
+                raise
+            except CeoError:
+                run.note(**{tried: list(changes)[:i]})
+                raise
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Put back what is still as we left it."""
+        """Put back what is still as we left it; what was not reached may look alike, but is somebody else's."""
         changes = self.of(intent)
-        return undone([tools.directory.take_back(dn, *changes[dn]) for dn in reversed(changes)])
+        return undone([tools.directory.take_back(dn, *changes[dn]) for dn in reversed(intent.get(f"{self.name}: tried", []))])
 
 
 class ChangePrincipal(Step[Services, Private]):
@@ -56,14 +65,15 @@ class ChangePrincipal(Step[Services, Private]):
 
     name = "Kerberos principal"
 
-    def __init__(self, *, disabled: bool, expires: int | None = None) -> None:
-        self.disabled, self.expires = disabled, expires
+    def after(self, run: ThisRun, found: Principal) -> tuple[bool, int]:
+        """Whether it shall be disabled, and when it shall expire (seconds since the epoch, 0 is never)."""
+        raise NotImplementedError
 
     def intent(self, run: ThisRun) -> Json:
         """What it was, and what it shall be."""
         found = run.tools.admin_host.kadmin.get(run.arguments["uid"])
         before = [found.disabled, found.expires] if found else None
-        after = [self.disabled, found.expires if self.expires is None else self.expires] if found else None
+        after = list(self.after(run, found)) if found else None
         return {"principal": run.arguments["uid"], "principal_before": before, "principal_after": after}
 
     def do(self, run: ThisRun) -> None:

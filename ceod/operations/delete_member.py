@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ceo_common.errors import Changed, Deleted, Invalid, NotFound, WrongState
 from ceod.operations.change_group import SYSCOM, ensure_not_last
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
@@ -9,12 +11,13 @@ from ceod.operations.lists import mail_host
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import DELETED, Person
+from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.services.ldap_names import first_value
 from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
 
 
-def check(person: Person, syscom: list[str]) -> None:
+def check(person: Person, services: Services) -> None:
     """Raises Invalid (a club), Deleted, WrongState (somebody who holds a position, or the last of the systems committee)."""
     if person.is_club:
         raise Invalid(f"{person.uid} is a club, not a member", problems=[{"field": "uid", "message": "a club is not deleted this way"}])
@@ -22,7 +25,7 @@ def check(person: Person, syscom: list[str]) -> None:
         raise Deleted(f"{person.uid} is deleted already", uid=person.uid)
     if positions := person.attributes.get("position"):
         raise WrongState(f"{person.uid} is {', '.join(sorted(positions))}; give that to somebody else first: ceo positions set")
-    ensure_not_last(syscom, person.uid)
+    ensure_not_last(services.directory, person.uid)
 
 
 class LeaveGroups(ChangeEntries):
@@ -33,7 +36,6 @@ class LeaveGroups(ChangeEntries):
     def changes(self, run: ThisRun) -> Changes:
         """By the value that stands there, whatever its case."""
         directory = run.tools.directory
-        ensure_not_last(directory.members_of(SYSCOM), run.arguments["uid"])
         person_dn = directory.person_dn(run.arguments["uid"])
         found = {dn: [Change("uniqueMember", remove=tuple(value for value in entry["uniqueMember"] if value.lower() == person_dn.lower()))]
                  for dn, entry in directory.entries_naming(person_dn)}
@@ -51,10 +53,20 @@ class Disable(ChangeEntries):
         person = run.tools.directory.person(run.arguments["uid"])
         if person is None:
             raise Changed(f"{run.arguments['uid']} is gone")
+        if person.is_deleted:
+            raise Changed(f"{person.uid} was deleted meanwhile")
         return {person.dn: [
             Change("shadowExpire", remove=tuple(person.attributes.get("shadowExpire", [])), put=(DELETED,)),
             Change("loginShell", remove=tuple(person.attributes.get("loginShell", [])), put=(run.tools.config.members.deleted_shell,)),
         ]}
+
+
+class DisablePrincipal(ChangePrincipal):
+    """No ticket any more; its keys stay, for they could not be brought back."""
+
+    def after(self, run: ThisRun, found: Principal) -> tuple[bool, int]:
+        """Disabled."""
+        return True, found.expires
 
 
 class ArchiveHome(Step[Services, Private]):
@@ -98,12 +110,16 @@ class LeaveAllLists(Later[Services]):
         if "lists" not in turn.facts:
             with mail_host(turn.tools):
                 turn.note(lists=peers.lists_of(uid)["lists"])
+        left: list[str] = []
         for name in turn.facts["lists"]:
-            try:
+            if not self.wanted(turn):  # restored in the middle of this
                 with mail_host(turn.tools):
-                    peers.unsubscribe(name, uid)
-            except NotFound:
-                continue
+                    for again in left:
+                        peers.subscribe(again, uid)
+                return
+            with contextlib.suppress(NotFound), mail_host(turn.tools):
+                peers.unsubscribe(name, uid)
+                left.append(name)
 
 
 def _result(facts: Json) -> Json:
@@ -112,6 +128,6 @@ def _result(facts: Json) -> Json:
 
 
 DELETE_MEMBER: Operation[Services, Private] = Operation(
-    name="delete_member", version=1, before=(Disable(), ChangePrincipal(disabled=True), ArchiveHome(), LeaveGroups()),
+    name="delete_member", version=1, before=(Disable(), DisablePrincipal(), ArchiveHome(), LeaveGroups()),
     after=(LeaveAllLists(),), result=_result,
 )

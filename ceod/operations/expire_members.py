@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ceo_common.errors import NotFound
+from ceo_common.model.names import username_problem
 from ceod.operations import lapsed
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private
@@ -59,14 +60,15 @@ class LeaveMembersList(Bulk[Services]):
         """Those that are expired still."""
         people = turn.tools.directory.people_named(items, lapsed.ATTRIBUTES)
         leaving = [uid for uid, person in people.items() if person.one("shadowExpire")]
+        wrong = {uid: problem for uid in leaving if (problem := username_problem(uid))}
         with mail_host(turn.tools):
-            turn.tools.peers.unsubscribe_all(turn.tools.config.members.list, leaving)
-        return {}
+            turn.tools.peers.unsubscribe_all(turn.tools.config.members.list, [uid for uid in leaving if uid not in wrong])
+        return wrong
 
 
 def _result(facts: Json) -> Json:
-    failed = facts.get("accounts: failed") or {}
-    return {"expired": len(facts["accounts"]) - len(failed), "failed": failed, "day": facts["day"]}
+    done, failed = ExpireAccounts().outcome(facts)
+    return {"expired": done, "failed": failed, "day": facts["day"]}
 
 
 EXPIRE_MEMBERS: Operation[Services, Private] = Operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ceo_common.errors import Changed, Deleted, Invalid
+from ceo_common.errors import Changed, Deleted, Invalid, WrongState
 from ceod.operations.changes import ChangeEntries, Changes
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
@@ -32,6 +32,15 @@ def check(person: Person, login_shell: str | None, shells_file: str) -> None:
     if login_shell is not None and login_shell not in (found := shells(shells_file)):
         message = f"{login_shell!r} is not a login shell here; there are: {', '.join(found)}"
         raise Invalid(message, problems=[{"field": "login_shell", "message": message}])
+
+
+def check_home(uid: str, services: Services) -> None:
+    """Raises WrongState: no home, or a forwarding file that could not be put back as it is."""
+    homes = services.admin_host.homes
+    if homes.identity(uid) is None:
+        raise WrongState(f"{uid} has no home directory to write into")
+    if not homes.forward_is_plain(uid):
+        raise WrongState(f"{homes.path(uid)}/.forward is a link, or no file of addresses: its owner has to look at it first")
 
 
 class ChangeShell(ChangeEntries):

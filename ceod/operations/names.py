@@ -11,6 +11,8 @@ from ceod.operations.create_database import TITLES
 from ceod.services.all import Services
 from ceod.transaction.record import Record
 
+DELETIONS = ("delete_member", "restore_member", "purge_member")  # the newest of them tells how it stands with a name
+
 # Addresses that Mailman makes for each list (Mailman 3, "The anatomy of a list").
 _LIST_SUFFIXES = ("-admin", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
 
@@ -52,7 +54,7 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
         raise Exists(f"there is a Kerberos principal {uid} already", uid=uid)
     if _is_system_account(uid):
         raise Exists(f"{uid} is an account of the operating system", uid=uid)
-    deleted = record.newest_of(("delete_member", "restore_member", "purge_member"), uid)
+    deleted = record.newest_of(DELETIONS, uid)
     if deleted is not None and deleted.operation != "purge_member":
         raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
                          uid=uid, pointers=[deleted.id])

@@ -10,7 +10,14 @@ from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Later, Operation, Turn
 
 
-class PurgePrincipal(Later[Services]):
+class _Purge(Later[Services]):
+    def wanted(self, turn: Turn[Services]) -> bool:
+        """Until the name is somebody else's."""
+        person = turn.tools.directory.person(turn.facts["uid"])
+        return person is None or person.number == turn.facts["uid_number"]
+
+
+class PurgePrincipal(_Purge):
     """The principal first: nobody logs in to what is being taken apart."""
 
     name = "Kerberos principal"
@@ -20,7 +27,7 @@ class PurgePrincipal(Later[Services]):
         turn.tools.admin_host.kadmin.delete(turn.facts["uid"])
 
 
-class PurgeMemberships(Later[Services]):
+class PurgeMemberships(_Purge):
     """Every entry that names it."""
 
     name = "groups"
@@ -35,15 +42,10 @@ class PurgeMemberships(Later[Services]):
                 connection.change(dn, Change("uniqueMember", remove=values))
 
 
-class PurgeLists(Later[Services]):
+class PurgeLists(_Purge):
     """Every mailing list."""
 
     name = "mailing lists"
-
-    def wanted(self, turn: Turn[Services]) -> bool:
-        """Until the name is somebody else's."""
-        person = turn.tools.directory.person(turn.facts["uid"])
-        return person is None or person.number == turn.facts["uid_number"]
 
     def do(self, turn: Turn[Services]) -> None:
         """Leave them."""
@@ -58,7 +60,7 @@ class PurgeLists(Later[Services]):
                 continue
 
 
-class PurgeHome(Later[Services]):
+class PurgeHome(_Purge):
     """The home and what is archived of it."""
 
     name = "home directory"
@@ -71,14 +73,15 @@ class PurgeHome(Later[Services]):
             homes.remove_archived(archived)
 
 
-class PurgeEntries(Later[Services]):
-    """The LDAP group and, last of all, the LDAP user: until then the name is taken."""
+class PurgeEntries(_Purge):
+    """A club's sudo role, the LDAP group and, last of all, the LDAP user: until then the name is taken."""
 
     name = "LDAP user"
 
     def do(self, turn: Turn[Services]) -> None:
         """Delete those that have the account's number."""
         directory, uid, number = turn.tools.directory, turn.facts["uid"], str(turn.facts["uid_number"])
+        directory.delete_if(directory.sudo_role_dn(uid), "sudoUser", f"%{uid}")
         directory.delete_if(directory.group_dn(uid), "gidNumber", number)
         directory.delete_if(directory.person_dn(uid), "uidNumber", number)
 

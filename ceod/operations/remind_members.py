@@ -52,16 +52,17 @@ class Remind(Bulk[Services]):
         """Those who did not renew meanwhile; may come twice after a crash, under one Message-ID."""
         tools, now = turn.tools, datetime.fromtimestamp(turn.facts["now"], ZoneInfo("UTC"))
         people = tools.directory.people_named([item["uid"] for item in items], lapsed.ATTRIBUTES)
-        over = {uid for uid, person in people.items() if not person.one("shadowExpire") and lapsed.is_over(person, tools.config.time_zone, now)}
+        over = {uid for uid, person in people.items() if person.expires is None and lapsed.is_over(person, tools.config.time_zone, now)}
         smtp = tools.admin_host.smtp
-        smtp.send_all([smtp.mail("reminder", f"{item['uid']}@{tools.config.domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
-                       for item in items if item["uid"] in over])
-        return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over}
+        refused = smtp.send_all([smtp.mail("reminder", f"{item['uid']}@{tools.config.domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
+                                 for item in items if item["uid"] in over])
+        return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over} | {
+            address.partition("@")[0]: why for address, why in refused.items()}
 
 
 def _result(facts: Json) -> Json:
-    failed = facts.get("reminders: failed") or {}
-    return {"reminded": len(facts["accounts"]) - len(failed), "failed": failed}
+    done, failed = Remind().outcome(facts)
+    return {"reminded": done, "failed": failed}
 
 
 REMIND_MEMBERS: Operation[Services, Private] = Operation(

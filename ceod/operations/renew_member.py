@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ceo_common.errors import Deleted, Exists, Invalid
+from ceo_common.errors import Changed, Deleted, Exists, Invalid
 from ceo_common.model.member import Renewal
 from ceo_common.terms import in_order
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
@@ -10,6 +10,7 @@ from ceod.operations.lists import JoinLists
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Person
+from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation
 
@@ -48,8 +49,18 @@ class Unexpire(ChangeEntries):
     def changes(self, run: ThisRun) -> Changes:
         """The day that is there, if one is."""
         person = run.tools.directory.person(run.arguments["uid"])
+        if person and person.is_deleted:
+            raise Changed(f"{person.uid} was deleted meanwhile")
         expires = person.one("shadowExpire") if person else ""
         return {person.dn: [Change("shadowExpire", remove=(expires,))]} if person and expires else {}
+
+
+class UnexpirePrincipal(ChangePrincipal):
+    """The principal's expiry, which goes with the directory's; one that was disabled by hand stays so."""
+
+    def after(self, run: ThisRun, found: Principal) -> tuple[bool, int]:
+        """Open again, if it is an expiry that ends here."""
+        return found.disabled, 0 if Unexpire.of(run.facts) else found.expires
 
 
 def _result(facts: Json) -> Json:
@@ -58,6 +69,6 @@ def _result(facts: Json) -> Json:
 
 
 RENEW_MEMBER: Operation[Services, Private] = Operation(
-    name="renew_member", version=1, before=(AddTerms(), Unexpire(), ChangePrincipal(disabled=False, expires=0)),
+    name="renew_member", version=1, before=(AddTerms(), Unexpire(), UnexpirePrincipal()),
     after=(JoinLists(lambda facts: [(facts["list"], facts["uid"])]),), result=_result,
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ceo_common.errors import NotFound, WrongState
+from ceo_common.errors import Changed, NotFound, WrongState
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.delete_member import Disable, LeaveGroups
 from ceod.operations.lists import JoinLists
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import DELETED, Person
+from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.services.ldap_names import first_value
 from ceod.transaction.step import Json, Operation, Step, Undone
@@ -29,14 +30,21 @@ def arguments(person: Person, deletion: Json | None, services: Services) -> tupl
     (changes,) = Disable.of(deletion).values()
     disabled, groups = {change.attribute: change for change in changes}, LeaveGroups.of(deletion)
     gone = [dn for dn in groups if not services.directory.exists(dn)]
+    warnings = [f"{dn} is there no more" for dn in gone]
+    home = deletion["home_archived"] if deletion["home_identity"] else None
+    if home and services.admin_host.homes.archived_identity(home) is None:
+        home, warnings = None, [*warnings, f"the archived home {home} is gone"]
+    if "lists" not in deletion:
+        warnings.append("the mailing lists were not left yet: what it is on it stays on")
     told = {
-        "home_archived": deletion["home_archived"] if deletion["home_identity"] else None,
+        "home_archived": home,
+        "principal": deletion["principal_before"],
         "login_shell": (disabled["loginShell"].remove or (services.config.members.login_shell,))[0],
         "expires": next(iter(disabled["shadowExpire"].remove), None),
         "groups": {dn: list(changes[0].remove) for dn, changes in groups.items() if dn not in gone},
         "lists": deletion.get("lists", []),
     }
-    return told, [f"{dn} is there no more" for dn in gone]
+    return told, warnings
 
 
 class BringHome(Step[Services, Private]):
@@ -72,10 +80,21 @@ class Enable(ChangeEntries):
 
     def changes(self, run: ThisRun) -> Changes:
         """The day and the shell of the deletion go; one that was expired then is so again."""
-        expires = run.arguments.get("expires")
-        shell = Change("loginShell", remove=(run.tools.config.members.deleted_shell,), put=(run.arguments["login_shell"],))
-        return {run.tools.directory.person_dn(run.arguments["uid"]): [
-            Change("shadowExpire", remove=(DELETED,), put=(expires,) if expires else ()), shell]}
+        expires, person = run.arguments.get("expires"), run.tools.directory.person(run.arguments["uid"])
+        if person is None or not person.is_deleted or expires == DELETED:
+            raise Changed(f"{run.arguments['uid']} is not as it was looked at")
+        shell, wanted = tuple(person.attributes.get("loginShell", [])), (run.arguments["login_shell"],)
+        return {person.dn: [Change("shadowExpire", remove=(DELETED,), put=(expires,) if expires else ()),
+                            *([Change("loginShell", remove=shell, put=wanted)] if shell != wanted else [])]}
+
+
+class EnablePrincipal(ChangePrincipal):
+    """Tickets as before the deletion: one that was disabled then stays so."""
+
+    def after(self, run: ThisRun, found: Principal) -> tuple[bool, int]:
+        """What the deletion noted, else open."""
+        disabled, expires = run.arguments.get("principal") or (False, found.expires)
+        return disabled, expires
 
 
 class JoinGroups(ChangeEntries):
@@ -96,6 +115,6 @@ def _result(facts: Json) -> Json:
 
 
 RESTORE_MEMBER: Operation[Services, Private] = Operation(
-    name="restore_member", version=1, before=(BringHome(), ChangePrincipal(disabled=False), Enable(), JoinGroups()),
+    name="restore_member", version=1, before=(BringHome(), EnablePrincipal(), Enable(), JoinGroups()),
     after=(JoinLists(lambda facts: [(name, facts["uid"]) for name in facts["lists"]]),), result=_result,
 )

@@ -48,9 +48,11 @@ def plan(services: Services, wanted: Holders) -> Json:
     return {"changes": changes, "wanted": wanted, "group": config.group, "lists": services.config.groups.lists.get(config.group, [])}
 
 
-def names_locked(arguments: Json) -> tuple[str, ...]:
-    """What the transaction holds: positions as a whole, the group, and each account that changes."""
-    return ("positions", f"group:{arguments['group']}", *(f"account:{uid}" for uid in arguments["changes"]))
+def names_locked(services: Services, wanted: Holders) -> tuple[str, ...]:
+    """What the transaction holds: positions as a whole, the group, and each account that may change."""
+    before = holders(services.directory, services.config.positions)
+    concerned = {uid for position, uids in wanted.items() for uid in [*uids, *before.get(position, [])]}
+    return ("positions", f"group:{services.config.positions.group}", *(f"account:{uid}" for uid in sorted(concerned)))
 
 
 class ChangePositions(ChangeEntries):

@@ -61,8 +61,8 @@ class ChangePrograms(Bulk[Services]):
 
 
 def _result(facts: Json) -> Json:
-    failed = facts.get("programs: failed") or {}
-    return {"updated": len(facts["changes"]) - len(failed), "failed": failed}
+    done, failed = ChangePrograms().outcome(facts)
+    return {"updated": done, "failed": failed}
 
 
 UPDATE_PROGRAMS: Operation[Services, Private] = Operation(

@@ -52,10 +52,15 @@ class Person:
         """Deleted, and kept to be restored."""
         return self.one("shadowExpire") == DELETED
 
+    @property
+    def expires(self) -> int | None:
+        """The day of the expiry, counted from 1970; None where there is none: 0 and less are no days (shadow(5))."""
+        day = int(self.one("shadowExpire") or 0)
+        return day if day > 0 else None
+
     def is_expired(self, now: float) -> bool:
         """Whether nobody can log in any more."""
-        expires = self.one("shadowExpire")
-        return bool(expires) and int(expires) * 86400 <= now
+        return self.expires is not None and self.expires * 86400 <= now
 
     @property
     def last_term(self) -> Term | None:
@@ -93,6 +98,10 @@ class Directory:
         """Where a group's entry is."""
         return names.child("cn", cn, self.groups)
 
+    def sudo_role_dn(self, cn: str) -> str:
+        """Where the sudo role of a group is."""
+        return names.child("cn", f"%{cn}", self.sudoers)
+
     # Reading, as ceod/<fqdn>
 
     def search(self, base: str, filter_: str, attributes: list[str] | None = None, *, scope: int = ldap.SCOPE_SUBTREE) -> list[tuple[str, Entry]]:
@@ -129,7 +138,11 @@ class Directory:
     def members_of(self, cn: str) -> list[str]:
         """The usernames in a group, none when it is not there."""
         group = self.group(cn)
-        return uids_in(group) if group else []
+        return self.uids_in(group) if group else []
+
+    def uids_in(self, group: Entry) -> list[str]:
+        """The usernames that a group's uniqueMember DNs name; what is no account's DN counts for nothing."""
+        return sorted({uid for dn in group.get("uniqueMember", []) if (uid := names.child_value(dn, "uid", self.people))})
 
     def shared_groups(self, own: Range) -> list[Entry]:
         """The groups beside those that are one account's own, which have the numbers `own`."""
@@ -158,8 +171,9 @@ class Directory:
     def pointers_to(self, uid: str) -> list[str]:
         """What in the directory still names an account: memberships, sudo roles, owners; as texts for a person."""
         dn = self.person_dn(uid)
+        group = f"%{uid}"  # as sudo names the group of that name, and its role
         points = names.any_of(names.equals("uniqueMember", dn), names.equals("memberUid", uid), names.equals("sudoUser", uid),
-                              names.equals("owner", dn))
+                              names.equals("sudoUser", group), names.equals("cn", group), names.equals("owner", dn))
         return [f"{found_dn} names it" for found_dn, _ in self.search(self.settings.base, points, ["cn"])]
 
     def number_in_use(self, number: int) -> bool:
@@ -252,7 +266,3 @@ class Directory:
             connection.delete(dn)
         return True
 
-
-def uids_in(group: Entry) -> list[str]:
-    """The usernames that a group's uniqueMember DNs name."""
-    return sorted(uid for dn in group.get("uniqueMember", []) if (uid := names.first_value(dn)))

@@ -19,6 +19,7 @@ from ceod.helpers import as_user
 
 BACKEND = "homes"
 _RENAME_NOREPLACE = 1
+_FORWARD_LIMIT = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Identity = tuple[int, int]  # device and inode
@@ -148,26 +149,34 @@ class Homes:
             return True
 
     def write_forward(self, uid: str, uid_number: int, text: str) -> None:
-        """Write ~/.forward as its owner; with an empty text remove it.  Raises BackendDown, Internal."""
+        """Write ~/.forward as its owner; with an empty text remove it.  Raises BackendDown."""
         self._as_user("forward", uid, uid_number, text)
 
     def write_info(self, uid: str, uid_number: int, kind: Literal["mysql", "postgresql"], text: str) -> str:
-        """Write the file that tells of a database, as its owner, the old one kept; where it stands.  Raises BackendDown, Internal."""
+        """Write the file that tells of a database, as its owner, the old one kept; where it stands.  Raises BackendDown."""
         self._as_user(f"{kind}-info", uid, uid_number, text)
         return f"{self.path(uid)}/{as_user.FILES[f'{kind}-info']}"
 
     def _as_user(self, verb: str, uid: str, uid_number: int, text: str) -> None:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "ceod.helpers.as_user", verb, self.path(uid)], input=text.encode(), capture_output=True,
-                check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
+                [sys.executable, "-m", "ceod.helpers.as_user", verb, self.path(uid)], input=text.encode(errors="surrogateescape"),
+                capture_output=True, check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
             )
         except subprocess.TimeoutExpired:
             raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()[-200:]
-            raise Internal(f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}")
+            raise BackendDown(f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}", backend=BACKEND)
+
+    def forward_is_plain(self, uid: str) -> bool:
+        """Whether ~/.forward is not there, or a file of at most 64 KiB that can be read and written back."""
+        try:
+            info = os.lstat(f"{self.path(uid)}/.forward")
+        except FileNotFoundError:
+            return True
+        return stat.S_ISREG(info.st_mode) and info.st_size <= _FORWARD_LIMIT
 
     def forward_text(self, uid: str) -> str:
         """What ~/.forward says, empty where there is none; nothing that is not a plain file of at most 64 KiB counts."""
@@ -178,11 +187,12 @@ class Homes:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return ""
-            return file.read(65536).decode(errors="replace")
+            return file.read(_FORWARD_LIMIT).decode(errors="surrogateescape")  # byte for byte, to be put back
 
     def read_forward(self, uid: str) -> list[str]:
         """The addresses in ~/.forward."""
-        return [line.strip() for line in self.forward_text(uid).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        text = self.forward_text(uid).encode(errors="surrogateescape").decode(errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def forward_text(addresses: list[str]) -> str:

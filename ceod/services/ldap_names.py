@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ldap.dn
 import ldap.filter
 
@@ -16,9 +18,10 @@ def contains(attribute: str, value: str) -> str:
     return f"({attribute}=*{ldap.filter.escape_filter_chars(value)}*)"
 
 
-def sounds_like(attribute: str, value: str) -> str:
-    """(attribute~=value), the value escaped."""
-    return f"({attribute}~={ldap.filter.escape_filter_chars(value)})"
+def heard(attribute: str, value: str) -> str:
+    """A part of it, or its words by their sound; what has no letters has none, and slapd takes all such words for alike."""
+    part, words = contains(attribute, value), " ".join(re.findall(r"[^\W\d_]{2,}", value))
+    return any_of(part, f"({attribute}~={ldap.filter.escape_filter_chars(words)})") if words else part
 
 
 def none_of(*filters: str) -> str:
@@ -47,6 +50,17 @@ def first_value(dn: str) -> str:
         return str(ldap.dn.str2dn(dn)[0][0][1])
     except (ldap.DECODING_ERROR, IndexError):
         return ""
+
+
+def child_value(dn: str, attribute: str, parent: str) -> str:
+    """The value, in lower case, of the entry right below parent that a DN names; an empty text for any other DN."""
+    try:
+        first, *rest = ldap.dn.str2dn(dn)
+    except (ldap.DECODING_ERROR, ValueError):
+        return ""
+    if len(first) != 1 or first[0][0].lower() != attribute or not same(ldap.dn.dn2str(rest), parent):
+        return ""
+    return str(first[0][1]).lower()
 
 
 def same(one: str, other: str) -> bool:

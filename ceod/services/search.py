@@ -35,7 +35,7 @@ class Question:
         if self.uid:
             parts.append(names.contains("uid", self.uid))
         if self.name:
-            parts.append(names.any_of(names.contains("cn", self.name), names.sounds_like("cn", self.name)))
+            parts.append(names.heard("cn", self.name))
         if self.term:
             parts.append(names.any_of(names.equals("term", self.term), names.equals("nonMemberTerm", self.term)))
         if self.program:

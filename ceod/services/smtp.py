@@ -32,7 +32,8 @@ class Smtp:
 
     def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
         """Send one mail.  The identifier makes its Message-ID, so that a second sending shows as the same.  Raises BackendDown."""
-        self.send_all([self.mail(template, to, identifier, **facts)])
+        if refused := self.send_all([self.mail(template, to, identifier, **facts)]):
+            raise BackendDown(f"the mail server {self.settings.host} took no mail: {refused[to]}", backend=BACKEND)
 
     def mail(self, template: str, to: str, identifier: str, **facts: Any) -> EmailMessage:
         """The mail that a template makes of these facts."""
@@ -47,12 +48,20 @@ class Smtp:
         mail.set_content(text.lstrip("\n"))
         return mail
 
-    def send_all(self, mails: list[EmailMessage]) -> None:
-        """Send mails over one connection.  Raises BackendDown: some of them may have been sent."""
+    def send_all(self, mails: list[EmailMessage]) -> dict[str, str]:
+        """Send mails over one connection; why some were refused, by their address: the others go all the same.
+
+        Raises BackendDown when the line breaks: some of them may have been sent.
+        """
+        refused = {}
         try:
             with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
                 for mail in mails:
-                    server.send_message(mail)
+                    try:
+                        server.send_message(mail)
+                    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
+                        refused[str(mail["To"])] = str(error)
+            return refused
         except (OSError, smtplib.SMTPException) as error:
             raise BackendDown(f"the mail server {self.settings.host} took no mail: {error}", backend=BACKEND) from None
 

@@ -16,11 +16,15 @@ from ceod.services.ldap_connection import open_connection
 BACKEND = "uwldap"
 _AT_ONCE = 100  # names in one filter
 _AHEAD = 16  # searches sent before the first answer is read: slapd closes on who has more than 100 waiting
-_WANTED = {"uid": "uid", "cn": "cn", "given_name": "givenName", "sn": "sn", "program": "ou"}
+_WANTED = {"cn": "cn", "given_name": "givenName", "sn": "sn", "program": "ou"}
 
 
 def _named(uids: list[str]) -> str:
     return names.any_of(*(names.equals("uid", uid) for uid in uids))
+
+
+def _person(attributes: dict[str, list[bytes]]) -> dict[str, str]:
+    return {ours: attributes[theirs][0].decode(errors="replace") for ours, theirs in _WANTED.items() if attributes.get(theirs)}
 
 
 class UwLdap:
@@ -40,7 +44,7 @@ class UwLdap:
         try:
             for start in range(0, len(uids), _AT_ONCE * _AHEAD):
                 some = uids[start:start + _AT_ONCE * _AHEAD]
-                sent = [raw.search_ext(self.settings.base, ldap.SCOPE_ONELEVEL, _named(some[i:i + _AT_ONCE]), list(_WANTED.values()))
+                sent = [raw.search_ext(self.settings.base, ldap.SCOPE_ONELEVEL, _named(some[i:i + _AT_ONCE]), ["uid", *_WANTED.values()])
                         for i in range(0, len(some), _AT_ONCE)]
                 found += [item for number in sent for item in raw.result3(number, timeout=OPERATION_S)[1]]
         except ldap.NO_SUCH_OBJECT:
@@ -50,10 +54,9 @@ class UwLdap:
         finally:
             with contextlib.suppress(ldap.LDAPError):
                 raw.unbind_s()
-        people = [{ours: attributes[theirs][0].decode(errors="replace") for ours, theirs in _WANTED.items() if attributes.get(theirs)}
-                  for dn, attributes in found if dn is not None]
         asked = {uid.lower(): uid for uid in uids}
-        return {asked[uid.lower()]: person for person in people if (uid := person.pop("uid", "")).lower() in asked}
+        return {asked[name]: _person(attributes) for dn, attributes in found if dn is not None
+                for uid in attributes.get("uid", []) if (name := uid.decode(errors="replace").lower()) in asked}
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""

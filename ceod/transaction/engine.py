@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
+from ceo_common.errors import BackendDown, Busy, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event, is_last
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
@@ -76,10 +77,14 @@ class Engine(Generic[Tools]):
 
     # Beginning and following
 
-    def begin(self, operation: Operation[Tools, P], request: Request, private: P) -> tuple[str, bool]:
+    def begin(
+        self, operation: Operation[Tools, P], request: Request, private: P, prepare: Callable[[], Json] | None = None,
+    ) -> tuple[str, bool]:
         """Start a transaction in a thread of its own, or find the one that the request's key names.
 
-        Returns its id and whether it is new.  Raises Busy, InRecovery, KeyReused, JournalFull.
+        `prepare` checks all that can be refused and returns the arguments.  It runs while the names are held, so that nobody changes
+        what it looked at; when it raises, nothing was begun.  Returns the id and whether it is new.
+        Raises Busy, InRecovery, KeyReused, JournalFull, and what prepare() does.
         """
         try:
             self.journal.ready_for_new_work()
@@ -90,6 +95,14 @@ class Engine(Generic[Tools]):
         if not new:
             private.close()
             return identifier, False
+        if prepare:
+            try:
+                request = dataclasses.replace(request, arguments=prepare())
+                self.record.prepared(identifier, request.arguments)
+            except BaseException:
+                private.close()
+                self.record.withdraw(identifier)
+                raise
         self._asked_for.add(identifier)
         try:
             threading.Thread(target=self._thread, args=(identifier, operation, request.arguments, private), name=f"tx-{identifier}").start()
@@ -98,14 +111,6 @@ class Engine(Generic[Tools]):
             self._leave_to_recovery(identifier)
             raise
         return identifier, True
-
-    def of_key(self, request: Request) -> str | None:
-        """The transaction that the request's key names already.  Raises KeyReused."""
-        return self.record.of_key(request)
-
-    def ensure_free(self, request: Request) -> None:
-        """Raises Busy or InRecovery when a name is held: the better answer than what a half-done transaction shows elsewhere."""
-        self.record.ensure_free(request)
 
     def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Generator[Event, None, None]:
         """The events behind `after`, as they come, up to the last.  `asked` is for the one connection whose request began it:
@@ -143,7 +148,10 @@ class Engine(Generic[Tools]):
         everybody where only a person can go on.
         """
         row = self.record.transaction(identifier)
-        if row is None or row.owner is not None or row.state not in (("undoing", "undo_failed") if asked else ("undo_failed",)):
+        if row is None:  # the request whose key we share was refused meanwhile
+            error = Busy("the request that came first under this Idempotency-Key was refused; send it again").as_json()
+            return {"n": after + 1, "status": "aborted", "transaction": identifier, "error": error, "undone": []}
+        if row.owner is not None or row.state not in (("undoing", "undo_failed") if asked else ("undo_failed",)):
             return None
         undoing = [step.name for step in self.record.steps_of(identifier) if step.state not in ("undone", "not_ours")]
         last: Event = {"n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error, "undoing": undoing}
@@ -330,6 +338,11 @@ class Engine(Generic[Tools]):
         facts = transaction.arguments | self.record.facts(identifier)
         quiet = transaction.state in ENDED  # the stream had its last line
         turn = Turn(identifier, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
+        if operation.bulk and (earlier := self._waits_before(identifier, row.number)):
+            # It builds on what that one does.
+            told = BackendDown(f"{earlier.name} comes first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()
+            self.record.step(identifier, row.number, None, state="waiting", next_at=(earlier.next_at or 0) + 1, error=told)
+            return False
         self._see("intent", "later", later.name)
         if not quiet:
             self.record.step(identifier, row.number, {**about, "state": "started"}, attempts=row.attempts + 1)
@@ -354,8 +367,14 @@ class Engine(Generic[Tools]):
         self.record.step(identifier, row.number, event, state="done", ended=time.time(), error=None)
         if quiet:
             self.record.audit(identifier, "ceod", "", later.name, "done")
+            self.record.result(identifier, operation.result(transaction.arguments | self.record.facts(identifier)))
         self._see("record", "later", later.name)
         return True
+
+    def _waits_before(self, identifier: str, number: int) -> Row[Any] | None:
+        """A step before this one, behind the commit, that is not done."""
+        earlier = [row for row in self.record.steps_of(identifier) if row.number < number]
+        return next((row for row in earlier if row.state in ("pending", "waiting", "given_up")), None)
 
     def _when_again(self, row: Row[Any], now: float) -> tuple[str, float]:
         if now - row.began >= GIVE_UP_S:

@@ -62,14 +62,22 @@ class Record:
 
         return self.journal.write(insert)
 
-    def of_key(self, request: Request) -> str | None:
-        """The transaction that the request's key names already.  Raises KeyReused."""
-        return self.journal.write(lambda connection: self._of_key(connection, request)) if request.key else None
+    def prepared(self, identifier: str, arguments: Json) -> None:
+        """The arguments, once all that can be refused was checked."""
+        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(arguments=arguments)))
 
-    def ensure_free(self, request: Request) -> None:
-        """Raises Busy or InRecovery when one of the request's names is held."""
-        with self.journal.reading() as connection:
-            self._check_names(connection, request)
+    def withdraw(self, identifier: str) -> None:
+        """A transaction that was refused before it did anything: there is nothing to tell of it."""
+        def delete(connection: Connection) -> None:
+            connection.execute(locks.delete().where(locks.c.transaction == identifier))
+            connection.execute(transactions.delete().where(transactions.c.id == identifier))
+
+        self.journal.write(delete)
+        self._ring(identifier)
+
+    def result(self, identifier: str, result: Json) -> None:
+        """A result that is known better now: a step that waited is done."""
+        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(result=result)))
 
     def _of_key(self, connection: Connection, request: Request) -> str | None:
         t = transactions.c
@@ -224,12 +232,12 @@ class Record:
         with self.journal.reading() as connection:
             return list(connection.execute(query))
 
-    def committed_since(self, operation: str, caller: str, subject: str, since: float) -> bool:
-        """Whether this caller committed this operation on this subject after a moment."""
+    def committed_since(self, operations: tuple[str, ...], caller: str, since: float) -> list[Json]:
+        """The arguments of what this caller committed after a moment."""
         t = transactions.c
-        query = sa.select(t.id).where(t.operation == operation, t.caller == caller, t.subject == subject, t.committed >= since)
+        query = sa.select(t.arguments).where(t.operation.in_(operations), t.caller == caller, t.committed >= since)
         with self.journal.reading() as connection:
-            return connection.execute(query).first() is not None
+            return [row.arguments for row in connection.execute(query)]
 
     def arguments_since(self, operation: str, since: float) -> list[tuple[float, Json]]:
         """When an operation was asked for after a moment, and with what; those that came to nothing left out."""
@@ -255,7 +263,7 @@ class Record:
         with self.journal.reading() as connection:
             query = sa.select(steps).join(transactions).where(
                 steps.c.state == "waiting", steps.c.next_at <= now, transactions.c.state == "completed")
-            return list(connection.execute(query.order_by(steps.c.next_at)))
+            return list(connection.execute(query.order_by(steps.c.next_at, steps.c.number)))
 
     def _event(self, connection: Connection, identifier: str, event: Json) -> None:
         last = connection.execute(sa.select(sa.func.max(events.c.n)).where(events.c.transaction == identifier)).scalar() or 0

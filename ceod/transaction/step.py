@@ -120,6 +120,7 @@ class Bulk(Later[Tools]):
     """
 
     deadline_s = 60
+    counted = True  # how many were done is told in the result, so it is noted even of a single batch
 
     @abstractmethod
     def items(self, turn: Turn[Tools]) -> list[Any]:
@@ -139,13 +140,14 @@ class Bulk(Later[Tools]):
         for start in range(turn.facts.get(done_key, 0), len(items), BATCH):
             some = items[start:start + BATCH]
             failed |= self.batch(turn, some)
-            if len(items) <= BATCH and not failed:
+            if len(items) <= BATCH and not failed and not self.counted:
                 return  # the step's own record says it
             turn.note(start + len(some), len(items), **{done_key: start + len(some), failed_key: failed})
 
-    def failed(self, facts: Json) -> dict[str, str]:
-        """Why some items could not be done, by their names."""
-        return dict(facts.get(f"{self.name}: failed") or {})
+    def outcome(self, facts: Json) -> tuple[int, dict[str, str]]:
+        """How many were done so far, and why some could not be, by their names."""
+        failed = dict(facts.get(f"{self.name}: failed") or {})
+        return facts.get(f"{self.name}: done", 0) - len(failed), failed
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ transactions = Table(
     Column("error", JSON),
     Column("reason", Text),  # why it was abandoned
 )
+Index("by_subject", transactions.c.subject, transactions.c.operation)
 Index("one_key", transactions.c.caller, transactions.c.operation, transactions.c.key, unique=True)
 
 steps = Table(

@@ -18,7 +18,7 @@ from ceod.transaction.engine import Engine
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import Request
 from ceod.transaction.recovery import Recovery
-from ceod.transaction.step import Definition, Json, Later, Operation, Run, Step, Turn, Undone
+from ceod.transaction.step import Bulk, Definition, Json, Later, Operation, Run, Step, Turn, Undone
 
 
 class Private:
@@ -186,7 +186,42 @@ def test_a_name_is_locked_until_the_commit(engine: Engine[Tools], tools: Tools) 
         engine.begin(MAKE, _request(), Private())
     tools.gate.set()
     assert list(engine.follow(identifier))[-1]["status"] == "completed"
-    engine.ensure_free(_request())
+    assert _run(engine)[-1]["status"] == "completed"
+
+
+def test_what_can_be_refused_is_checked_while_the_names_are_held(engine: Engine[Tools], tools: Tools) -> None:
+    """Else another transaction could run whole between the check and the first step."""
+    inside: list[object] = []
+
+    def prepare() -> Json:
+        with pytest.raises(Busy):
+            engine.begin(MAKE, _request(), Private())
+        inside.append(engine.record.listed(caller=None, state=None, limit=9)[0].arguments)
+        return {"what": "prepared"}
+
+    identifier, new = engine.begin(MAKE, _request(), Private(), prepare)
+    assert new and list(engine.follow(identifier))[-1]["result"]["what"] == "prepared"
+    row = engine.record.transaction(identifier)
+    assert inside == [{"what": "thing"}] and row is not None and row.arguments == {"what": "prepared"}
+
+
+def test_what_was_refused_was_never_begun(engine: Engine[Tools], tools: Tools) -> None:
+    private, key = Private(), "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d005"
+
+    def prepare() -> Json:
+        raise Exists("it is there")
+
+    with pytest.raises(Exists):
+        engine.begin(MAKE, _request(key=key), private, prepare)
+    assert private.closed and engine.record.listed(caller=None, state=None, limit=9) == [] and _files(tools) == set()
+    assert _run(engine, _request(key=key))[-1]["status"] == "completed"  # the key is free, and so is the name
+
+
+def test_who_shares_a_key_with_a_refused_request_is_told(engine: Engine[Tools]) -> None:
+    identifier, _ = engine.record.begin(_request())
+    engine.record.withdraw(identifier)
+    (last,) = engine.follow(identifier)
+    assert last["status"] == "aborted" and last["error"]["code"] == "busy"
 
 
 def test_an_undo_that_has_to_wait_is_taken_up_by_recovery(engine: Engine[Tools], tools: Tools) -> None:
@@ -397,3 +432,82 @@ def test_more_than_sixteen_wait_their_turn(engine: Engine[Tools], tools: Tools) 
         assert time.monotonic() < end
     tools.gate.set()
     assert all(list(engine.follow(identifier))[-1]["status"] == "completed" for identifier in started)
+
+
+# Steps over many items
+
+
+class Each(Bulk[Tools]):
+    """Makes a file for each number; says so of each batch in a file of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def items(self, turn: Turn[Tools]) -> list[Any]:
+        return list(range(turn.facts["count"]))
+
+    def batch(self, turn: Turn[Tools], items: list[Any]) -> dict[str, str]:
+        if error := turn.tools.failing.get(f"{self.name} {items[0]}"):
+            raise error
+        with (turn.tools.folder / f"{self.name}.batches").open("a") as file:
+            file.write(f"{items[0]}-{items[-1]}{'' if turn.private else ' alone'}\n")
+        return {str(item): "is unlucky" for item in items if item % 100 == 13}
+
+
+MANY = Operation[Tools, Private](
+    name="many", version=1, before=(), after=(Each("first"), Each("second")), bulk=True,
+    result=lambda facts: {name: Each(name).outcome(facts)[0] for name in ("first", "second")},
+)
+
+
+def _many(engine: Engine[Tools], count: int) -> str:
+    engine.operations = {("make", 1): MAKE, ("many", 1): MANY}
+    request = Request("many", 1, "me", "127.0.0.1", "many", ("thing:many",), {"count": count}, "-")
+    identifier, _ = engine.begin(MANY, request, Private())
+    return identifier
+
+
+def _batches(tools: Tools, name: str) -> list[str]:
+    path = tools.folder / f"{name}.batches"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_many_items_go_in_batches_and_are_told(engine: Engine[Tools], tools: Tools) -> None:
+    events = list(engine.follow(_many(engine, 250)))
+    assert _batches(tools, "first") == _batches(tools, "second") == ["0-99", "100-199", "200-249"]
+    assert [(e["operation"], e["done"], e["items"]) for e in events if e.get("state") == "progress"] == [
+        (name, done, 250) for name in ("first", "second") for done in (100, 200, 250)]
+    assert events[-1]["result"] == {"first": 247, "second": 247}
+    assert list(engine.follow(_many(engine, 5)))[-1]["result"] == {"first": 5, "second": 5}
+
+
+def test_a_batch_that_waits_is_where_it_goes_on_and_the_next_step_comes_after_it(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing["first 100"] = BackendDown("away", backend="first")
+    identifier = _many(engine, 250)
+    last = list(engine.follow(identifier))[-1]
+    assert last["waiting"] == ["first", "second"] and last["result"] == {"first": 99, "second": 0}
+    assert _batches(tools, "first") == ["0-99"] and _batches(tools, "second") == []
+    tools.failing.clear()
+    engine.resume(identifier)
+    Recovery(engine).once()
+    # Done once each, and without the caller, whose connection is gone.
+    assert _batches(tools, "first") == ["0-99", "100-199 alone", "200-249 alone"]
+    assert _batches(tools, "second") == ["0-99 alone", "100-199 alone", "200-249 alone"]
+    row = engine.record.transaction(identifier)
+    assert row is not None and row.result == {"first": 247, "second": 247}
+
+
+def test_the_names_of_many_are_held_to_the_end(engine: Engine[Tools], tools: Tools) -> None:
+    seen: list[str] = []
+
+    def observe(point: str, phase: str, step: str) -> None:
+        if (point, phase, step) == ("effect", "later", "first"):
+            with pytest.raises(Busy):
+                _many(engine, 1)
+            seen.append(step)
+
+    engine._observer = observe
+    assert list(engine.follow(_many(engine, 5)))[-1]["status"] == "completed"
+    assert seen == ["first"]
+    engine._observer = None
+    assert list(engine.follow(_many(engine, 5)))[-1]["status"] == "completed"

@@ -42,6 +42,18 @@ def test_who_is_registered_for_a_future_term_is_never_due() -> None:
         assert not lapsed.is_over(person, ZONE, _at("2026-11-22")) and not lapsed.is_due(person, ZONE, _at("2026-11-22"))
 
 
+def test_a_term_at_the_end_of_time_never_ends() -> None:
+    """Somebody writes f9999 to mean for ever; nobody else's expiry may stumble over it."""
+    for person in (_person("f9999"), _person("w9998", "f9999")):
+        assert not lapsed.is_over(person, ZONE, _at("2030-01-01")) and not lapsed.is_due(person, ZONE, _at("2030-01-01"))
+
+
+def test_an_expiry_that_is_no_day_is_none() -> None:
+    for day in ("0", "-1"):
+        person = _person("w2015", expires=day)
+        assert lapsed.is_due(person, ZONE, _at("2030-01-01")) and not person.is_expired(2e9)
+
+
 def test_who_has_no_terms_or_is_expired_is_not_due() -> None:
     now = _at("2030-01-01")
     assert not lapsed.is_due(_person(), ZONE, now) and not lapsed.is_over(_person(), ZONE, now)

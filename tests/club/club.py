@@ -136,8 +136,9 @@ class Club:
         """An LDAP connection of ldap3's."""
         server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=CA),
                               get_info=ldap3.NONE)
-        os.environ["KRB5CCNAME"] = self.ccache("regular1")
-        connection = ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS)
+        # By object, not by the environment: kadm5 pins the thread's ccache to what it was at its first call.
+        credential = gssapi.Credentials(usage="initiate", store={"ccache": self.ccache("regular1")})
+        connection = ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS, sasl_credentials=(None, None, credential))
         connection.open(read_server_info=False)
         # ldap3 sends in small pieces: each bind would wait 40 ms for a delayed ACK.
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
+from ceo_common.events import Event
 from ceo_common.krb5.admin import Admin
 from sandbox.club import BASE_DN, PASSWORD
 from tests.club.club import Club
@@ -81,6 +82,44 @@ def test_the_last_of_the_systems_committee_stays(club: Club) -> None:
     with pytest.raises(WrongState, match="ctdalek is the last of the systems committee"):
         list(club.client("ctdalek").remove_from_group("syscom", "ctdalek"))
     assert _inside(club, "syscom") == ["ctdalek"]
+
+
+@pytest.mark.parametrize("dn", [f"uid=robot,ou=Service,{BASE_DN}", f"uid=gone,ou=People,{BASE_DN}", f"uid=CTDALEK,ou=People,{BASE_DN}"])
+def test_what_is_no_living_account_does_not_keep_the_committee(club: Club, dn: str) -> None:
+    change = f"dn: cn=syscom,{GROUPS}\nchangetype: modify\n%s: uniqueMember\nuniqueMember: {dn}\n"
+    added = club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "add").returncode == 0
+    try:
+        with pytest.raises(WrongState, match="the last of the systems committee"):
+            list(club.client("ctdalek").remove_from_group("syscom", "ctdalek"))
+    finally:
+        assert not added or club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "delete").returncode == 0
+
+
+def test_a_membership_in_another_spelling_is_one(club: Club) -> None:
+    """It was taken away by the undoing of a change that was refused."""
+    change = f"dn: cn=adm,{GROUPS}\nchangetype: modify\n%s: uniqueMember\nuniqueMember: uid=Regular1,ou=People,{BASE_DN}\n"
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "add").returncode == 0
+    try:
+        with pytest.raises(Exists, match="regular1 is in adm already"):
+            list(club.client("ctdalek").add_to_group("adm", "regular1"))
+        assert "Regular1" in _inside(club, "adm")
+    finally:
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "delete").returncode == 0
+
+
+def test_a_sudo_role_that_was_left_keeps_the_name_from_being_used(club: Club) -> None:
+    uid, syscom = club.name(), club.client("ctdalek")
+    dn = f"cn=%{uid},ou=SUDOers,{BASE_DN}"
+    text = f"dn: {dn}\nchangetype: add\nobjectClass: sudoRole\ncn: %{uid}\nsudoUser: %{uid}\nsudoHost: ALL\nsudoCommand: ALL\n"
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=text).returncode == 0
+    try:
+        asked: list[Callable[[], Iterator[Event]]] = [
+            lambda: syscom.add_group(uid), lambda: syscom.add_club({"uid": uid, "cn": "A Club"}), lambda: syscom.add_member(club.member(uid))]
+        for ask in asked:
+            with pytest.raises(LeftBehind, match="SUDOers"):
+                list(ask())
+    finally:
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=f"dn: {dn}\nchangetype: delete\n").returncode == 0
 
 
 def test_two_who_leave_at_once_do_not_leave_it_empty(club: Club) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ceo_common.errors import Deleted, Exists, Forbidden, Invalid, NotFound, WrongState
+from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, NotFound, WrongState
 from ceo_common.events import Event
 from ceo_common.krb5 import tickets
-from sandbox.club import BASE_DN, REALM
+from ceo_common.krb5.admin import DISALLOW_ALL, Admin
+from sandbox.club import BASE_DN, PASSWORD, REALM
 from tests.club.club import Club
 
 
@@ -84,6 +87,47 @@ def test_renewals_that_are_refused(club: Club, uid: str, body: dict[str, object]
         list(club.client("office1").renew_member(uid, body))
 
 
+def _at_once(*calls: Callable[[], Iterator[Event]]) -> list[str]:
+    """How each ended, all begun at one moment."""
+    told: list[str] = []
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Iterator[Event]]) -> None:
+        barrier.wait()
+        try:
+            *_, last = call()
+            told.append(last["status"])
+        except CeoError as error:
+            told.append(error.code)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_one_renewal_of_many_at_once_stands(club: Club) -> None:
+    """The others are refused, and take nothing back that is the first one's."""
+    uid, office = club.add()["result"]["uid"], club.client("office1")
+    told = _at_once(*[lambda: office.renew_member(uid, {"terms": ["w2028"]})] * 6)
+    assert told.count("completed") == 1 and set(told) <= {"completed", "busy", "exists"}, told
+    assert sorted(_entry(club, uid)["term"]) == ["f2026", "w2028"]
+
+
+def test_a_principal_that_was_disabled_by_hand_stays_so(club: Club) -> None:
+    """Neither the office's renewal nor a deletion and its restore lift what the committee did."""
+    uid, syscom = club.add(terms=["w2020"])["result"]["uid"], club.client("ctdalek")
+    _expire(club, uid)
+    Admin.with_password("sysadmin/admin", PASSWORD).modify(uid, set_attributes=DISALLOW_ALL)
+    assert club.done(club.client("office1").renew_member(uid, {"terms": ["f2026"]}))["unexpired"]
+    assert club.principal(uid).attributes & DISALLOW_ALL and club.principal(uid).expires == 0
+    club.done(syscom.delete_member(uid))
+    club.done(syscom.restore_member(uid))
+    assert club.principal(uid).attributes & DISALLOW_ALL
+
+
 # Changing
 
 
@@ -125,15 +169,27 @@ def test_the_forwarding_of_a_syscom_member_is_theirs_and_syscoms(club: Club) -> 
     assert not Path("/users/ctdalek/.forward").exists() and not Path("/users/rep1/.forward").exists()
 
 
-def test_a_forward_file_that_is_a_link_is_replaced_and_not_followed(club: Club) -> None:
+def test_a_forward_file_that_is_a_link_is_not_followed_and_stays(club: Club) -> None:
+    """It could not be put back as it was."""
     uid = club.add()["result"]["uid"]
     target, link = Path(f"/users/{uid}/precious"), Path(f"/users/{uid}/.forward")
     target.write_text("mine")
     link.symlink_to("/etc/passwd")
     before = Path("/etc/passwd").read_bytes()
     assert club.client("office1").member(uid)["forwarding_addresses"] == []  # what is behind the link is nobody's business
-    club.done(club.client("office1").modify_member(uid, {"forwarding_addresses": ["a@example.org"]}))
-    assert Path("/etc/passwd").read_bytes() == before and not link.is_symlink() and target.read_text() == "mine"
+    with pytest.raises(WrongState, match="is a link"):
+        list(club.client("office1").modify_member(uid, {"forwarding_addresses": ["a@example.org"]}))
+    assert Path("/etc/passwd").read_bytes() == before and link.is_symlink() and target.read_text() == "mine"
+
+
+def test_forwarding_without_a_home_is_refused(club: Club) -> None:
+    uid = club.add()["result"]["uid"]
+    os.rename(f"/users/{uid}", f"/users/{uid}.away")
+    try:
+        with pytest.raises(WrongState, match="has no home directory"):
+            list(club.client("office1").modify_member(uid, {"forwarding_addresses": ["a@example.org"]}))
+    finally:
+        os.rename(f"/users/{uid}.away", f"/users/{uid}")
 
 
 def test_nothing_to_change_is_said(club: Club) -> None:
@@ -202,6 +258,24 @@ def test_an_expired_account_that_was_deleted_is_expired_when_it_is_back(club: Cl
     assert club.principal(uid).expires == 20000 * 86400
 
 
+def test_two_deletions_at_once_are_one_and_restored_whole(club: Club) -> None:
+    uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
+    before, home = _entry(club, uid), club.home(uid)
+    told = _at_once(*[lambda: syscom.delete_member(uid)] * 4)
+    assert told.count("completed") == 1 and set(told) <= {"completed", "busy", "deleted_account"}, told
+    club.done(syscom.restore_member(uid))
+    assert {name: sorted(values) for name, values in _entry(club, uid).items()} == {name: sorted(values) for name, values in before.items()}
+    assert club.home(uid) == home
+
+
+def test_a_restore_goes_without_an_archived_home_that_is_gone(club: Club) -> None:
+    uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
+    archived = club.done(syscom.delete_member(uid))["home"]
+    shutil.rmtree(f"/users/.archive/{archived}")
+    warnings = club.done(syscom.restore_member(uid))["warnings"]
+    assert warnings == [f"the archived home {archived} is gone"] and not syscom.member(uid)["deleted"]
+
+
 def test_who_holds_a_position_is_not_deleted(club: Club) -> None:
     uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
     club.done(syscom.set_positions({"cro": [uid]}))
@@ -251,6 +325,12 @@ def test_many_are_added_at_once_in_one_transaction(club: Club) -> None:
     ((arguments, _),) = club.journal("SELECT count(*), max(arguments) FROM transactions WHERE id = ?", last["transaction"])
     assert arguments == 1
     assert not any(password in club.journal("SELECT group_concat(event) FROM events")[0][0] for password in result["temporary_passwords"].values())
+
+
+def test_the_office_resets_the_passwords_of_many_that_it_signed_up(club: Club) -> None:
+    rows = [club.member() for _ in range(2)]
+    club.done(club.client("office1").add_members(rows))
+    assert club.done(club.client("office1").reset_password(rows[1]["uid"]))["temporary_password"]
 
 
 def test_one_bad_row_and_nobody_is_added(club: Club) -> None:

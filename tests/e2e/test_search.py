@@ -88,15 +88,12 @@ def test_a_whole_list_is_streamed(club: Club, people: dict[str, Any]) -> None:
 @pytest.mark.parametrize("field", ["uid", "name", "program", "group", "position"])
 def test_what_would_change_a_filter_is_only_looked_for(club: Club, field: str, text: str) -> None:
     """In the programs before, a filter was built unescaped."""
-    told = club.client("regular1").members(size=1000, **{field: text})
-    assert told["found"] == len(told["members"])
-    # Names without a letter sound alike, and tests of strange names leave some behind.
-    assert all(field == "name" and not re.search("[A-Za-z]", member["cn"]) for member in told["members"]), told
+    assert club.client("regular1").members(**{field: text})["found"] == 0
 
 
 @pytest.mark.parametrize("query", [
     "uid=", "term=f20266", "term=x", "size=0", "size=1001", "size=x", "sort=king", "after=x", "after=[1,2]", "after=[%22a%22]", "oops=1",
-    "name=%00", "stream&size=5", "uid=a&uid=b", "size=99999999999999999999", "after=" + "[" * 3000,
+    "name=%00", "stream&size=5", "uid=a&uid=b", "size=99999999999999999999", "size=000000000001999999", "after=" + "[" * 3000,
 ])
 def test_queries_that_are_refused(club: Club, query: str) -> None:
     status, body = club.curl("regular1", f"/members?{query}")
