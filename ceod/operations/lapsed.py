@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import SequenceMatcher
@@ -73,7 +74,7 @@ def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> l
     if cn:
         questions.append(names.heard("cn", cn))
         # Each of the names by itself, for the one that is spelt another way.
-        questions += [names.contains("cn", part) for part in cn.split() if len(part) > 3]
+        questions += [names.heard("cn", part) for part in re.findall(r"[^\W\d_]{3,}", cn)]
     if not questions:
         return []
     found = directory.people_with(names.all_of(_MEMBERS, names.any_of(*questions)), ATTRIBUTES)

@@ -240,9 +240,9 @@ class Record:
             return [row.arguments for row in connection.execute(query)]
 
     def arguments_since(self, operation: str, since: float) -> list[tuple[float, Json]]:
-        """When an operation was asked for after a moment, and with what; those that came to nothing left out."""
+        """When an operation was committed to that was asked for after a moment, and with what."""
         t = transactions.c
-        query = sa.select(t.created, t.arguments).where(t.operation == operation, t.created >= since, t.state != "aborted")
+        query = sa.select(t.created, t.arguments).where(t.operation == operation, t.created >= since, t.committed.is_not(None))
         with self.journal.reading() as connection:
             return [(row.created, row.arguments) for row in connection.execute(query)]
 

@@ -69,7 +69,8 @@ def _held(club: Club, add: Adding) -> bool:
 def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Adding]]:
     """`count` adds that wait for a frozen kadmind in the middle (with `apart`: in different workers); it is let go at the end."""
     kadmind = _pid_of("kadmind")
-    begun = f"SELECT COUNT(*) FROM transactions WHERE subject IN ({','.join('?' * count)})"
+    # Behind the checks, which ask kadmind too.
+    begun = f"SELECT COUNT(*) FROM transactions WHERE state != 'queued' AND subject IN ({','.join('?' * count)})"
     for _ in range(60):
         adds = [Adding(club) for _ in range(count)]
         try:
