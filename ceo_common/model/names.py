@@ -22,14 +22,14 @@ def username_problem(name: str) -> str | None:
     return "a username is 1 to 32 of a-z, 0-9, _ and -, and begins with a letter"
 
 
-def text_problem(text: str, what: str) -> str | None:
-    """Why this can't be a name or a program, or None."""
+def text_problem(text: str, what: str, limit: int = TEXT_LIMIT) -> str | None:
+    """Why this can't be a name, a program or the like, or None."""
     if not text.strip():
         return f"{what} is empty"
     if text != text.strip():
         return f"{what} begins or ends with a blank"
-    if len(text) > TEXT_LIMIT:
-        return f"{what} has more than {TEXT_LIMIT} characters"
+    if len(text) > limit:
+        return f"{what} has more than {limit} characters"
     if any(is_unsafe(c) for c in text):
         return f"{what} has a control or invisible character in it"
     return None

@@ -82,9 +82,9 @@ class Refusal(BaseModel):
     problems: list[FieldProblem]
 
 
-def text(what: str) -> AfterValidator:
+def text(what: str, limit: int = names.TEXT_LIMIT) -> AfterValidator:
     """A text of this kind, for people to read."""
-    return checked(lambda value: names.text_problem(value, what))
+    return checked(lambda value: names.text_problem(value, what, limit))
 
 
 def one_of_two_kinds(body: dict[str, Any]) -> list[Problem]:
