@@ -126,6 +126,15 @@ class PostgreSql:
 
 
 @dataclass(frozen=True)
+class Library:
+    """The library's database, and how long its books are lent."""
+
+    database: str = "library"
+    loan_days: int = 14
+    renewals: int = 1
+
+
+@dataclass(frozen=True)
 class Range:
     """Numbers from first to last."""
 
@@ -210,6 +219,7 @@ class Daemon:
     members: Members = field(default_factory=Members)
     groups: Groups = field(default_factory=Groups)
     positions: Positions = field(default_factory=Positions)
+    library: Library = field(default_factory=Library)
     smtp: Smtp | None = None
     mailman: Mailman | None = None
     mysql: MySql | None = None
@@ -222,7 +232,7 @@ class Daemon:
 
 
 ROLES = ("admin", "mail", "database", "library")
-_NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql",)}
+_NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql", "smtp")}
 
 
 class _Reader:
@@ -333,6 +343,10 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
     for name, numbers in config.numbers.ranges().items():
         if not 1000 <= numbers.first <= numbers.last:
             reader.problem(["numbers", name, "first"], f"numbers.{name} has to be a range from 1000 up")
+    if config.library.loan_days < 1:
+        reader.problem(["library", "loan_days"], "library.loan_days has to be 1 or more")
+    if config.library.renewals < 0:
+        reader.problem(["library", "renewals"], "library.renewals can't be less than 0")
     if not config.roles:
         reader.problem(["roles"], "a ceod without a role has nothing to do")
     reader.finish()

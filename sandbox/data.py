@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
-from sandbox import people
-from sandbox.club import ADDRESSES, CHECKOUT, LISTS, PASSWORD, PEOPLE, REALM, ROLES, SRV, fqdn, host_place
+from sandbox import books, people
+from sandbox.club import ADDRESSES, CHECKOUT, LISTS, PASSWORD, PEOPLE, PYTHON, REALM, ROLES, SRV, fqdn, host_place
 from sandbox.files import own, write
-from sandbox.processes import run
+from sandbox.processes import become, run
 from sandbox.services import INITDB, MARIADB_OPTIONS, POSTGRES
 
 # Everything else is made at each start; these two trees are what the tar holds.
 KEPT = ("srv/club", "srv/hosts")
+_READY_S = 60.0
 
 
 def make() -> None:
@@ -88,6 +92,24 @@ def _postgresql() -> None:
     # Everybody may enter what the server has for itself unless one says so: etc/README.md.
     closed = "".join(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;\n" for name in ("postgres", "template1"))
     run([POSTGRES, "--single", "-D", str(data), "postgres"], user="postgres", text=closed)
+    _library(data)
+
+
+def _library(data: Path) -> None:
+    """The library's database as ceod makes it, with its books: that needs a server that speaks to clients."""
+    place = "/run/postgresql"
+    own(place, "postgres")
+    server = subprocess.Popen([*become("postgres"), POSTGRES, "-D", str(data), "-c", "listen_addresses=", "-c", "fsync=off",
+                               "-c", f"unix_socket_directories={place}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + _READY_S
+        while subprocess.run(["pg_isready", "-q", "-h", place]).returncode and server.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        run([str(PYTHON), "-m", "ceod.library.migrate"], environment={"CEOD_CONFIG": str(host_place("coffee") / "csc/ceod.toml")})
+        books.fill(place, "postgres", "library", date.today())
+    finally:
+        server.send_signal(signal.SIGINT)  # which waits for no client
+        server.wait()
 
 
 def _mailman() -> None:

@@ -236,6 +236,11 @@ url = "http://127.0.0.1:8001/3.1"
 user = "ceod"
 password = "mailman-rest"
 ''',
+        "library": f'''
+[smtp]
+host = "{fqdn('mail')}"
+port = 25
+''',
         "database": f'''
 [ldap]
 uri = "ldaps://{fqdn('phosphoric-acid')}"

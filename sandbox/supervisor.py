@@ -20,17 +20,18 @@ from sandbox import init
 from sandbox import namespaces as ns
 from sandbox.club import CHECKOUT
 
-_MAKERS = ("sandbox/club.py", "sandbox/data.py", "sandbox/people.py", "sandbox/files.py", "sandbox/services.py", "etc/slapd-acl.conf",
-           "etc/schema/csc.schema", "etc/schema/sudo.schema", "etc/schema/rfc2307bis.schema")
+_MAKERS = ("sandbox/books.py", "sandbox/club.py", "sandbox/data.py", "sandbox/people.py", "sandbox/files.py", "sandbox/services.py",
+           "etc/slapd-acl.conf", "etc/schema/csc.schema", "etc/schema/sudo.schema", "etc/schema/rfc2307bis.schema")
 
 
 def cache_file() -> Path:
-    """The tar of first data for these sources, this kind of user, and this term."""
+    """The tar of first data for these sources, this kind of user, this term, and this week: loans are due some days from now."""
     digest = hashlib.sha256()
-    for name in _MAKERS:
-        digest.update((CHECKOUT / name).read_bytes())
+    migrations = sorted(CHECKOUT.glob("ceod/library/migrations/versions/m*.py"))
+    for path in (*(CHECKOUT / name for name in _MAKERS), *migrations):
+        digest.update(path.read_bytes())
     today = date.today()
-    digest.update(f"{CHECKOUT} {os.getuid()} {today.year} {(today.month - 1) // 4}".encode())
+    digest.update(f"{CHECKOUT} {os.getuid()} {today.isocalendar()[:2]} {(today.month - 1) // 4}".encode())
     return CHECKOUT / ".cache" / f"sandbox-{digest.hexdigest()[:16]}.tar"
 
 

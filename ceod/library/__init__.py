@@ -1,0 +1,1 @@
+"""The club's library: its books, their copies, who has them."""
