@@ -243,6 +243,66 @@ class Client:
         """PUT /api/homes/UID/database-info, for the database host alone."""
         return self._json(self.hosts.admin, "PUT", f"/api/homes/{_part(uid)}/database-info", info)
 
+    def books(self, **query: str | int) -> Json:
+        """GET /api/library/books: one page.  q; size, after."""
+        return self._library("GET", f"/books?{urlencode(query)}")
+
+    def book(self, book: int) -> Json:
+        """GET /api/library/books/BOOK."""
+        return self._library("GET", f"/books/{book}")
+
+    def add_book(self, book: Json) -> Json:
+        """POST /api/library/books."""
+        return self._library("POST", "/books", book)
+
+    def add_books(self, books: list[Json]) -> list[int]:
+        """POST /api/library/books/bulk: all or none."""
+        return cast(list[int], self._library("POST", "/books/bulk", {"books": books})["books"])
+
+    def check_books(self, books: list[Json]) -> Json:
+        """POST /api/library/books/bulk?dry_run."""
+        return self._library("POST", "/books/bulk?dry_run", {"books": books})
+
+    def add_copies(self, book: int, copies: int = 1) -> Json:
+        """POST /api/library/books/BOOK/copies."""
+        return self._library("POST", f"/books/{book}/copies", {"copies": copies})
+
+    def lend(self, book: int, uid: str, copy: int | None = None) -> Json:
+        """POST /api/library/books/BOOK/loans/UID."""
+        return self._library("POST", f"/books/{book}/loans/{_part(uid)}" + (f"?copy={copy}" if copy is not None else ""), {})
+
+    def give_back(self, book: int, uid: str) -> Json:
+        """DELETE /api/library/books/BOOK/loans/UID."""
+        return self._library("DELETE", f"/books/{book}/loans/{_part(uid)}")
+
+    def renew_loan(self, book: int, uid: str) -> Json:
+        """POST /api/library/books/BOOK/loans/UID/renew."""
+        return self._library("POST", f"/books/{book}/loans/{_part(uid)}/renew", {})
+
+    def loans(self, **query: str | int) -> Json:
+        """GET /api/library/loans: one page of who has what.  size, after."""
+        return self._library("GET", f"/loans?{urlencode(query)}")
+
+    def loans_of(self, uid: str) -> list[Json]:
+        """GET /api/library/loans/UID."""
+        return cast(list[Json], self._library("GET", f"/loans/{_part(uid)}")["loans"])
+
+    def loans_of_book(self, book: int) -> list[Json]:
+        """GET /api/library/books/BOOK/loans."""
+        return cast(list[Json], self._library("GET", f"/books/{book}/loans")["loans"])
+
+    def overdue(self) -> list[Json]:
+        """GET /api/library/overdue."""
+        return cast(list[Json], self._library("GET", "/overdue")["loans"])
+
+    def overdue_mails(self) -> Json:
+        """POST /api/library/overdue/remind?dry_run."""
+        return self._library("POST", "/overdue/remind?dry_run")
+
+    def send_overdue_mails(self) -> Json:
+        """POST /api/library/overdue/remind."""
+        return self._library("POST", "/overdue/remind")
+
     def log(self, host: str, *, limit: int = 50) -> Json:
         """GET /api/log of one host, newest first."""
         return self._json(host, "GET", f"/api/log?limit={limit}")
@@ -287,6 +347,9 @@ class Client:
         if not isinstance(told, dict):
             raise errors.Unreachable(f"{host} answered something that is not an object")
         return told
+
+    def _library(self, method: str, path: str, body: Json | None = None) -> Json:
+        return self._json(self.hosts.library, method, f"/api/library{path}", body)
 
     def _transact(self, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None) -> Iterator[Event]:
         """A transaction of the admin host, under a key that makes a retry harmless."""

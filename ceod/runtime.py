@@ -16,6 +16,7 @@ from ceo_common.errors import BackendDown, CeoError
 from ceod import log as logs
 from ceod.auth.spnego import channel_bindings
 from ceod.helpers.wire import keep_out_of_cores
+from ceod.library.database import WrongSchema
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
 from ceod.transaction.engine import Engine
@@ -62,6 +63,7 @@ class Runtime:
         keep_out_of_cores()
         self._services = self.given or connect(self.config)
         _check_counters(self._services)
+        _check_library(self._services)
         self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)
         self._recovery = Recovery(self._engine)
         self._recovery.start()
@@ -118,6 +120,19 @@ def _check_counters(services: Services) -> None:
             raise CannotStart(
                 f"the next number of cn={name},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"
             )
+
+
+def _check_library(services: Services) -> None:
+    """Refuse to run on a library of another version.  Raises CannotStart."""
+    if services.library is None:
+        return
+    try:
+        services.library.database.check()
+    except WrongSchema as error:
+        raise CannotStart(error.message) from None
+    except BackendDown as error:
+        # Each question checks it again.
+        log.warning("the library's database could not be checked: %s", error)
 
 
 def of(app: flask.Flask) -> Runtime:

@@ -10,6 +10,7 @@ from ceo_common.client import Client
 from ceo_common.config import Daemon
 from ceo_common.deadline import OPERATION_S
 from ceod.auth.acceptor import Acceptor
+from ceod.library.database import Database
 from ceod.services.directory import Directory
 from ceod.services.homes import Homes
 from ceod.services.kadmin import Kadmin
@@ -31,6 +32,14 @@ class Admin:
 
 
 @dataclass(frozen=True)
+class Library:
+    """What only the library's host has."""
+
+    database: Database
+    smtp: Smtp
+
+
+@dataclass(frozen=True)
 class Services:
     """What a ceod works with; a role's services are None on a host without it."""
 
@@ -42,6 +51,7 @@ class Services:
     mailman: Mailman | None = None
     mysql: MySql | None = None
     postgresql: PostgreSql | None = None
+    library: Library | None = None
 
     @property
     def admin_host(self) -> Admin:
@@ -58,7 +68,8 @@ class Services:
         for host in self.config.hosts.all():
             if host != self.config.host:
                 found[host] = functools.partial(self.peers.ping, host)
-        for name, service in (("mailman", self.mailman), ("mysql", self.mysql), ("postgresql", self.postgresql)):
+        smtp = self.library.smtp if self.library else None
+        for name, service in (("mailman", self.mailman), ("mysql", self.mysql), ("postgresql", self.postgresql), ("smtp", smtp)):
             if service:
                 found[name] = service.ping
         return found
@@ -79,6 +90,10 @@ def connect(config: Daemon) -> Services:
         assert config.smtp and config.uwldap
         kadmin = Kadmin(config.admin_keytab, config.realm)
         admin = Admin(kadmin, Homes(config.homes), Smtp(config.smtp, config.templates, config.domain), UwLdap(config.uwldap))
+    library = None
+    if "library" in config.roles:
+        assert config.smtp and config.postgresql
+        library = Library(Database(config.postgresql, config.library.database), Smtp(config.smtp, config.templates, config.domain))
     return Services(
         config, acceptor,
         Directory(config.ldap, acceptor.own_credential, admin.kadmin.credential if admin else None),
@@ -88,4 +103,5 @@ def connect(config: Daemon) -> Services:
         Mailman(config.mailman, config.domain) if config.mailman else None,
         MySql(config.mysql) if config.mysql else None,
         PostgreSql(config.postgresql) if config.postgresql else None,
+        library,
     )

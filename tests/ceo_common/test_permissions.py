@@ -22,7 +22,7 @@ def test_every_route_has_a_rule_and_every_rule_a_use() -> None:
     assert used <= set(RULES)
     # Asked inside a view, where the rule depends on what is asked for.
     assert set(RULES) - used == {"health.full", "member.forwarding.read", "member.forwarding.syscom", "member.shell", "member.expire.rehearse",
-                                 "transactions.resume.bulk"}
+                                "transactions.resume.bulk", "library.renew.overdue"}
 
 
 def test_the_app_has_no_route_beside_the_table() -> None:

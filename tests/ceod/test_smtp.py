@@ -19,6 +19,7 @@ MEMBER = {"uid": "jdoe", "cn": "Jane Doe", "program": "x", "terms": ["f2026"], "
 FACTS: dict[str, dict[str, Any]] = {
     "welcome": MEMBER, "announcement": {"members": [MEMBER], "operator": "office1"}, "password_reset": {"uid": "jdoe", "operator": "ctdalek"},
     "reminder": MEMBER | {"last_term": "f2026", "expires_on": "2027-02-01"}, "given_up": {"transaction": "t", "step": "s"},
+    "overdue": {"cn": "Jane Doe", "loans": [{"title": "Compilers", "due_on": "2026-11-01"}]},
 }
 HEADERS = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"}
 
@@ -33,6 +34,8 @@ def test_nothing_becomes_a_header(name: str, text: str) -> None:
     hostile = {key: text if isinstance(value, str) else value for key, value in FACTS[name].items()}
     if "members" in hostile:
         hostile["members"] = [MEMBER | {"uid": text, "cn": text, "program": text}]
+    if "loans" in hostile:
+        hostile["loans"] = [{"title": text, "due_on": text}]
     for evil in (hostile, {key: f"{value}\r\nBcc: evil@example.org\r\n\r\nbody" if isinstance(value, str) else value for key, value in hostile.items()}):
         mail = SMTP.mail(name, "jdoe@example.org", "id", **evil)
         read = message_from_bytes(mail.as_bytes(), policy=default)

@@ -225,7 +225,7 @@ def test_password_resets_follow_the_rule(club: Club) -> None:
 def test_health_tells_each_backend(club: Club) -> None:
     assert json.loads(club.curl(None, "/health")[1]) == {"up": True}
     for host, backends in (("phosphoric-acid", {"ldap", "kadmind", "homes", "smtp", "uwldap"}), ("mail", {"ldap", "mailman"}),
-                           ("coffee", {"ldap", "mysql", "postgresql"})):
+                           ("coffee", {"ldap", "mysql", "postgresql", "smtp"})):
         told = club.client("regular1").health(f"{host}.csclub.internal")
         others = {f"{name}.csclub.internal" for name in ("phosphoric-acid", "mail", "coffee")} - {f"{host}.csclub.internal"}
         assert set(told["backends"]) == backends | others

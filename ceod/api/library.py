@@ -1,0 +1,259 @@
+"""The library: books, copies, loans."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+import flask
+from flask import request
+from sqlalchemy.engine import Connection
+
+from ceo_common.errors import BackendDown, Invalid, JournalFull, NotFound
+from ceo_common.model import names as name_rules
+from ceo_common.model.library import (
+    COPIES_LIMIT,
+    Book,
+    BookPage,
+    CheckedBooks,
+    Loan,
+    LoanPage,
+    Loans,
+    NewBook,
+    NewBooks,
+    NewBooksAdded,
+    NewCopies,
+    OverdueMails,
+    Reminded,
+)
+from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, route
+from ceod.library import books, reminders, search
+from ceod.library.lending import Desk
+from ceod.services.all import Library
+
+log = logging.getLogger("ceod.library")
+
+blueprint = flask.Blueprint("library", __name__)
+
+T = TypeVar("T")
+
+PAGE_LIMIT = 1000
+_HIGHEST = (1 << 31) - 1  # of PostgreSQL's integer
+_PAGES = {"size": f"how many a page, up to {PAGE_LIMIT}; 50 by default", "after": "the `next` of the page before"}
+
+
+@route(blueprint, "GET", "/library/books", role="library", operation="library.read", gives=BookPage, query={
+    "q": "words, or parts of words, of the title, the authors or the ISBN, spelt about like that", **_PAGES})
+def find() -> flask.Response:
+    """Find books, the nearest first; without q every book, by its title."""
+    question, size, after = request.args.get("q"), number("size", 50, PAGE_LIMIT, least=1), _after_book()
+    if question is not None and (problem := name_rules.text_problem(question, "q")):
+        raise _invalid("q", problem)
+    page = _library().database.run(lambda connection: search.page(connection, question or "", size=size, after=after))
+    return answer(BookPage(books=page.books, found=page.found, next=json.dumps(page.last, ensure_ascii=True) if page.last else None))
+
+
+@route(blueprint, "POST", "/library/books", role="library", operation="library.add", takes=NewBook, gives=Book)
+def add() -> flask.Response:
+    """Add a book, by its ISBN or without one."""
+    told = parsed(NewBook)
+    return answer(_write("library.add", told.title, lambda connection: books.add(connection, told, caller().name)))
+
+
+@route(blueprint, "POST", "/library/books/bulk", role="library", operation="library.add", takes=NewBooks, gives=NewBooksAdded, rehearsal=CheckedBooks)
+def add_many() -> flask.Response:
+    """Add many books at once: all of them, or none."""
+    told = parsed(NewBooks).books
+    if is_rehearsal():
+        problems = _library().database.run(lambda connection: books.row_problems(connection, told))
+        return answer(CheckedBooks(books=len(told), problems=problems))
+    subject = f"{len(told)} books"
+    return answer(_write("library.add", subject, lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name))))
+
+
+@route(blueprint, "GET", "/library/books/<book>", role="library", operation="library.read", gives=Book)
+def get(book: str) -> flask.Response:
+    """One book, with how many copies are in."""
+    which = _book(book)
+    return answer(_library().database.run(lambda connection: books.get(connection, which)))
+
+
+@route(blueprint, "POST", "/library/books/<book>/copies", role="library", operation="library.add", takes=NewCopies, gives=Book)
+def add_copies(book: str) -> flask.Response:
+    """Add copies of a book."""
+    which, told = _book(book), parsed(NewCopies)
+    return answer(_write("library.add", f"book {which}", lambda connection: books.add_copies(connection, which, told.copies), copies=told.copies))
+
+
+@route(blueprint, "GET", "/library/books/<book>/loans", role="library", operation="library.loans", gives=Loans)
+def of_book(book: str) -> flask.Response:
+    """Who has a book."""
+    which = _book(book)
+
+    def look(connection: Connection) -> list[Loan]:
+        books.get(connection, which)
+        return _desk().of_book(connection, which)
+
+    return answer(Loans(loans=_library().database.run(look)))
+
+
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend", gives=Loan,
+       query={"copy": "this copy, by its number; by default the first that is in"})
+def lend(book: str, uid: str) -> flask.Response:
+    """Lend a book to a member."""
+    which, desk = _book(book), _desk()
+    copy = number("copy", 1, COPIES_LIMIT, least=1) if "copy" in request.args else None
+    person = ceod().services.directory.person(_username(uid))
+    if person is None:
+        raise NotFound(f"there is no account {uid!r}")
+    desk.check_reader(person)
+    return answer(_write("library.lend", uid, lambda connection: desk.lend(connection, which, uid, caller().name, copy), book=which))
+
+
+@route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return", gives=Loan)
+def give_back(book: str, uid: str) -> flask.Response:
+    """Take a book back; the account may be gone already."""
+    which = _book(book)
+    _username(uid)
+    return answer(_write("library.return", uid, lambda connection: _desk().give_back(connection, which, uid, caller().name), book=which))
+
+
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew", subject="uid", gives=Loan)
+def renew(book: str, uid: str) -> flask.Response:
+    """Renew a loan; one that is overdue, for those who may even then."""
+    which = _book(book)
+    _username(uid)
+    return answer(_write("library.renew", uid, lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")),
+                         book=which))
+
+
+@route(blueprint, "GET", "/library/loans", role="library", operation="library.loans", gives=LoanPage, query=_PAGES)
+def every_loan() -> flask.Response:
+    """Who has what, what is due first coming first."""
+    size, after = number("size", 50, PAGE_LIMIT, least=1), _after_loan()
+    some, found, more = _library().database.run(lambda connection: _desk().page(connection, size=size, after=after))
+    return answer(LoanPage(loans=some, found=found, next=json.dumps([some[-1].due_on, some[-1].loan]) if more else None))
+
+
+@route(blueprint, "GET", "/library/loans/<uid>", role="library", operation="library.loans.own", subject="uid", gives=Loans)
+def of_person(uid: str) -> flask.Response:
+    """What somebody has."""
+    _username(uid)
+    return answer(Loans(loans=_library().database.run(lambda connection: _desk().of_person(connection, uid))))
+
+
+@route(blueprint, "GET", "/library/overdue", role="library", operation="library.loans", gives=Loans)
+def overdue() -> flask.Response:
+    """Everything that is overdue, the longest first."""
+    return answer(Loans(loans=_library().database.run(_desk().overdue)))
+
+
+@route(blueprint, "POST", "/library/overdue/remind", role="library", operation="library.remind", gives=OverdueMails, rehearsal=OverdueMails)
+def remind() -> flask.Response:
+    """Mail those with overdue books, at most once a week about each loan."""
+    running, library, desk = ceod(), _library(), _desk()
+    if is_rehearsal():
+        return answer(reminders.plan(library.database, running.services.directory, desk))
+    running.engine.journal.ready_for_new_work()
+
+    def told(mail: Reminded) -> None:
+        _audit("library.remind", mail.uid, "done", books=[loan.book for loan in mail.loans])
+
+    return answer(reminders.send(library.database, running.services.directory, desk, library.smtp, told))
+
+
+def _write(what: str, subject: str, work: Callable[[Connection], T], **facts: Any) -> T:
+    """A change, with its row in the audit log.  Raises what `work` does, BackendDown, JournalFull."""
+    ceod().engine.journal.ready_for_new_work()
+    try:
+        result = _library().database.run(work)
+    except BackendDown as error:
+        if error.more.get("unknown"):
+            _audit(what, subject, "unknown", **facts)
+        raise
+    _audit(what, subject, "done", **facts, **_facts_of(result))
+    return result
+
+
+def _facts_of(result: object) -> dict[str, Any]:
+    if isinstance(result, Loan):
+        return {"title": result.title, "copy": result.copy_number, "due_on": result.due_on}
+    if isinstance(result, Book):
+        return {"book": result.book, "title": result.title}
+    return {"books": result.books} if isinstance(result, NewBooksAdded) else {}
+
+
+def _audit(what: str, subject: str, outcome: str, **facts: Any) -> None:
+    who = caller()
+    try:
+        ceod().engine.record.audit("", who.name, who.address, what, outcome, subject=subject, **facts)
+    except JournalFull:
+        # It is done by now, and to say that it is not would be worse than a row that only the daemon's log has.
+        log.error("the audit log took no row", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
+
+
+def _library() -> Library:
+    found = ceod().services.library
+    assert found is not None
+    return found
+
+
+def _desk() -> Desk:
+    config = ceod().config
+    return Desk(config.library, config.time_zone, datetime.now(UTC))
+
+
+def _book(text: str) -> int:
+    """Raises NotFound."""
+    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _HIGHEST:
+        return int(text)
+    raise NotFound(f"there is no book {text!r}: books have numbers")
+
+
+def _username(uid: str) -> str:
+    """Raises NotFound."""
+    if name_rules.username_problem(uid):
+        raise NotFound(f"there is no account {uid!r}")
+    return uid
+
+
+def _after_book() -> search.Key | None:
+    """Raises Invalid."""
+    match _after():
+        case None:
+            return None
+        case [int(rank), str(title), int(book)] if abs(rank) <= _HIGHEST and abs(book) <= _HIGHEST and _is_storable(title):
+            return int(rank), title, int(book)
+    raise _invalid("after", "not a `next`")
+
+
+def _after_loan() -> tuple[date, int] | None:
+    """Raises Invalid."""
+    match _after():
+        case None:
+            return None
+        case [str(day), int(loan)] if abs(loan) <= _HIGHEST:
+            try:
+                return date.fromisoformat(day), int(loan)
+            except ValueError:
+                pass
+    raise _invalid("after", "not a `next`")
+
+
+def _after() -> object:
+    try:
+        return json.loads(request.args["after"]) if "after" in request.args else None
+    except (ValueError, RecursionError):
+        raise _invalid("after", "not a `next`") from None
+
+
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL knows all of its characters."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid("the query has problems", problems=[{"field": field, "message": message}])

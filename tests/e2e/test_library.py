@@ -1,0 +1,493 @@
+"""The library: every rule of the desk, the search, the mails, and what PostgreSQL itself holds of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import make_url
+
+from ceo_common.errors import BackendDown, CeoError, Exists, Forbidden, Invalid, NotFound, WrongState
+from ceo_common.model.isbn import check_digit
+from ceo_common.terms import current
+from ceod.library import search
+from ceod.library.tables import REVISION
+from sandbox.club import BASE_DN, PYTHON
+from tests.club.club import Club
+
+COFFEE = "coffee.csclub.internal"
+ZONE = "America/Toronto"
+
+
+def _sql(club: Club, text: str, *options: str) -> list[str]:
+    """Lines that psql prints."""
+    done = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", *options, "library",
+                       text=text, host="coffee")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo(ZONE)).date()
+
+
+def _isbn() -> str:
+    body = f"979{random.randrange(10**9):09d}"
+    return body + check_digit(body)
+
+
+def _book(club: Club, **more: Any) -> dict[str, Any]:
+    """A new book of its own title."""
+    return club.client("office1").add_book({"title": f"Book {club.name()}", "authors": ["Ann Author"], **more})
+
+
+def _late(club: Club, loan: dict[str, Any], days: int = 1) -> None:
+    _sql(club, f"UPDATE loans SET due_on = '{_today() - timedelta(days=days)}' WHERE id = {loan['loan']};")
+
+
+@pytest.fixture(scope="module")
+def members(club: Club) -> list[str]:
+    """Members of this term who have nothing from the library."""
+    busy = set(_sql(club, "SELECT uid FROM loans WHERE returned_at IS NULL;"))
+    found = club.entries(f"(&(objectClass=member)(term={current(ZONE)})(!(shadowExpire=*)))").values()
+    return sorted({entry["uid"][0].decode() for entry in found} - busy - {"ctdalek", "office1", "regular1"})
+
+
+@pytest.fixture
+def readers(club: Club, members: list[str]) -> Iterator[Iterator[str]]:
+    """The same, one after the other; in the end they give everything back."""
+    yield iter(members)
+    theirs = ", ".join(f"'{uid}'" for uid in members)
+    _sql(club, f"UPDATE loans SET returned_at = now(), returned_by = 'test' WHERE returned_at IS NULL AND uid IN ({theirs});")
+
+
+# Adding
+
+
+def test_authors_are_stored_in_their_order(club: Club) -> None:
+    """The program before never stored them."""
+    authors = ["Zoë Zuse", "Ann Author", "O'Neil; DROP TABLE authors"]
+    book = _book(club, authors=authors, year=1999, edition="2nd", publisher="Éditions")
+    assert club.client("regular1").book(book["book"]) == book
+    assert (book["authors"], book["copies"], book["copies_in"], book["due_back"], book["isbn"]) == (authors, 1, 1, None, None)
+    rows = _sql(club, f"SELECT name FROM book_authors JOIN authors ON authors.id = author WHERE book = {book['book']} ORDER BY place;")
+    assert rows == authors
+
+
+def test_a_book_is_added_by_its_isbn_once(club: Club) -> None:
+    digits = f"{random.randrange(10**9):09d}"
+    ten = f"{digits[0]}-{digits[1:4]} {digits[4:]}-{check_digit(digits)}"
+    book = _book(club, isbn=ten)
+    assert book["isbn"] == f"978{digits}" + check_digit(f"978{digits}")
+    for again in (ten, book["isbn"], f"{book['isbn'][:3]}-{book['isbn'][3:]}"):
+        with pytest.raises(Exists, match=f"as book {book['book']}, .* add a copy of it instead") as caught:
+            _book(club, isbn=again)
+        assert caught.value.more["book"] == book["book"]
+    assert club.client("office1").add_copies(book["book"], 2)["copies"] == 3
+    with pytest.raises(NotFound, match="there is no book"):
+        club.client("office1").add_copies(2**31 - 1)
+    with pytest.raises(Invalid, match="100 copies at most"):
+        club.client("office1").add_copies(book["book"], 98)
+
+
+def test_one_isbn_from_two_desks_at_once(club: Club) -> None:
+    isbn = _isbn()
+    told = _at_once([lambda: _book(club, isbn=isbn)["book"]] * 4)
+    assert [type(one) for one in told].count(Exists) == 3, told
+
+
+@pytest.mark.parametrize(("change", "field", "message"), [
+    ({"title": ""}, "title", "the title is empty"), ({"title": " x"}, "title", "blank"), ({"title": "x" * 513}, "title", "more than 512"),
+    ({"title": "a\x1b[31mb"}, "title", "control"), ({"title": "a\0b"}, "title", "control"), ({"title": "a\u202eb"}, "title", "invisible"),
+    ({"title": "\ud800"}, "title", ""), ({"authors": []}, "authors", "at least 1"), ({"authors": ["x", "x"]}, "authors", "x stands there twice"),
+    ({"authors": ["a\nb"]}, "authors.0", "control"), ({"authors": ["x" * 129]}, "authors.0", "more than 128"), ({"authors": None}, "authors", ""),
+    ({"isbn": "9780131103628"}, "isbn", "would be 7"), ({"isbn": ""}, "isbn", "10 or 13"), ({"year": 99999999999}, "year", "2199"),
+    ({"year": "1999"}, "year", "integer"), ({"edition": ""}, "edition", "empty"), ({"publisher": "a\rb"}, "publisher", "control"),
+    ({"copies": 0}, "copies", "1"), ({"copies": 101}, "copies", "100"), ({"oops": 1}, "oops", "unknown field"),
+], ids=lambda value: str(value)[:20].encode("ascii", "backslashreplace").decode() if isinstance(value, dict) else "")
+def test_a_book_that_is_refused(club: Club, change: dict[str, Any], field: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        _book(club, **change)
+    (problem,) = caught.value.problems
+    assert problem["field"] == field and message in problem["message"]
+
+
+def test_many_books_at_once_or_none(club: Club) -> None:
+    office, title = club.client("office1"), uuid.uuid4().hex
+    rows: list[dict[str, Any]] = [{"title": f"{title} {i}", "authors": ["Ann Author", f"Author {i}"], "isbn": _isbn(), "copies": 2} for i in range(40)]
+    assert office.check_books(rows) == {"books": 40, "problems": []}
+    assert office.books(q=title)["found"] == 0
+    numbers = office.add_books(rows)
+    assert [office.book(number)["title"] for number in numbers[:3]] == [row["title"] for row in rows[:3]]
+    assert office.books(q=title)["found"] == 40
+    more = [{"title": f"{title} new", "authors": ["x"]}, rows[7], rows[3]]
+    problems = office.check_books(more)["problems"]
+    assert [(problem["field"], f"as book {numbers[i]}" in problem["message"]) for problem, i in zip(problems, (7, 3), strict=True)] == [
+        ("books.1.isbn", True), ("books.2.isbn", True)]
+    with pytest.raises(Invalid, match="2 of 3 books can't be added, and so none was") as caught:
+        office.add_books(more)
+    assert caught.value.problems == problems and office.books(q=f"{title} new")["found"] == 0
+    with pytest.raises(Invalid) as caught:
+        office.add_books([rows[0], {"title": "", "authors": ["x", "x"]}, rows[0]])
+    assert {problem["field"] for problem in caught.value.problems} == {"books.1.title", "books.1.authors", "books.2.isbn"}
+
+
+# Finding
+
+
+@pytest.mark.parametrize(("question", "title"), [
+    ("c programming language", "The C Programming Language"), ("kernighan ritchie", "The C Programming Language"),
+    ("0-13-110362-8", "The C Programming Language"), ("9780131103627", "The C Programming Language"), ("78013110", "The C Programming Language"),
+    ("godel", "Gödel, Escher, Bach"), ("GÖDEL ESCHER", "Gödel, Escher, Bach"), ("goedel bach", None), ("hofstadter", "Gödel, Escher, Bach"),
+    ("design paterns", "Design Patterns"), ("tannenbaum networks", "Computer Networks"), ("stroustroup", "The C++ Programming Language"),
+    ("mithical man", "The Mythical Man-Month"), ("gorithms introduction cormen", "Introduction to Algorithms"), ("unix pike", "The Unix Programming Environment"),
+    ("element de cryptography", "Éléments de Cryptography"), ("schemer", "The Little Schemer"), ("9780131103620", None), ("zzyzx", None),
+])
+def test_books_are_found_the_nearest_first(club: Club, question: str, title: str | None) -> None:
+    page = club.client("regular1").books(q=question)
+    assert (page["books"][0]["title"] if page["books"] else None) == title, [book["title"] for book in page["books"]]
+
+
+@pytest.mark.parametrize("question", [None, "the", "algorithms", "prog"])
+def test_pages_of_books_hold_each_once(club: Club, question: str | None) -> None:
+    query = {"q": question} if question else {}
+    whole = club.client("regular1").books(size=1000, **query)
+    assert whole["next"] is None and whole["found"] == len(whole["books"]) > 3
+    numbers: list[int] = []
+    after: dict[str, str] = {}
+    while True:
+        page = club.client("regular1").books(size=whole["found"] // 4 + 1, **query, **after)
+        numbers += [book["book"] for book in page["books"]]
+        assert page["found"] == whole["found"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert numbers == [book["book"] for book in whole["books"]] and len(set(numbers)) == len(numbers)
+
+
+def test_a_search_is_served_by_the_indexes(club: Club) -> None:
+    statement = search._hits("paterns gamma").compile(dialect=make_url("postgresql+psycopg2://").get_dialect()(), compile_kwargs={"literal_binds": True})
+    plan = "\n".join(_sql(club, f"SET enable_seqscan = off; EXPLAIN {str(statement).replace('%%', '%')};"))
+    assert {"books_by_title", "authors_by_name"} <= set(re.findall(r"Bitmap Index Scan on (\w+)", plan)), plan
+
+
+HOSTILE = ["%", "_", "\\", "'", "''; DROP TABLE books; --", "%s %(x)s", "$1", ":name", "a\\' OR 1=1", "{}", "((", "100% _\\", "ζω", "??", "日本語", "x" * 128]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_means_something_to_sql_is_stored_and_found_as_it_is(club: Club, text: str) -> None:
+    title = f"{text} {club.name()}"[-512:]
+    book = _book(club, title=title, authors=[text], edition=text, publisher=text)
+    assert {book[name] for name in ("edition", "publisher")} == {text} and (book["title"], book["authors"]) == (title, [text])
+    assert club.client("regular1").book(book["book"]) == book
+    assert club.client("regular1").books(q=title[-128:].strip())["books"][0]["book"] == book["book"]
+    client, part = club.client("office1"), quote(text, safe="")
+    for method, path in (("POST", f"/books/{book['book']}/loans/{part}"), ("DELETE", f"/books/{part}/loans/regular1")):
+        with pytest.raises(NotFound, match="there is no"):
+            client._library(method, path, {})
+
+
+@pytest.mark.parametrize("query", [
+    "q=", "q=%00", "q=%1b", "q=a&q=b", "size=0", "size=1001", "oops=1", "q=" + "x" * 129, "after=x", "after=[1]", "after=[1,2,3]", "after=[1,%22a%22,99999999999]",
+    "after=[1,%22%5cu0000%22,1]", "after=[1,%22%5cud800%22,1]", "after=" + "[" * 3000, "after=[true,%22%22,null]",
+])
+def test_questions_that_are_refused(club: Club, query: str) -> None:
+    status, body = club.curl("regular1", f"/library/books?{query}", url=f"https://{COFFEE}:9987/api")
+    assert status == 400 and json.loads(body)["code"] == "invalid", body
+    if "q" not in query:
+        assert club.curl("office1", f"/library/loans?{query}", url=f"https://{COFFEE}:9987/api")[0] == 400
+
+
+@pytest.mark.parametrize("book", ["0", "-1", "x", "2147483648", "99999999999999999999", "1e3", "٣", "%00"])
+def test_a_book_that_is_none(club: Club, book: str) -> None:
+    with pytest.raises(NotFound, match="there is no book"):
+        club.client("regular1")._library("GET", f"/books/{book}")
+
+
+# Lending
+
+
+def test_lent_renewed_and_returned(club: Club, readers: Iterator[str]) -> None:
+    office, uid, book = club.client("office1"), next(readers), _book(club, copies=2)
+    loan = office.lend(book["book"], uid)
+    due = _today() + timedelta(days=14)
+    assert (loan["uid"], loan["title"], loan["copy_number"], loan["lent_by"]) == (uid, book["title"], 1, "office1")
+    assert (loan["due_on"], loan["overdue"], loan["renewals_left"]) == (due.isoformat(), False, 1) and abs(loan["lent_at"] - time.time()) < 60
+    assert club.client("regular1").book(book["book"]) == book | {"copies_in": 1}
+    assert office.loans_of(uid) == office.loans_of_book(book["book"]) == [loan]
+    with pytest.raises(WrongState, match=r"has .* already: it can be renewed"):
+        office.lend(book["book"], uid)
+    _sql(club, f"UPDATE loans SET due_on = '{_today()}' WHERE id = {loan['loan']};")
+    assert office.loans_of(uid)[0]["overdue"] is False  # until the end of the day
+    renewed = office.renew_loan(book["book"], uid)
+    assert (renewed["due_on"], renewed["renewals_left"]) == (due.isoformat(), 0)
+    with pytest.raises(WrongState, match="was renewed once already: it has to come back by the end of"):
+        office.renew_loan(book["book"], uid)
+    assert office.give_back(book["book"], uid)["loan"] == loan["loan"]
+    assert club.client("regular1").book(book["book"]) == book and office.loans_of(uid) == []
+    assert office.lend(book["book"], uid)["renewals_left"] == 1
+    rows = [row for row in club.client("ctdalek").log(COFFEE, limit=200)["rows"] if row.get("book") == book["book"]]
+    assert [(row["who"], row["what"], row["subject"], row["outcome"], row["title"]) for row in rows[:4]] == [
+        ("office1", what, uid, "done", book["title"]) for what in ("library.lend", "library.return", "library.renew", "library.lend")]
+
+
+def test_returning_a_book_one_does_not_have(club: Club, readers: Iterator[str]) -> None:
+    """The program before took it back from whoever had it."""
+    office, has, has_not, book = club.client("office1"), next(readers), next(readers), _book(club)
+    loan = office.lend(book["book"], has)
+    with pytest.raises(NotFound, match=f"{has_not} does not have"):
+        office.give_back(book["book"], has_not)
+    with pytest.raises(NotFound, match="does not have"):
+        office.renew_loan(book["book"], has_not)
+    assert office.loans_of_book(book["book"]) == [loan]
+    office.give_back(book["book"], has)
+    with pytest.raises(NotFound, match=f"{has} does not have"):
+        office.give_back(book["book"], has)
+
+
+def test_lent_only_to_members_of_this_term(club: Club, readers: Iterator[str]) -> None:
+    office, book = club.client("office1"), _book(club)["book"]
+    term = current(ZONE)
+    lapsed = sorted(entry["uid"][0].decode() for entry in club.entries(f"(&(term={term + -4})(!(term={term}))(!(nonMemberTerm=*)))").values())[0]
+    expired, deleted = next(readers), next(readers)
+    head = "dn: uid={},ou=People,%s\nchangetype: modify\n" % BASE_DN
+    days = {expired: 20000, deleted: 1}
+    change = "\n".join(f"{head.format(uid)}add: shadowExpire\nshadowExpire: {day}\n" for uid, day in days.items())
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+    try:
+        for uid, why in ((lapsed, f"is no member this term .{term}.: books are lent to those who are members"), ("rep1", "is only a club representative this term"),
+                         ("go-club", "is a club: books are lent to people"), (deleted, "was deleted"), (expired, "is expired")):
+            with pytest.raises(WrongState, match=why):
+                office.lend(book, uid)
+        with pytest.raises(NotFound, match="there is no account 'no-such-one'"):
+            office.lend(book, "no-such-one")
+        assert office.book(book)["copies_in"] == 1
+    finally:
+        change = "\n".join(f"{head.format(uid)}delete: shadowExpire\n" for uid in days)
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+
+
+def test_nothing_more_while_a_book_is_overdue(club: Club, readers: Iterator[str]) -> None:
+    office, uid, first, second = club.client("office1"), next(readers), _book(club), _book(club)
+    loan = office.lend(first["book"], uid)
+    _late(club, loan)
+    due = (_today() - timedelta(days=1)).isoformat()
+    with pytest.raises(WrongState, match=rf"{uid} has an overdue book, which has to come back first: \"{first['title']}\" \(due on {due}\)"):
+        office.lend(second["book"], uid)
+    assert loan | {"due_on": due, "overdue": True} in office.overdue()
+    office.give_back(first["book"], uid)
+    assert office.lend(second["book"], uid)["uid"] == uid
+
+
+def test_a_copy_by_its_number(club: Club, readers: Iterator[str]) -> None:
+    office, book = club.client("office1"), _book(club, copies=2)["book"]
+    assert office.lend(book, next(readers), copy=2)["copy_number"] == 2
+    with pytest.raises(WrongState, match="copy 2 is lent"):
+        office.lend(book, next(readers), copy=2)
+    with pytest.raises(NotFound, match="numbered from 1 to 2"):
+        office.lend(book, next(readers), copy=3)
+    assert office.lend(book, next(readers))["copy_number"] == 1
+    with pytest.raises(WrongState, match=f"no copy of .* is in: the first is due back on {_today() + timedelta(days=14)}"):
+        office.lend(book, next(readers))
+    assert office.book(book)["due_back"] == (_today() + timedelta(days=14)).isoformat()
+
+
+def test_who_renews_what(club: Club, readers: Iterator[str]) -> None:
+    """Oneself, but not what is overdue; the office, even then."""
+    office, member, book = club.client("office1"), club.client("regular1"), _book(club)["book"]
+    loan = office.lend(book, "regular1")
+    assert loan in member.loans_of("regular1")
+    _late(club, loan)
+    try:
+        with pytest.raises(Forbidden, match="Only office staff and the systems committee may renew an overdue loan"):
+            member.renew_loan(book, "regular1")
+        _sql(club, f"UPDATE loans SET due_on = '{_today()}' WHERE id = {loan['loan']};")
+        assert member.renew_loan(book, "regular1")["renewals_left"] == 0
+        _sql(club, f"UPDATE loans SET renewed = 0 WHERE id = {loan['loan']};")
+        _late(club, loan)
+        assert office.renew_loan(book, "regular1")["overdue"] is False
+    finally:
+        office.give_back(book, "regular1")
+    for ask in (lambda: member.renew_loan(book, "ctdalek"), lambda: member.loans_of("ctdalek"), member.loans, member.overdue,
+                lambda: member.lend(book, "regular1"), office.send_overdue_mails):
+        with pytest.raises(Forbidden):
+            ask()
+
+
+def _at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    told: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def run(i: int) -> None:
+        start.wait()
+        try:
+            told[i] = calls[i]()
+        except CeoError as error:
+            told[i] = error
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_a_book_is_not_lent_twice(club: Club, readers: Iterator[str]) -> None:
+    """In the program before it was: two desks, one copy, at the same moment."""
+    desks, who = [club.client("office1"), club.client("ctdalek")], [next(readers) for _ in range(4)]
+    for copies in (1, 1, 1, 3):
+        book = _book(club, copies=copies)["book"]
+        told = _at_once([partial(desks[i % 2].lend, book, who[i]) for i in range(4)])
+        lent = [one for one in told if isinstance(one, dict)]
+        assert len(lent) == copies and len({loan["copy_number"] for loan in lent}) == copies, told
+        assert all(isinstance(one, WrongState) and "no copy of" in one.message for one in told if not isinstance(one, dict)), told
+        assert sorted(loan["loan"] for loan in desks[0].loans_of_book(book)) == sorted(loan["loan"] for loan in lent)
+    # And whatever ceod does, PostgreSQL says no.
+    again = f"INSERT INTO loans (book, copy, uid, lent_at, lent_by, due_on) SELECT book, copy, 'x', now(), 'x', now() FROM loans WHERE id = {lent[0]['loan']};"
+    done = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX", "library", text=again, host="coffee")
+    assert "one_loan_a_copy" in done.stderr
+    assert _at_once([lambda: desks[0].give_back(book, lent[0]["uid"]) and "back"] * 3).count("back") == 1
+
+
+def test_one_reader_at_two_desks_gets_one_copy(club: Club, readers: Iterator[str]) -> None:
+    uid, book = next(readers), _book(club, copies=4)["book"]
+    told = _at_once([lambda: club.client("office1").lend(book, uid)] * 4)
+    assert sum(isinstance(one, dict) for one in told) == 1, told
+
+
+def test_everything_that_is_lent_in_pages(club: Club) -> None:
+    office = club.client("office1")
+    whole = office.loans(size=1000)
+    assert whole["found"] == len(whole["loans"]) >= 28 and whole["next"] is None
+    assert [loan["due_on"] for loan in whole["loans"]] == sorted(loan["due_on"] for loan in whole["loans"])
+    loans: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = office.loans(size=11, **after)
+        loans += page["loans"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert loans == whole["loans"]
+
+
+# Mails
+
+
+def test_overdue_mails_go_once_a_week(club: Club, readers: Iterator[str]) -> None:
+    syscom, uid, books = club.client("ctdalek"), next(readers), [_book(club), _book(club, title=f"Zweites Buch, ü {club.name()}")]
+    loans = [club.client("office1").lend(book["book"], uid) for book in books]
+    address = f"{uid}@csclub.internal"
+    for loan in loans:
+        _late(club, loan, 3)
+    _sql(club, "INSERT INTO loans (book, copy, uid, lent_at, lent_by, due_on) "
+               f"VALUES ({_book(club)['book']}, 1, 'longgone', now(), 'office1', '{_today() - timedelta(days=400)}');")
+    before = len(club.mails(address))
+    plan = syscom.overdue_mails()
+    assert [[loan["book"] for loan in mail["loans"]] for mail in plan["mails"] if mail["uid"] == uid] == [[book["book"] for book in books]]
+    assert plan["gone"] == ["longgone"] and len(club.mails(address)) == before
+    # Two at once: the mails are shared out, and each goes once.
+    sent = _at_once([syscom.send_overdue_mails] * 2)
+    assert sorted(mail["uid"] for told in sent for mail in told["mails"]) == [mail["uid"] for mail in plan["mails"]]
+    (mail,) = club.mails(address)[before:]
+    assert "Subject: Overdue at the library: 2 books" in mail and books[0]["title"] in mail and f"due on {_today() - timedelta(days=3)}" in mail
+    assert syscom.send_overdue_mails()["mails"] == [] and syscom.overdue_mails()["mails"] == []
+    rows = club.client("ctdalek").log(COFFEE, limit=200)["rows"]
+    told = [row["books"] for row in rows if row["what"] == "library.remind" and row["subject"] == uid]
+    assert told.count([book["book"] for book in books]) == 1
+    # A week later, about the one that is still out; by the timer, whose ticket is the host's own.
+    club.client("office1").give_back(books[0]["book"], uid)
+    _sql(club, f"UPDATE loans SET reminded_at = now() - interval '7 days' WHERE uid = '{uid}';")
+    timer = club.run_as("root", "sh", "-c", f"kinit -c /tmp/cc-timer -k ceod/{COFFEE} && KRB5CCNAME=/tmp/cc-timer curl -sS --cacert /etc/csc/ca.pem --negotiate -u : "
+                        f"--service-name ceod -X POST https://{COFFEE}:9987/api/library/overdue/remind", host="coffee")
+    assert [mail["uid"] for mail in json.loads(timer.stdout)["mails"]] == [uid], timer
+    (mail,) = club.mails(address)[before + 1:]
+    assert books[0]["title"] not in mail and "Subject: Overdue at the library: 1 book\n" in mail.replace("\r", "")
+    _sql(club, "DELETE FROM loans WHERE uid = 'longgone';")
+
+
+def test_a_mail_that_could_not_go_is_still_to_go(club: Club, readers: Iterator[str]) -> None:
+    uid, book = next(readers), _book(club)["book"]
+    _late(club, club.client("office1").lend(book, uid))
+    club.service("mail", "stop", "smtp")
+    try:
+        with pytest.raises(BackendDown, match=r"0 of 1 mails were sent") as caught:
+            club.client("ctdalek").send_overdue_mails()
+        assert caught.value.backend == "smtp"
+    finally:
+        club.service("mail", "start", "smtp")
+    assert [mail["uid"] for mail in club.client("ctdalek").send_overdue_mails()["mails"]] == [uid]
+
+
+# PostgreSQL and its schema
+
+
+def test_members_with_a_role_do_not_come_into_the_library(club: Club) -> None:
+    assert _sql(club, "SELECT has_database_privilege('pg_monitor', 'library', 'CONNECT');") == ["f"]
+
+
+def test_a_schema_that_is_not_ours(club: Club) -> None:
+    office = club.client("office1")
+    try:
+        for version, why in (("0000", "older than .* run python -m ceod.library.migrate"), ("9999", "newer than .* upgrade ceod")):
+            _sql(club, f"UPDATE alembic_version SET version_num = '{version}';")
+            with pytest.raises(BackendDown, match=why):
+                office.books()
+        started = club.run_as("root", str(PYTHON), "-c", "from ceod.api import create_app\ncreate_app()", host="coffee")
+        assert started.returncode != 0 and "CannotStart: the library's database is at 9999, newer than" in started.stderr
+    finally:
+        _sql(club, f"UPDATE alembic_version SET version_num = '{REVISION}';")
+    assert office.books(size=1)["found"] > 200
+
+
+def test_the_migrations_make_what_the_tables_say(club: Club) -> None:
+    """Of a database that is not there, twice over."""
+    code = """if True:
+        import sqlalchemy as sa
+        from alembic.autogenerate import compare_metadata
+        from alembic.runtime.migration import MigrationContext
+        from ceo_common.config import load_daemon
+        from ceod.library.database import Database, WrongSchema
+        from ceod.library.migrate import migrate
+        from ceod.library.tables import metadata
+        settings = load_daemon().postgresql
+        database = Database(settings, "library_two")
+        try:
+            database.check()
+        except WrongSchema as error:
+            print(error)
+        print(migrate(settings, "library_two"))
+        print(migrate(settings, "library_two"))
+        print(database.run(lambda connection: compare_metadata(MigrationContext.configure(connection), metadata)))
+    """
+    try:
+        done = club.run_as("root", str(PYTHON), "-W", "ignore", "-c", code, host="coffee")
+    finally:
+        _sql(club, "DROP DATABASE IF EXISTS library_two;")
+    assert done.stdout.splitlines() == [
+        "PostgreSQL has no database 'library_two': run python -m ceod.library.migrate", f"library_two: made, now at {REVISION}",
+        f"library_two: at {REVISION}, nothing to do", "[]"], done
+
+
+def test_a_frozen_server_is_told_of_in_time(club: Club) -> None:
+    club.service("coffee", "signal", "postgresql", signal="STOP")
+    begun = time.monotonic()
+    try:
+        told = _at_once([lambda: club.client("office1").books(), lambda: club.client("office1").lend(1, "regular1")])
+    finally:
+        club.service("coffee", "signal", "postgresql", signal="CONT")
+    assert all(isinstance(error, BackendDown) and error.backend == "postgresql" for error in told), told
+    assert time.monotonic() - begun < 10
+    assert club.client("office1").books(size=1)["found"] > 200
