@@ -187,10 +187,21 @@ def open_shell(state: State, arguments: argparse.Namespace) -> int:
     return shell.run(state, arguments.user, arguments.command_after_dashes, want_ticket=not arguments.no_ticket)
 
 
+_ENDS = (signal.SIGTERM, signal.SIGHUP)  # `timeout make test`, and a terminal that is closed
+
+
+def _end_once(number: int, _frame: object) -> None:
+    """End by an exception, so that the club goes down; what make and the kernel send after it does not cut that short."""
+    for other in _ENDS:
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def test(state: State, arguments: argparse.Namespace) -> int:
     """Pytest at the desk of a fresh sandbox; what the daemons logged stays in the directory."""
     arguments.plain_http, arguments.at = False, None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout make test` ends us like this: the club goes down with us
+    for number in _ENDS:
+        signal.signal(number, _end_once)
     try:
         reset(state, arguments)
         root = shell.resolve(state, "root")
