@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -177,10 +178,13 @@ def open_connection(uri: str, ca: str = "") -> Any:
     raw = ldap.initialize(uri, bytes_strictness="error")
     raw.set_option(ldap.OPT_PROTOCOL_VERSION, 3)
     raw.set_option(ldap.OPT_REFERRALS, 0)
-    raw.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
     raw.set_option(ldap.OPT_TIMEOUT, OPERATION_S)
     raw.timeout = OPERATION_S
-    if uri.startswith("ldaps:"):
+    if not uri.startswith("ldaps:"):
+        raw.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
+    else:
+        # With that option libldap 2.5 asks a TLS handshake without a pause whether it is done: one frozen slapd takes a whole core.
+        # Whether the host is there is asked below, and how long all of it may take is bind()'s to say.
         if ca:
             raw.set_option(ldap.OPT_X_TLS_CACERTFILE, ca)
         raw.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
@@ -209,6 +213,11 @@ def bind(settings: Ldap, credential: gssapi.Credentials) -> Connection:
 
 def _exchange(settings: Ldap, context: gssapi.SecurityContext, token: bytes | None) -> Connection:
     """Carry the tokens over a new connection; it is closed if that comes to nothing."""
+    place = urlsplit(settings.uri)
+    try:
+        socket.create_connection((place.hostname or "", place.port or (636 if place.scheme == "ldaps" else 389)), CONNECT_S).close()
+    except OSError as error:
+        raise BackendDown(f"the directory (LDAP) does not answer: {error}", backend=BACKEND) from None
     raw = open_connection(settings.uri, settings.ca)
     try:
         with _AsErrors("sign in"):

@@ -30,7 +30,8 @@ MAILS = Path("/srv/sandbox/mail")
 
 def worlds(club: Club, uids: list[str], old_mails: set[Path]) -> dict[str, str]:
     """Everything that every server holds of each name, as one text; what differs from name to name written alike."""
-    entries = club.entries("(objectClass=*)")
+    wanted = "".join(f"(uid={uid})(cn={uid})(cn=%{uid})(uniqueMember=uid={uid},{PEOPLE})(memberUid={uid})(sudoUser={uid})" for uid in uids)
+    entries = club.entries(f"(|{wanted})")
     lines = {dn: [f"{name}={value.decode(errors='replace')}" for name, values in entry.items() for value in values] for dn, entry in entries.items()}
     mails = [path.read_text() for path in sorted(set(MAILS.glob("*.eml")) - old_mails)]
     lists = club.rosters()

@@ -64,10 +64,10 @@ def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
     again = _sandbox(directory, "up")
     assert again.returncode == 1 and "is up already" in again.stderr and again.stderr.count("\n") == 1
     assert _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", "exit 7").returncode == 7
-    inside = "klist -s && ldapwhoami -Q && psql -Atc 'select current_user' && getent hosts mail coffee.csclub.internal && command -v ceo curl mysql kinit"
+    inside = "klist -s && ldapwhoami -Q && getent hosts mail coffee.csclub.internal && command -v ceo curl mysql kinit"
     shown = _sandbox(directory, "shell", "ctdalek", "--", "sh", "-c", inside)
     assert shown.returncode == 0, shown
-    assert "uid=ctdalek,ou=people" in shown.stdout and "\nctdalek\n" in shown.stdout
+    assert "uid=ctdalek,ou=people" in shown.stdout
     assert _sandbox(directory, "shell", "office1", "--no-ticket", "--", "klist", "-s").returncode == 1
     for words, told in ((("shell", "nobody-here"), "nobody here is called"), (("shell", "root@nowhere"), "no host 'nowhere'"),
                         (("logs", "nothing"), "no log 'nothing'"), (("host", "mail", "stop", "nothing"), "no service")):
