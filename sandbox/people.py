@@ -9,15 +9,15 @@ from datetime import date
 
 from sandbox.club import BASE_DN, GROUPS, LDAP_GROUPS, PEOPLE, UW_BASE_DN
 
-_GIVEN = (
+GIVEN = (
     "Ada", "Alan", "Barbara", "Bjarne", "Chloé", "Dennis", "Edsger", "Françoise", "Grace", "Hedy", "Ikram", "Jürgen", "Katherine",
     "Leslie", "Łukasz", "Margaret", "Niklaus", "Olga", "Radia", "Søren", "Tim", "Wei", "Yukihiro", "Zoë",
 )
-_FAMILY = (
+FAMILY = (
     "Ångström", "Brown", "Chan", "Dubois", "Evans", "Fernández", "García", "Hopper", "Ivanov", "Jensen", "Kim", "Liskov",
     "Müller", "Nguyễn", "Okafor", "Patel", "Quist", "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Wirth", "Xu", "Young", "Żak",
 )
-_PROGRAMS = (
+PROGRAMS = (
     "Computer Science", "Software Engineering", "Mathematics", "Pure Mathematics", "Combinatorics & Optimization",
     "Études françaises", "Statistics", "Physics", "Electrical Engineering", "Data Science",
 )
@@ -48,11 +48,12 @@ def generated_names() -> Iterator[tuple[str, int, str, str]]:
     """uid, uidNumber, given name and family name of each generated member."""
     draw = random.Random(2010)
     for i in range(MEMBERS):
-        given, family = draw.choice(_GIVEN), draw.choice(_FAMILY)
+        given, family = draw.choice(GIVEN), draw.choice(FAMILY)
         yield f"m{i:03d}{''.join(c for c in family.lower() if c.isascii())[:6]}", 20001 + len(PEOPLE) + i, given, family
 
 
-def _person(uid: str, number: int, cn: str, *, sn: str, given: str, program: str, **terms: list[str]) -> str:
+def person(uid: str, number: int, cn: str, *, sn: str, given: str, program: str, **terms: list[str]) -> str:
+    """A member and the member's group."""
     return _entry(
         f"uid={uid},ou=People,{BASE_DN}", objectClass=["top", "account", "posixAccount", "shadowAccount", "member"],
         uid=uid, cn=cn, sn=sn, givenName=given, uidNumber=number, gidNumber=number, homeDirectory=f"/users/{uid}",
@@ -72,13 +73,13 @@ def club_ldif(today: date) -> str:
     for uid, number in PEOPLE.items():
         given, sn = titles[uid].split()
         kind = "nonMemberTerm" if uid == "rep1" else "term"
-        out += _person(uid, number, titles[uid], sn=sn, given=given, program="Mathematics", **{kind: terms[-1:]})
+        out += person(uid, number, titles[uid], sn=sn, given=given, program="Mathematics", **{kind: terms[-1:]})
     draw = random.Random(2021)
     for uid, number, given, family in generated_names():
         start = draw.randrange(len(terms))
         held = terms[start : start + draw.randint(1, 4)]
         kind = "nonMemberTerm" if draw.random() < 0.1 else "term"
-        out += _person(uid, number, f"{given} {family}", sn=family, given=given, program=draw.choice(_PROGRAMS), **{kind: held})
+        out += person(uid, number, f"{given} {family}", sn=family, given=given, program=draw.choice(PROGRAMS), **{kind: held})
     for name, (gid, members) in GROUPS.items():
         out += _entry(f"cn={name},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=name, gidNumber=gid,
                       uniqueMember=[f"uid={member},ou=People,{BASE_DN}" for member in members])
@@ -94,16 +95,21 @@ def club_ldif(today: date) -> str:
     return out
 
 
+def student(uid: str, given: str, family: str, program: str) -> str:
+    """Somebody in the university's directory."""
+    return _entry(f"uid={uid},ou=People,{UW_BASE_DN}", objectClass=["top", "person", "organizationalPerson", "inetOrgPerson"],
+                  uid=uid, cn=f"{given} {family}", givenName=given, sn=family, ou=program or [], mail=f"{uid}@uwaterloo.internal")
+
+
 def uw_ldif() -> str:
     """The university's directory: students with a name and a program (ou)."""
     out = _entry(UW_BASE_DN, objectClass=["top", "dcObject", "organization"], dc="uwaterloo", o="University of Waterloo")
     out += _entry(f"ou=People,{UW_BASE_DN}", objectClass=["top", "organizationalUnit"], ou="People")
     draw = random.Random(1957)
-    students = [(f"s{i:04d}uw", draw.choice(_GIVEN), draw.choice(_FAMILY), draw.choice(_PROGRAMS)) for i in range(STUDENTS)]
+    students = [(f"s{i:04d}uw", draw.choice(GIVEN), draw.choice(FAMILY), draw.choice(PROGRAMS)) for i in range(STUDENTS)]
     students += [("jdoe", "Jane", "Doe", "Computer Science"), ("regular1", "Regular", "One", "Mathematics")]
     # What the university writes where there is no program any more.
     students += [("s9001uw", "Olga", "Young", "Orphaned"), ("s9002uw", "Olga", "Żak", "expired"), ("s9003uw", "Olga", "Xu", "")]
     for uid, given, family, program in students:
-        out += _entry(f"uid={uid},ou=People,{UW_BASE_DN}", objectClass=["top", "person", "organizationalPerson", "inetOrgPerson"],
-                      uid=uid, cn=f"{given} {family}", givenName=given, sn=family, ou=program or [], mail=f"{uid}@uwaterloo.internal")
+        out += student(uid, given, family, program)
     return out

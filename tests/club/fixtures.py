@@ -1,4 +1,4 @@
-"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, make faults)."""
+"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, faults, bench)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sandbox import shell
 from sandbox.club import OUTSIDE
 from tests.club.club import CA, Club
 from tests.club.crashes import Runner
+from tests.club.crowd import Crowd
 from tests.club.terminal import Open, Terminal
 
 
@@ -21,7 +22,7 @@ from tests.club.terminal import Open, Terminal
 def club(tmp_path_factory: pytest.TempPathFactory) -> Club:
     """The club."""
     if not (OUTSIDE / "club.json").exists():
-        pytest.exit("end-to-end tests run inside a sandbox: make e2e, make faults", returncode=2)
+        pytest.exit("these tests run inside a sandbox: make e2e, make faults, make bench", returncode=2)
     folder: Path = tmp_path_factory.mktemp("club")
     # People read their own ccaches there.
     for path in (folder, *folder.parents):
@@ -29,6 +30,14 @@ def club(tmp_path_factory: pytest.TempPathFactory) -> Club:
             break
         path.chmod(0o711)
     return Club(folder)
+
+
+@pytest.fixture(scope="session")
+def crowd(club: Club) -> Crowd:
+    """Twenty thousand members more."""
+    made = Crowd(club)
+    made.load()
+    return made
 
 
 @pytest.fixture(autouse=True)
