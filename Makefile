@@ -1,7 +1,8 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
 # make test   lint, types, unit tests, and the end-to-end tests in two sandboxes side by side
 # make bench  ceod beside bare libldap and libkadm5clnt, among twenty thousand members; no part of make test
-.PHONY: install demo test lint unit sandbox e2e faults bench clean
+# make soak   five thousand accounts expire while ceod is killed twice; no part of make test
+.PHONY: install demo test lint unit sandbox e2e faults bench soak clean
 
 # Two of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -27,7 +28,7 @@ lint: install
 	@echo "$@: nothing found"
 
 unit: install
-	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults --ignore tests/sandbox --ignore tests/bench $(AS_ONE)
+	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
 
 # From outside: it brings its own sandboxes up and down.
 sandbox: install
@@ -37,7 +38,7 @@ sandbox: install
 e2e faults: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
-bench: install
+bench soak: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@
 
 clean:
