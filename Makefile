@@ -1,10 +1,10 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
-# make test   lint, types, unit tests, and the end-to-end tests in two sandboxes side by side
+# make test   lint, types, unit tests, and the end-to-end tests in three sandboxes side by side
 # make bench  ceod beside bare libldap and libkadm5clnt, among twenty thousand members; no part of make test
 # make soak   five thousand accounts expire while ceod is killed twice; no part of make test
-.PHONY: install demo test lint unit sandbox e2e faults bench soak clean
+.PHONY: install demo test lint unit sandbox e2e crash faults bench soak clean
 
-# Two of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
+# Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 AS_ONE = 2>&1 | (trap '' INT TERM; exec sed -u 's/^/$@: /')
@@ -18,9 +18,9 @@ install:
 demo: install
 	@$(PYTHON) -m sandbox.demo
 
-# Two at a time, the longest first: much of the time is waiting for servers that are frozen.
+# Three at a time, the longest first: much of the time is waiting for servers that are frozen.
 test:
-	@$(MAKE) --no-print-directory --jobs=2 lint unit faults e2e sandbox
+	@$(MAKE) --no-print-directory --jobs=3 faults crash e2e lint unit sandbox
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)
@@ -28,14 +28,14 @@ lint: install
 	@echo "$@: nothing found"
 
 unit: install
-	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
+	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/crash --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
 
 # From outside: it brings its own sandboxes up and down.
 sandbox: install
 	@.venv/bin/pytest tests/sandbox $(AS_ONE)
 
-# The quiet half, and the one that freezes, stops and kills servers.
-e2e faults: install
+# The quiet ones, those that end operations in the middle, those that freeze, stop and kill servers.
+e2e crash faults: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
 bench soak: install

@@ -106,16 +106,18 @@ def _check_counters(services: Services) -> None:
     """Refuse to run when a number could be given twice.  Raises CannotStart."""
     if services.admin is None:
         return
+    try:
+        # In this order: the counters only grow, so an add that runs meanwhile is no false alarm.
+        in_use = services.directory.numbers_in_use()
+        counters = {name: services.directory.counter(name) for name in services.config.numbers.ranges()}
+    except BackendDown as error:
+        log.warning("the counters of user numbers could not be checked: %s", error)
+        return
+    except CeoError as error:
+        raise CannotStart(str(error)) from None
     for name, numbers in services.config.numbers.ranges().items():
-        try:
-            # In this order: the counter only grows, so an add that runs meanwhile is no false alarm.
-            largest = services.directory.largest_number(numbers.first, numbers.last)
-            following = services.directory.counter(name)
-        except BackendDown as error:
-            log.warning("the counters of user numbers could not be checked: %s", error)
-            return
-        except CeoError as error:
-            raise CannotStart(str(error)) from None
+        following = counters[name]
+        largest = max((number for number in in_use if numbers.first <= number <= numbers.last), default=numbers.first - 1)
         if following <= largest:
             raise CannotStart(
                 f"the next number of cn={name},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"

@@ -29,24 +29,21 @@ def expire() -> flask.Response:
     if told is None or is_rehearsal():
         return _plan(lapsed.to_expire(running.services.directory, running.config.time_zone, now), running.config.members.expire_at_once, now)
 
-    def due() -> list[Person]:
-        found = lapsed.to_expire(running.services.directory, running.config.time_zone, now)
-        return found[:running.config.members.expire_at_once]
-
-    names = ("expire", *(f"account:{person.uid}" for person in due()))  # nobody renews in the middle of this
+    directory, zone = running.services.directory, running.config.time_zone
+    planned = [person.uid for person in lapsed.to_expire(directory, zone, now)[:running.config.members.expire_at_once]]
 
     def prepare() -> Json:
-        some = due()
+        # Those who were locked, and nobody else: who renewed just before that is not among them any more.
+        people = directory.people_named(planned, lapsed.ATTRIBUTES)
+        some = [uid for uid in planned if uid in people and lapsed.is_due(people[uid], zone, now)]
         if not some:
             raise NotFound("nobody is due")
         if len(some) != told.count:
             raise Changed(f"{len(some)} accounts would be expired, not {told.count}: look again with ?dry_run", count=len(some))
-        if any(f"account:{person.uid}" not in names for person in some):
-            raise Changed("somebody else lapsed or renewed just now: look again with ?dry_run", count=len(some))
-        return {"accounts": [person.uid for person in some], "day": int(time.time() // expire_members.DAY_S), "now": now.timestamp()}
+        return {"accounts": some, "day": int(time.time() // expire_members.DAY_S), "now": now.timestamp()}
 
-    return transact(expire_members.EXPIRE_MEMBERS, Private(bind_as_caller()), subject=f"{told.count} accounts", names=names,
-                    told=told.model_dump(), prepare=prepare)
+    return transact(expire_members.EXPIRE_MEMBERS, Private(bind_as_caller()), subject=f"{told.count} accounts",
+                    names=("expire", *(f"account:{uid}" for uid in planned)), told=told.model_dump(), prepare=prepare)
 
 
 @route(blueprint, "POST", "/members/remindexpire", role="admin", operation="member.remind", streams=True, rehearsal=ExpiryPlan)

@@ -183,13 +183,11 @@ class Directory:
         places = (self.people, self.groups)
         return any(self.search(place, used, ["cn"]) for place in places)
 
-    def largest_number(self, first: int, last: int) -> int:
-        """The largest uidNumber or gidNumber in use in a range, first - 1 where there is none."""
-        within_range = names.all_of(f"(uidNumber>={first})", f"(uidNumber<={last})")
-        numbers = [int(entry["uidNumber"][0]) for _, entry in self.search(self.people, within_range, ["uidNumber"])]
-        in_groups = names.all_of(f"(gidNumber>={first})", f"(gidNumber<={last})")
-        numbers += [int(entry["gidNumber"][0]) for _, entry in self.search(self.groups, in_groups, ["gidNumber"])]
-        return max(numbers, default=first - 1)
+    def numbers_in_use(self) -> set[int]:
+        """Every uidNumber and gidNumber.  Not range by range: slapd puts a range together number by number, which grows with the square."""
+        people = self.search(self.people, "(objectClass=posixAccount)", ["uidNumber"])
+        groups = self.search(self.groups, "(objectClass=posixGroup)", ["gidNumber"])
+        return {int(value) for _, entry in [*people, *groups] for values in entry.values() for value in values}
 
     def counter(self, name: str) -> int:
         """The next number of a range.  Raises NotFound."""

@@ -6,6 +6,7 @@ import contextlib
 import queue
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -140,9 +141,10 @@ class Connection:
 
     def _all(self, doing: str, send: Callable[[str, Any], int], entries: Sequence[tuple[str, Any]]) -> dict[str, CeoError]:
         refused: dict[str, CeoError] = {}
-        with _AsErrors(doing):
-            sent = [(dn, send(dn, of)) for dn, of in entries]
-        for dn, number in sent:
+        waiting: deque[tuple[str, int]] = deque()
+
+        def answer() -> None:
+            dn, number = waiting.popleft()
             try:
                 with _AsErrors(doing):
                     self._raw.result3(number, timeout=OPERATION_S)
@@ -150,6 +152,14 @@ class Connection:
                 raise
             except CeoError as error:
                 refused[dn] = error
+
+        for dn, of in entries:
+            with _AsErrors(doing):
+                while (number := _sent(send, dn, of, first=not waiting)) is None:
+                    answer()
+            waiting.append((dn, number))
+        while waiting:
+            answer()
         return refused
 
     def delete(self, dn: str) -> None:
@@ -171,6 +181,16 @@ class Connection:
         self._open = False
         with contextlib.suppress(ldap.LDAPError):
             self._raw.unbind_s()
+
+
+def _sent(send: Callable[[str, Any], int], dn: str, of: Any, *, first: bool) -> int | None:
+    """The request's number; None while the socket, which never blocks, takes no more: reading an answer makes room."""
+    try:
+        return send(dn, of)
+    except ldap.BUSY:  # libldap's own word; the server's comes with an answer
+        if first:
+            raise
+        return None
 
 
 def open_connection(uri: str, ca: str = "") -> Any:

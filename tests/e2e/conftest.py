@@ -1,4 +1,4 @@
-"""The quiet half: what waits for frozen servers, kills processes or cuts hosts off is in tests/faults."""
+"""The quiet half: what freezes, stops or cuts off servers is in tests/faults, what ends operations in the middle in tests/crash."""
 
 from tests.club.fixtures import _own_environment, club, runner, session, terminal
 

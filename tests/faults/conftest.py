@@ -1,4 +1,4 @@
-"""The other half: servers are frozen, stopped and cut off, processes killed at each boundary, a disk filled."""
+"""Servers are frozen, stopped and cut off, ceods killed, a disk filled."""
 
 from tests.club.fixtures import _own_environment, club, runner, session, terminal
 
