@@ -78,7 +78,7 @@ class Case:
         points = [[p, "do", step] for step in before for p in ("intent", "note", "effect", "record") if p != "note" or ("do", step) in self.notes]
         points += [["intent", "commit", "commit"]]
         found: list[tuple[bool, Task]] = [(False, {"end": point}) for point in points]
-        found += [(False, {"fail": [p, "do", step]}) for step in before for p in ("intent", "effect")]
+        found += [(False, {"fail": ["effect", "do", step]}) for step in before]
         if before:
             found += [(False, {"fail": ["effect", "do", before[-1]], "end": [p, "undo", step]})
                       for step in before for p in ("intent", "effect", "record")]
