@@ -24,11 +24,6 @@ def heard(attribute: str, value: str) -> str:
     return any_of(part, f"({attribute}~={ldap.filter.escape_filter_chars(words)})") if words else part
 
 
-def none_of(*filters: str) -> str:
-    """None holds."""
-    return f"(!{any_of(*filters)})"
-
-
 def any_of(*filters: str) -> str:
     """At least one holds."""
     return f"(|{''.join(filters)})"
