@@ -37,18 +37,28 @@ class Page:
 
 def page(connection: Connection, question: str, *, size: int, after: Key | None) -> Page:
     """The books behind `after`, the nearest first; every book, by title, where nothing is asked."""
+    set_threshold(connection)
+    rows = connection.execute(statement(question, size=size, after=after)).all()
+    some = rows[:size]
+    last = (some[-1].rank, some[-1].title, some[-1].id) if len(rows) > size else None
+    found = rows[0].found if rows else connection.execute(sa.select(sa.func.count()).select_from(_hits(question).subquery())).scalar_one()
+    return Page(show(connection, [row.id for row in some]), found, last)
+
+
+def set_threshold(connection: Connection) -> None:
+    """How near is near, until the end of the database transaction."""
     connection.execute(sa.select(sa.func.set_config("pg_trgm.word_similarity_threshold", _NEAR, True)))
+
+
+def statement(question: str, *, size: int, after: Key | None) -> sa.Select[tuple[int, str, int, int]]:
+    """id, plain title, rank and how many there are of each on a page, and of one more where there is one."""
     hits = _hits(question).cte("hits")
-    key = sa.tuple_(-hits.c.rank, hits.c.title, hits.c.id)
     query = sa.select(hits, sa.select(sa.func.count()).select_from(hits).scalar_subquery().label("found")).order_by(
         -hits.c.rank, hits.c.title, hits.c.id)
     if after:
+        key = sa.tuple_(-hits.c.rank, hits.c.title, hits.c.id)
         query = query.where(key > sa.tuple_(sa.literal(-after[0]), sa.literal(after[1]), sa.literal(after[2])))
-    rows = connection.execute(query.limit(size + 1)).all()
-    some = rows[:size]
-    last = (some[-1].rank, some[-1].title, some[-1].id) if len(rows) > size else None
-    found = rows[0].found if rows else connection.execute(sa.select(sa.func.count()).select_from(hits)).scalar_one()
-    return Page(show(connection, [row.id for row in some]), found, last)
+    return query.limit(size + 1)
 
 
 def words(question: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ceo_common.errors import CeoError, Exists, Invalid
+from ceo_common.errors import BackendDown, CeoError, Exists, Invalid
 from ceod.operations.accounts import undone
 from ceod.operations.private import Private, ThisRun
 from ceod.services import mysql, postgresql
@@ -117,8 +117,12 @@ class SetPassword(_OfAccount):
 
     def do(self, run: ThisRun) -> None:
         """Set it."""
-        uid = run.arguments["uid"]
-        server(run.tools, run.arguments["kind"]).set_password(uid, run.private.passwords[uid])
+        uid, kind = run.arguments["uid"], run.arguments["kind"]
+        try:
+            server(run.tools, kind).set_password(uid, run.private.passwords[uid])
+        except BackendDown as error:
+            message = f"{error.message}; whether the old password still works is not known, so ask again: ceo {kind} pwreset {uid}"
+            raise BackendDown(message, backend=error.backend) from None
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
         """If the new password was set it is known to nobody: the next reset puts that right."""
@@ -133,15 +137,16 @@ class WriteInfoFile(Later[Services]):
 
     def do(self, turn: Turn[Services]) -> None:
         """By way of the admin host; when that can't, the result says so and what to do."""
-        uid, kind = turn.facts["uid"], turn.facts["kind"]
+        uid, hint = turn.facts["uid"], f"for the file: ceo {turn.facts['kind']} pwreset {turn.facts['uid']}"
         if turn.private is None:
-            turn.note(info_file=None, info_file_problem="ceod ended before it was written")
+            if not turn.facts.get("info_file"):  # ceod ended when it was written, and noted, already
+                turn.note(info_file=None, info_file_problem=f"ceod ended before it was written; {hint}")
             return
         try:
             told = turn.tools.peers.write_database_info(uid, info(turn.facts, turn.private.passwords[uid]))
             turn.note(info_file=told["path"], info_file_problem=None)
         except CeoError as error:
-            turn.note(info_file=None, info_file_problem=f"{turn.tools.config.hosts.admin}: {error.message}; for the file: ceo {kind} pwreset {uid}")
+            turn.note(info_file=None, info_file_problem=f"{turn.tools.config.hosts.admin}: {error.message}; {hint}")
 
 
 def info(facts: Json, password: str) -> Json:

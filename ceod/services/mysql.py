@@ -18,6 +18,8 @@ from ceo_common.errors import BackendDown, Exists, NotFound
 BACKEND = "mysql"
 _CANNOT_CREATE_USER, _DATABASE_EXISTS, _DATABASE_IS_NOT_THERE = 1396, 1007, 1008  # of the server's error list
 _HERE = "localhost"
+# A statement that waits for somebody's lock gives up before we do: else it would still act after its undo had looked.
+_LOCK_WAIT_S = int(OPERATION_S / 2)
 
 T = TypeVar("T")
 Cursor = pymysql.cursors.Cursor
@@ -117,6 +119,7 @@ class MySql:
         with pymysql.connect(
             unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password, autocommit=True, charset="utf8mb4",
             connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
+            init_command=f"SET SESSION lock_wait_timeout = {_LOCK_WAIT_S}",
         ) as connection, connection.cursor() as cursor:
             return work(cursor)
 

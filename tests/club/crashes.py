@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ceod.transaction.step import Operation
 from sandbox import shell
 from tests.club.club import ADMIN, CHECKOUT, PYTHON, Club
 
@@ -14,12 +15,12 @@ from tests.club.club import ADMIN, CHECKOUT, PYTHON, Club
 class Runner:
     """The bare runner, spoken to in lines."""
 
-    def __init__(self, club: Club, state_dir: Path) -> None:
+    def __init__(self, club: Club, state_dir: Path, host: str = ADMIN) -> None:
         self.club = club
         self.state_dir = state_dir
         for who in ("office1", "ctdalek"):
             club.ccache(who)
-        entry = shell.resolve(club.state, f"root@{ADMIN}")
+        entry = shell.resolve(club.state, f"root@{host}")
         argv = [str(PYTHON), "-m", "tests.club.runner", str(state_dir), str(club.folder)]
         self.process = subprocess.Popen(shell.command(club.state, entry, argv, folder=str(CHECKOUT)), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
@@ -42,3 +43,21 @@ class Runner:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
+
+
+def boundaries(operation: Operation[Any, Any], later: tuple[str, ...] = (), notes: tuple[tuple[str, str], ...] = ()) -> list[tuple[bool, dict[str, Any]]]:
+    """Whether the commit comes before it, and where to end or fail.  `later` are the steps after the commit that have something to do,
+    `notes` those that note facts.
+    """
+    before = [step.name for step in operation.before]
+    points = [[p, "do", step] for step in before for p in ("intent", "note", "effect", "record") if p != "note" or ("do", step) in notes]
+    points += [["intent", "commit", "commit"]]
+    found: list[tuple[bool, dict[str, Any]]] = [(False, {"end": point}) for point in points]
+    found += [(False, {"fail": ["effect", "do", step]}) for step in before]
+    if before:
+        found += [(False, {"fail": ["effect", "do", before[-1]], "end": [p, "undo", step]})
+                  for step in before for p in ("intent", "effect", "record")]
+    found += [(True, {"end": ["record", "commit", "commit"]})]
+    found += [(True, {"end": [p, "later", step]}) for step in later for p in ("intent", "note", "effect", "record")
+              if p != "note" or ("later", step) in notes]
+    return found

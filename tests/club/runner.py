@@ -1,4 +1,4 @@
-"""A bare runner of the engine on the admin host, without gunicorn: python -m tests.club.runner STATE_DIR CCACHE_FOLDER.
+"""A bare runner of the engine on a host, without gunicorn: python -m tests.club.runner STATE_DIR CCACHE_FOLDER.
 
 Reads a JSON object a line and forks a child for each, so that a crash costs a fork and not a start: {"do": "add", "member": ...}, {"do":
 "run", "operation": ..., "arguments": ..., "as": ...} or {"do": "recover"}, each with "end" and "fail": [point, phase, step, which time]
@@ -102,8 +102,7 @@ def recover(engine: Engine[Services]) -> dict[str, Any]:
 
 def child(task: dict[str, Any], state_dir: Path, services: Services, ccaches: str) -> dict[str, Any]:
     # A TLS connection cannot be shared with the parent: each child has its own.
-    assert services.admin
-    directory = Directory(services.config.ldap, services.acceptor.own_credential, services.admin.kadmin.credential)
+    directory = Directory(services.config.ldap, services.acceptor.own_credential, services.admin.kadmin.credential if services.admin else None)
     own = dataclasses.replace(services, directory=directory)
     engine = Engine(state_dir, OPERATIONS, own, observer=Ends(task.get("end"), task.get("fail")), settle_s=0)
     if task["do"] == "recover":
@@ -115,8 +114,8 @@ def child(task: dict[str, Any], state_dir: Path, services: Services, ccaches: st
 def main(state_dir: Path, ccaches: str) -> None:
     services = connect(load_daemon("/etc/csc/ceod.toml"))
     services.acceptor.own_credential()
-    assert services.admin
-    services.admin.kadmin.credential()
+    if services.admin:
+        services.admin.kadmin.credential()
     print("ready", flush=True)
     for line in sys.stdin:
         read, write = os.pipe()

@@ -19,7 +19,7 @@ import pytest
 from ceod.operations.registry import OPERATIONS
 from sandbox.club import BASE_DN
 from tests.club.club import Club
-from tests.club.crashes import Runner
+from tests.club.crashes import Runner, boundaries
 
 Task = dict[str, Any]
 PEOPLE, GROUPS = f"ou=People,{BASE_DN}", f"ou=Group,{BASE_DN}"
@@ -74,18 +74,7 @@ class Case:
 
     def boundaries(self) -> list[tuple[bool, Task]]:
         """Whether the commit comes before it, and where to end or fail."""
-        before = [step.name for step in OPERATIONS[self.operation, 1].before]
-        points = [[p, "do", step] for step in before for p in ("intent", "note", "effect", "record") if p != "note" or ("do", step) in self.notes]
-        points += [["intent", "commit", "commit"]]
-        found: list[tuple[bool, Task]] = [(False, {"end": point}) for point in points]
-        found += [(False, {"fail": ["effect", "do", step]}) for step in before]
-        if before:
-            found += [(False, {"fail": ["effect", "do", before[-1]], "end": [p, "undo", step]})
-                      for step in before for p in ("intent", "effect", "record")]
-        found += [(True, {"end": ["record", "commit", "commit"]})]
-        found += [(True, {"end": [p, "later", step]}) for step in self.later for p in ("intent", "note", "effect", "record")
-                  if p != "note" or ("later", step) in self.notes]
-        return found
+        return boundaries(OPERATIONS[self.operation, 1], self.later, self.notes)
 
 
 def _members(club: Club, _runner: Runner, count: int) -> list[str]:
@@ -224,12 +213,12 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operation}-{case.later[-1] if case.later else 'all'}".replace(" ", "_"))
 def test_killed_at_every_boundary(club: Club, runner: Runner, case: Case) -> None:
     old_mails = set(MAILS.glob("*.eml"))
-    boundaries = case.boundaries()
-    reference, *uids = case.subjects(club, runner, len(boundaries) + 1)
+    cases = case.boundaries()
+    reference, *uids = case.subjects(club, runner, len(cases) + 1)
     before = worlds(club, [reference, *uids], old_mails)
     last = runner.ask(**_numbered(club, case.task(runner, reference)))["last"]
     assert last["status"] == "completed" and not last["waiting"], last
-    for uid, (_, crash) in zip(uids, boundaries, strict=True):
+    for uid, (_, crash) in zip(uids, cases, strict=True):
         assert runner.ask(**_numbered(club, case.task(runner, uid)), **crash)["signal"] == (9 if "end" in crash else 0), crash
         if case.one_at_a_time:
             assert runner.ask(do="recover")["last"] == {"status": "recovered"}, crash
@@ -238,7 +227,7 @@ def test_killed_at_every_boundary(club: Club, runner: Runner, case: Case) -> Non
     after = worlds(club, [reference, *uids], old_mails)
     case.clean_up(runner, [reference, *uids])
     assert after[reference] != before[reference]
-    for uid, (committed, crash) in zip(uids, boundaries, strict=True):
+    for uid, (committed, crash) in zip(uids, cases, strict=True):
         assert after[uid] == (after[reference] if committed else before[uid]), crash
         assert states[uid] == ("completed" if committed else "aborted"), crash
     assert club.leftovers() == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,36 +12,24 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
+from ceod.operations.create_database import KINDS, Kind
 from sandbox.club import BASE_DN, host_place
 from tests.club.club import Club
-
-KINDS = ("mysql", "postgresql")
-
-
-def _query(club: Club, kind: str, name: str, password: str, query: str, database: str | None = None) -> subprocess.CompletedProcess[str]:
-    """A query with the server's own client, on its host, with the account's password."""
-    if kind == "mysql":
-        words = ["mysql", "--protocol=socket", "--socket=/run/mysqld/mysqld.sock", f"--user={name}", "-N", "-e", query, database or name]
-        return club.run_as("root", *words, host="coffee", MYSQL_PWD=password)
-    return club.run_as("root", "psql", "-h", "127.0.0.1", "-U", name, "-d", database or name, "-Atc", query, host="coffee", PGPASSWORD=password)
+from tests.club.databases import as_root, catalogue, query
 
 
-def _catalogue(club: Club) -> dict[str, list[str]]:
-    """Every database and user that the servers know."""
-    mysql = club.run_as("root", "mysql", "-N", "-e", "SELECT schema_name FROM information_schema.schemata UNION SELECT user FROM mysql.user", host="coffee")
-    postgresql = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-Atc", "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles",
-                             host="coffee")
-    assert mysql.returncode == postgresql.returncode == 0, (mysql, postgresql)
-    return {"mysql": sorted(mysql.stdout.split()), "postgresql": sorted(postgresql.stdout.split())}
+def _catalogue(club: Club) -> dict[Kind, list[str]]:
+    """Everything that the servers know."""
+    return {kind: catalogue(club, kind) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_owner_creates_uses_and_resets_it(club: Club, kind: str) -> None:
+def test_the_owner_creates_uses_and_resets_it(club: Club, kind: Kind) -> None:
     uid = club.add()["result"]["uid"]
     result = club.done(club.client("ctdalek").create_database(kind, uid))
     first = result["password"]
     assert len(first) >= 20 and not result["password_lost"] and result["warnings"] == []
-    done = _query(club, kind, uid, first, "CREATE TABLE t (a int); INSERT INTO t VALUES (42); SELECT a FROM t")
+    done = query(club, kind, uid, first, "CREATE TABLE t (a int); INSERT INTO t VALUES (42); SELECT a FROM t")
     assert done.stdout.split()[-1] == "42", done
     path = Path(f"/users/{uid}/ceo-{kind}-info")
     assert result["info_file"] == str(path) and first in path.read_text()
@@ -51,8 +38,8 @@ def test_the_owner_creates_uses_and_resets_it(club: Club, kind: str) -> None:
         list(club.client("ctdalek").create_database(kind, uid))
 
     second = club.done(club.client("ctdalek").reset_database(kind, uid))["password"]
-    assert second != first and _query(club, kind, uid, first, "SELECT 1").returncode != 0
-    assert _query(club, kind, uid, second, "SELECT a FROM t").stdout.split() == ["42"]
+    assert second != first and query(club, kind, uid, first, "SELECT 1").returncode != 0
+    assert query(club, kind, uid, second, "SELECT a FROM t").stdout.split() == ["42"]
     assert second in path.read_text() and first in path.with_name(f"{path.name}.old").read_text()
     assert stat.S_IMODE(path.with_name(f"{path.name}.old").stat().st_mode) == 0o600
     assert club.client("ctdalek").databases(uid) == {"uid": uid, "mysql": kind == "mysql", "postgresql": kind == "postgresql"}
@@ -74,7 +61,7 @@ def test_who_may(club: Club) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nobody_reaches_anothers_although_the_names_are_alike(club: Club, kind: str) -> None:
+def test_nobody_reaches_anothers_although_the_names_are_alike(club: Club, kind: Kind) -> None:
     """_ and % are wildcards in MySQL's GRANT: a_b would reach axb."""
     stem = club.name()
     one, other = f"{stem}_b", f"{stem}xb"
@@ -83,17 +70,17 @@ def test_nobody_reaches_anothers_although_the_names_are_alike(club: Club, kind: 
         club.add(uid=uid)
         passwords[uid] = club.done(club.client("ctdalek").create_database(kind, uid))["password"]
     for uid, foreign in ((one, other), (other, one)):
-        assert _query(club, kind, uid, passwords[uid], "SELECT 1", foreign).returncode != 0
-        assert _query(club, kind, uid, passwords[uid], "SELECT 1", "mysql" if kind == "mysql" else "postgres").returncode != 0
-        for query in ("CREATE DATABASE evil", "GRANT ALL PRIVILEGES ON *.* TO evil" if kind == "mysql" else "CREATE ROLE evil"):
-            assert _query(club, kind, uid, passwords[uid], query).returncode != 0, query
+        assert query(club, kind, uid, passwords[uid], "SELECT 1", foreign).returncode != 0
+        assert query(club, kind, uid, passwords[uid], "SELECT 1", "mysql" if kind == "mysql" else "postgres").returncode != 0
+        for text in ("CREATE DATABASE evil", "GRANT ALL PRIVILEGES ON *.* TO evil" if kind == "mysql" else "CREATE ROLE evil"):
+            assert query(club, kind, uid, passwords[uid], text).returncode != 0, text
     if kind == "mysql":
-        assert set(_query(club, kind, one, passwords[one], "SHOW DATABASES").stdout.split()) == {"information_schema", one}
+        assert set(query(club, kind, one, passwords[one], "SHOW DATABASES").stdout.split()) == {"information_schema", one}
 
 
 @pytest.mark.parametrize("uid", ["a`b", "a'b", 'a"b', "a\x00b", "a;drop", "x" * 65, "%", "../x", "ａｂｃ", "Regular1", "regular1 ", "root", "mysql", "postgres"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_hostile_names_change_nothing(club: Club, kind: str, uid: str) -> None:
+def test_hostile_names_change_nothing(club: Club, kind: Kind, uid: str) -> None:
     before = _catalogue(club)
     with pytest.raises((NotFound, Invalid)):
         list(club.client("ctdalek").create_database(kind, uid))
@@ -110,15 +97,14 @@ def test_names_that_a_server_keeps_for_itself(club: Club) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_database_that_was_left_keeps_the_name_from_being_added(club: Club, kind: str) -> None:
+def test_a_database_that_was_left_keeps_the_name_from_being_added(club: Club, kind: Kind) -> None:
     uid = club.name()
-    server = ["mysql", "-e"] if kind == "mysql" else ["psql", "-h", "/run/postgresql", "-U", "postgres", "-c"]
-    assert club.run_as("root", *server, f"CREATE DATABASE {uid}", host="coffee").returncode == 0
+    as_root(club, kind, f"CREATE DATABASE {uid}")
     try:
         with pytest.raises(LeftBehind, match="SQL database or user has the name"):
             list(club.client("office1").add_member(club.member(uid)))
     finally:
-        assert club.run_as("root", *server, f"DROP DATABASE {uid}", host="coffee").returncode == 0
+        as_root(club, kind, f"DROP DATABASE {uid}")
 
 
 def test_a_database_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) -> None:
@@ -187,5 +173,5 @@ def test_the_password_is_shown_although_the_file_cannot_be_written(club: Club) -
         club.settled()
     assert result["info_file"] is None and not result["password_lost"]
     assert "info_file: not written" in result["warnings"][0] and f"ceo mysql pwreset {uid}" in result["warnings"][0]
-    assert _query(club, "mysql", uid, result["password"], "SELECT 1").stdout.strip() == "1"
+    assert query(club, "mysql", uid, result["password"], "SELECT 1").stdout.strip() == "1"
     assert not os.path.exists(f"/users/{uid}/ceo-mysql-info")

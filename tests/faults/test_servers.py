@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from ceo_common.errors import CeoError
 from ceo_common.krb5 import tickets
 from sandbox.club import PASSWORD, REALM
 from tests.club.adds import HELD_AT, Adding, ended, held
@@ -96,21 +95,6 @@ def test_waiting_for_the_kdc_lets_other_threads_run(club: Club) -> None:
     over.set()
 
 
-def test_mailman_stopped_in_the_middle(club: Club) -> None:
-    """The account stands, the list step waits, and is done when Mailman is back."""
-    uid = club.name()
-    club.service("mail", "stop", "mailman")
-    try:
-        last = club.add(uid=uid)
-        assert last["waiting"] == ["mailing list"]
-        assert len(club.entries(f"(uid={uid})")) == 1 and not last["result"]["temporary_password_lost"]
-    finally:
-        club.service("mail", "start", "mailman")
-    assert club.client("office1").resume("phosphoric-acid.csclub.internal", last["transaction"])["resumed"]
-    until(lambda: club.on_list(uid), 20, "the subscription")
-    club.whole(uid)
-
-
 def test_a_host_that_is_down_is_named(club: Club) -> None:
     club.state.call("desk", do="cut", host="coffee")
     try:
@@ -149,30 +133,3 @@ def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Clu
     until(lambda: not club.on_list(uid), 20, "the list left")
     club.done(syscom.restore_member(uid))
     assert club.on_list(uid)
-
-
-@pytest.mark.parametrize(("kind", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
-@pytest.mark.parametrize("how", ["stop", "frozen"])
-def test_a_server_that_is_away_is_named(club: Club, kind: str, server: str, how: str) -> None:
-    uid = club.add()["result"]["uid"]
-
-    def refused() -> None:
-        with pytest.raises(CeoError) as caught:
-            list(club.client("ctdalek").create_database(kind, uid))
-        assert (caught.value.status, caught.value.more.get("backend")) == (503, kind)
-
-    if how == "stop":
-        club.service("coffee", "stop", server)
-        try:
-            refused()
-        finally:
-            club.service("coffee", "start", server)
-    else:
-        club.service("coffee", "signal", server, signal="STOP", group=True)
-        try:
-            refused()
-        finally:
-            club.service("coffee", "signal", server, signal="CONT", group=True)
-    until(lambda: club.client("ctdalek").health("coffee.csclub.internal")["backends"][kind]["up"], 20, f"{kind} up again")
-    assert not club.client("ctdalek").databases(uid)[kind]
-    club.done(club.client("ctdalek").create_database(kind, uid))
