@@ -27,8 +27,19 @@ control_socket_disable = True
 accesslog = None  # ceod logs each request itself
 
 
+_contexts = []
+
+
+def ssl_context(config, default_ssl_context_factory):
+    """One for all connections: gunicorn would read the certificate and its key again for each."""
+    if not _contexts:
+        _contexts.append(default_ssl_context_factory())
+    return _contexts[0]
+
+
 def on_starting(server):
     """Refuse a grace that could end a transaction in the middle."""
+    import ceod.api  # noqa: F401 - imported once and not in each worker; no thread is started by it
     from ceod.operations.registry import OPERATIONS
 
     needed = max(operation.deadline_s for operation in OPERATIONS.values())

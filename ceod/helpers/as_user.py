@@ -1,4 +1,4 @@
-"""Write a file of somebody's home as that somebody: python -m ceod.helpers.as_user forward|mysql-info|postgresql-info HOME.
+"""Write a file of somebody's home as that somebody: python as_user.py forward|mysql-info|postgresql-info HOME.
 
 The text comes on standard input; an empty one removes the file.
 The caller starts it with the user's ids and umask 077; it is a program of its own because set*id calls are process-wide.

@@ -160,7 +160,8 @@ class Homes:
     def _as_user(self, verb: str, uid: str, uid_number: int, text: str) -> None:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "ceod.helpers.as_user", verb, self.path(uid)], input=text.encode(errors="surrogateescape"),
+                # Without the site's packages, of which it needs none, Python starts in a third of the time.
+                [sys.executable, "-I", "-S", as_user.__file__, verb, self.path(uid)], input=text.encode(errors="surrogateescape"),
                 capture_output=True, check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
             )

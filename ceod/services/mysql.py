@@ -118,6 +118,7 @@ class MySql:
     def _connected(self, work: Callable[[Cursor], T]) -> T:
         with pymysql.connect(
             unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password, autocommit=True, charset="utf8mb4",
+            ssl_disabled=True,  # else the driver reads every authority that the system knows, for a socket without TLS
             connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
             init_command=f"SET SESSION lock_wait_timeout = {_LOCK_WAIT_S}",
         ) as connection, connection.cursor() as cursor:

@@ -119,16 +119,18 @@ class Engine(Generic[Tools]):
         try:
             quiet_until = time.monotonic() + idle_s
             while time.monotonic() < quiet_until:
-                for event in self.record.events_after(identifier, after):
+                rung = self.record.rung(identifier)
+                found = self.record.events_after(identifier, after)
+                for event in found:
                     after, quiet_until = event["n"], time.monotonic() + idle_s
                     if is_last(event):
                         yield self._with_secret(identifier, event, asked=asked)
                         return
                     yield event
-                if handed := self._handed_over(identifier, after, asked=asked):
+                if not found and (handed := self._handed_over(identifier, after, asked=asked)):
                     yield handed
                     return
-                self.record.wait(identifier, 0.2)
+                self.record.wait(identifier, rung, 0.2)
         finally:
             self.record.unhang(identifier)
             if asked:

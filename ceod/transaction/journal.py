@@ -25,6 +25,8 @@ T = TypeVar("T")
 BALLAST_BYTES = 8 << 20
 MARGIN_BYTES = 1 << 20
 
+_HEAD = sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)
+
 
 class Journal:
     """Open it once a process, in state_dir."""
@@ -37,6 +39,7 @@ class Journal:
         self._writing = threading.Lock()
         self._filling = threading.Lock()
         self.engine = _sqlite(state_dir / "journal.db")
+        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         try:
             metadata.create_all(self.engine)
         except sa.exc.OperationalError as error:
@@ -53,7 +56,7 @@ class Journal:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reading; takes no lock."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self._reader.connect() as connection:
             yield connection
 
     def write(self, action: Callable[[Connection], T]) -> T:
@@ -108,10 +111,10 @@ class Journal:
 
     def audit(self, connection: Connection, **row: Any) -> None:
         """Add a row to the chain, in the caller's database transaction: each hash covers the row and the hash before it."""
-        last = connection.execute(sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)).first()
+        last = connection.execute(_HEAD).first()
         number, before = (last.n, last.hash) if last else (0, "")
         full = {"n": number + 1, "at": time.time(), **row}
-        connection.execute(audit.insert().values(n=number + 1, row=full, hash=chain_hash(before, full)))
+        connection.execute(audit.insert(), {"n": number + 1, "row": full, "hash": chain_hash(before, full)})
 
     def audit_rows(self, *, who: str | None, limit: int, before: int) -> list[dict[str, Any]]:
         """The newest rows below a number, of one person or of all."""
@@ -124,7 +127,7 @@ class Journal:
     def audit_head(self) -> tuple[int, str]:
         """The newest row's number and hash; outside the database they show that a tail was cut off."""
         with self.reading() as connection:
-            last = connection.execute(sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)).first()
+            last = connection.execute(_HEAD).first()
         return (last.n, last.hash) if last else (0, "")
 
     def audit_breaks_at(self) -> int | None:

@@ -21,6 +21,23 @@ KEY_KEPT_S = 7 * 24 * 3600
 UNFINISHED = ("queued", "running", "undoing", "committed")
 ENDED = ("completed", "aborted", "abandoned")
 
+# Made once: to put a statement together takes SQLAlchemy longer than SQLite takes to run it, and one sign-up runs two hundred.
+# An update without values() sets the columns that the execution's parameters name.
+_THIS = transactions.c.id == sa.bindparam("of")
+_GET = sa.select(transactions).where(_THIS)
+_SET = transactions.update().where(_THIS)
+_DELETE = transactions.delete().where(_THIS)
+_UNLOCK = locks.delete().where(locks.c.transaction == sa.bindparam("of"))
+_STEP = (steps.c.transaction == sa.bindparam("of"), steps.c.number == sa.bindparam("at"))
+_SET_STEP = steps.update().where(*_STEP)
+_STEPS = sa.select(steps).where(steps.c.transaction == sa.bindparam("of")).order_by(steps.c.number)
+_LAST_EVENT = sa.select(sa.func.max(events.c.n)).where(events.c.transaction == sa.bindparam("of"))
+_EVENTS = sa.select(events.c.event).where(events.c.transaction == sa.bindparam("of"), events.c.n > sa.bindparam("after")).order_by(events.c.n)
+_UNFINISHED = sa.select(transactions).where(transactions.c.state.in_(UNFINISHED)).order_by(transactions.c.created)
+_DUE = (sa.select(steps).join(transactions)
+        .where(steps.c.state == "waiting", steps.c.next_at <= sa.bindparam("now"), transactions.c.state == "completed")
+        .order_by(steps.c.next_at, steps.c.number))
+
 
 @dataclass(frozen=True)
 class Request:
@@ -37,13 +54,21 @@ class Request:
     key: str | None = None
 
 
+class _Bell:
+    """Counts how often it rang, so that who looked before it rang does not wait for the next time."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.rung = 0
+
+
 class Record:
     """The journal as the engine sees it, with a bell for each transaction that rings in this process at each of its events."""
 
     def __init__(self, journal: Journal, owner: str) -> None:
         self.journal = journal
         self.owner = owner
-        self._bells: dict[str, threading.Condition] = {}
+        self._bells: dict[str, _Bell] = {}
 
     # Beginning
 
@@ -64,20 +89,20 @@ class Record:
 
     def prepared(self, identifier: str, arguments: Json) -> None:
         """The arguments, once all that can be refused was checked."""
-        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(arguments=arguments)))
+        self._set(identifier, arguments=arguments)
 
     def withdraw(self, identifier: str) -> None:
         """A transaction that was refused before it did anything: there is nothing to tell of it."""
         def delete(connection: Connection) -> None:
-            connection.execute(locks.delete().where(locks.c.transaction == identifier))
-            connection.execute(transactions.delete().where(transactions.c.id == identifier))
+            connection.execute(_UNLOCK, {"of": identifier})
+            connection.execute(_DELETE, {"of": identifier})
 
         self.journal.write(delete)
         self._ring(identifier)
 
     def result(self, identifier: str, result: Json) -> None:
         """A result that is known better now: a step that waited is done."""
-        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(result=result)))
+        self._set(identifier, result=result)
 
     def _of_key(self, connection: Connection, request: Request) -> str | None:
         t = transactions.c
@@ -86,7 +111,7 @@ class Record:
         if row is None:
             return None
         if row.created < time.time() - KEY_KEPT_S:
-            connection.execute(transactions.update().where(t.id == row.id).values(key=None))
+            connection.execute(_SET, {"of": row.id, "key": None})
             return None
         if row.body_hash != request.body_hash:
             raise KeyReused("this Idempotency-Key came before with another request; use a new one", transaction=row.id)
@@ -94,11 +119,11 @@ class Record:
 
     def _take_names(self, connection: Connection, request: Request, identifier: str) -> None:
         self._check_names(connection, request)
-        connection.execute(transactions.insert().values(
-            id=identifier, operation=request.operation, version=request.version, caller=request.caller, remote=request.remote,
-            key=request.key, body_hash=request.body_hash, arguments=request.arguments, subject=request.subject, state="queued",
-            owner=self.owner, created=time.time(),
-        ))
+        connection.execute(transactions.insert(), {
+            "id": identifier, "operation": request.operation, "version": request.version, "caller": request.caller, "remote": request.remote,
+            "key": request.key, "body_hash": request.body_hash, "arguments": request.arguments, "subject": request.subject, "state": "queued",
+            "owner": self.owner, "created": time.time(),
+        })
         connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in request.names])
 
     def _check_names(self, connection: Connection, request: Request) -> None:
@@ -117,9 +142,9 @@ class Record:
     def intend(self, identifier: str, number: int, name: str, intent: Json, event: Json) -> None:
         """A step's intent, before it acts."""
         def insert(connection: Connection) -> None:
-            connection.execute(steps.insert().values(
-                transaction=identifier, number=number, name=name, state="intent", intent=intent, attempts=1, began=time.time()))
-            connection.execute(transactions.update().where(transactions.c.id == identifier).values(state="running"))
+            connection.execute(steps.insert(), {
+                "transaction": identifier, "number": number, "name": name, "state": "intent", "intent": intent, "attempts": 1, "began": time.time()})
+            connection.execute(_SET, {"of": identifier, "state": "running"})
             self._event(connection, identifier, event)
 
         self.journal.write(insert)
@@ -129,8 +154,9 @@ class Record:
         """More facts of a step, for its undo or its next try, with the event that tells how far it is."""
         def update(connection: Connection) -> None:
             if facts:
-                intent = connection.execute(sa.select(steps.c.intent).where(_is(identifier, number))).scalar_one()
-                connection.execute(steps.update().where(_is(identifier, number)).values(intent=intent | facts))
+                this = {"of": identifier, "at": number}
+                intent = connection.execute(sa.select(steps.c.intent).where(*_STEP), this).scalar_one()
+                connection.execute(_SET_STEP, this | {"intent": intent | facts})
             if event:
                 self._event(connection, identifier, event)
 
@@ -142,7 +168,8 @@ class Record:
     def step(self, identifier: str, number: int, event: Json | None, **values: Any) -> None:
         """A step's new state, with the event that tells it."""
         def update(connection: Connection) -> None:
-            connection.execute(steps.update().where(_is(identifier, number)).values(**values))
+            if values:
+                connection.execute(_SET_STEP, {"of": identifier, "at": number, **values})
             if event:
                 self._event(connection, identifier, event)
 
@@ -153,39 +180,41 @@ class Record:
         """The commit point: from here on there is no way but forward.  The names are free, unless they are kept to the end."""
         def update(connection: Connection) -> None:
             now = time.time()
-            connection.execute(transactions.update().where(transactions.c.id == identifier).values(state="committed", committed=now))
+            connection.execute(_SET, {"of": identifier, "state": "committed", "committed": now})
             if not keep_names:
-                connection.execute(locks.delete().where(locks.c.transaction == identifier))
-            for number, name in later:
-                connection.execute(steps.insert().values(
-                    transaction=identifier, number=number, name=name, state="pending", intent={}, attempts=0, began=now))
+                connection.execute(_UNLOCK, {"of": identifier})
+            if later:
+                connection.execute(steps.insert(), [
+                    {"transaction": identifier, "number": number, "name": name, "state": "pending", "intent": {}, "attempts": 0, "began": now}
+                    for number, name in later])
 
         self.journal.write(update)
 
     def undoing(self, identifier: str, error: Json) -> None:
         """The transaction failed and is being undone; one that was committed never is."""
-        before = sa.and_(transactions.c.id == identifier, transactions.c.state.in_(("queued", "running")))
-        self.journal.write(lambda c: c.execute(transactions.update().where(before).values(state="undoing", error=error)))
+        before = _SET.where(transactions.c.state.in_(("queued", "running")))
+        self.journal.write(lambda c: c.execute(before, {"of": identifier, "state": "undoing", "error": error}))
 
     def hand_over(self, identifier: str) -> None:
         """Leave what is still to be done to recovery."""
-        self.journal.write(lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(owner=None)))
+        self._set(identifier, owner=None)
         self._ring(identifier)
 
     def state(self, identifier: str, state: str, **values: Any) -> None:
         """Set the transaction's state."""
-        self.journal.write(
-            lambda c: c.execute(transactions.update().where(transactions.c.id == identifier).values(state=state, **values)))
+        self._set(identifier, state=state, **values)
         self._ring(identifier)
+
+    def _set(self, identifier: str, **values: Any) -> None:
+        self.journal.write(lambda c: c.execute(_SET, {"of": identifier, **values}))
 
     def end(self, identifier: str, state: str, event: Json, **values: Any) -> None:
         """The last line, the audit row, and no lock any more; all in one."""
         def update(connection: Connection) -> None:
-            connection.execute(transactions.update().where(transactions.c.id == identifier).values(
-                state=state, owner=None, ended=time.time(), **values))
-            connection.execute(locks.delete().where(locks.c.transaction == identifier))
+            connection.execute(_SET, {"of": identifier, "state": state, "owner": None, "ended": time.time(), **values})
+            connection.execute(_UNLOCK, {"of": identifier})
             self._event(connection, identifier, event)
-            row = connection.execute(sa.select(transactions).where(transactions.c.id == identifier)).one()
+            row = connection.execute(_GET, {"of": identifier}).one()
             self.journal.audit(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
                                transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
 
@@ -202,12 +231,12 @@ class Record:
     def transaction(self, identifier: str) -> Row[Any] | None:
         """The row."""
         with self.journal.reading() as connection:
-            return connection.execute(sa.select(transactions).where(transactions.c.id == identifier)).first()
+            return connection.execute(_GET, {"of": identifier}).first()
 
     def steps_of(self, identifier: str) -> list[Row[Any]]:
         """The step rows in order."""
         with self.journal.reading() as connection:
-            return list(connection.execute(sa.select(steps).where(steps.c.transaction == identifier).order_by(steps.c.number)))
+            return list(connection.execute(_STEPS, {"of": identifier}))
 
     def facts(self, identifier: str) -> Json:
         """Everything that the steps noted."""
@@ -219,8 +248,7 @@ class Record:
     def events_after(self, identifier: str, after: int) -> list[Event]:
         """The events behind number `after`."""
         with self.journal.reading() as connection:
-            wanted = sa.and_(events.c.transaction == identifier, events.c.n > after)
-            return [row.event for row in connection.execute(sa.select(events.c.event).where(wanted).order_by(events.c.n))]
+            return [row.event for row in connection.execute(_EVENTS, {"of": identifier, "after": after})]
 
     def listed(self, *, caller: str | None, state: str | None, limit: int) -> list[Row[Any]]:
         """The newest transactions, of one caller or of all."""
@@ -256,30 +284,32 @@ class Record:
     def unfinished(self) -> list[Row[Any]]:
         """Transactions that somebody has to bring to an end."""
         with self.journal.reading() as connection:
-            return list(connection.execute(sa.select(transactions).where(transactions.c.state.in_(UNFINISHED)).order_by(transactions.c.created)))
+            return list(connection.execute(_UNFINISHED))
 
     def due(self, now: float) -> list[Row[Any]]:
         """Waiting steps of completed transactions whose time has come."""
         with self.journal.reading() as connection:
-            query = sa.select(steps).join(transactions).where(
-                steps.c.state == "waiting", steps.c.next_at <= now, transactions.c.state == "completed")
-            return list(connection.execute(query.order_by(steps.c.next_at, steps.c.number)))
+            return list(connection.execute(_DUE, {"now": now}))
 
     def _event(self, connection: Connection, identifier: str, event: Json) -> None:
-        last = connection.execute(sa.select(sa.func.max(events.c.n)).where(events.c.transaction == identifier)).scalar() or 0
+        last = connection.execute(_LAST_EVENT, {"of": identifier}).scalar() or 0
         full = {"n": last + 1, "status": "in progress", "transaction": identifier, **event}
-        connection.execute(events.insert().values(transaction=identifier, n=last + 1, event=full))
+        connection.execute(events.insert(), {"transaction": identifier, "n": last + 1, "event": full})
 
     def emit(self, identifier: str, event: Json) -> None:
         """An event alone."""
         self.journal.write(lambda c: self._event(c, identifier, event))
         self._ring(identifier)
 
-    def wait(self, identifier: str, seconds: float) -> None:
-        """Wait for the transaction's bell, or a while: another process's events ring none here."""
-        bell = self._bells.setdefault(identifier, threading.Condition())
-        with bell:
-            bell.wait(seconds)
+    def rung(self, identifier: str) -> int:
+        """How often the transaction's bell rang, for wait()."""
+        return self._bells.setdefault(identifier, _Bell()).rung
+
+    def wait(self, identifier: str, rung: int, seconds: float) -> None:
+        """Wait until the transaction's bell rang more than so often, or a while: another process's events ring none here."""
+        bell = self._bells.setdefault(identifier, _Bell())
+        with bell.changed:
+            bell.changed.wait_for(lambda: bell.rung != rung, seconds)
 
     def unhang(self, identifier: str) -> None:
         """Nobody listens to the transaction's bell any more, as far as the caller knows; a listener that does makes a new one."""
@@ -287,9 +317,6 @@ class Record:
 
     def _ring(self, identifier: str) -> None:
         if bell := self._bells.get(identifier):
-            with bell:
-                bell.notify_all()
-
-
-def _is(identifier: str, number: int) -> sa.ColumnElement[bool]:
-    return sa.and_(steps.c.transaction == identifier, steps.c.number == number)
+            with bell.changed:
+                bell.rung += 1
+                bell.changed.notify_all()

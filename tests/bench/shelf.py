@@ -15,7 +15,6 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 from psycopg2.extras import execute_values
-from sqlalchemy.dialects import postgresql
 
 from ceo_common.config import load_daemon
 from ceod.library import search
@@ -62,8 +61,8 @@ def measure(connection: Any, question: str, repeats: int) -> dict[str, Any]:
     """How long the floor takes, how long PostgreSQL itself says that it works on ceod's statement, and by which way."""
     words = search.words(question)
     bare = _BARE.format(" AND ".join(["plain(title) LIKE '%%' || plain(%s) || '%%'"] * len(words)))
-    compiled = search.statement(question, size=PAGE, after=None).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
     engine = sa.create_engine("postgresql+psycopg2://", creator=lambda: connection, poolclass=sa.pool.StaticPool)
+    compiled = search.statement(question, size=PAGE, after=None).compile(engine, compile_kwargs={"literal_binds": True})
     with engine.connect() as ours, connection.cursor() as cursor:
         search.set_threshold(ours)
 

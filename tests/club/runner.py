@@ -8,17 +8,18 @@ or null.  Answers with the child's wait status and the last event.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
 import sys
+import tempfile
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import gssapi
-import sqlalchemy.dialects.sqlite  # noqa: F401 - here, and not in each child
 
 from ceo_common.config import load_daemon
 from ceo_common.errors import BackendDown
@@ -116,6 +117,9 @@ def main(state_dir: Path, ccaches: str) -> None:
     services.acceptor.own_credential()
     if services.admin:
         services.admin.kadmin.credential()
+    with tempfile.TemporaryDirectory() as scratch:
+        Engine(Path(scratch), OPERATIONS, services).close()  # what SQLAlchemy prepares at its first use, each child would prepare again
+    gc.freeze()
     print("ready", flush=True)
     for line in sys.stdin:
         read, write = os.pipe()
