@@ -99,8 +99,8 @@ def fill(host: str, user: str, database: str, today: date) -> None:
 def _shelve(cursor: psycopg2.extensions.cursor, shelf: list[Book]) -> None:
     names = list(dict.fromkeys(name for book in shelf for name in book.authors))
     execute_values(cursor, "INSERT INTO authors (name) VALUES %s", [(name,) for name in names])
-    execute_values(cursor, "INSERT INTO books (title, isbn13, year, edition, publisher, added_by) VALUES %s",
-                   [(book.title, book.isbn13, book.year, book.edition, book.publisher, "ctdalek") for book in shelf])
+    execute_values(cursor, "INSERT INTO books (title, isbn13, year, edition, publisher, added_by, byline) VALUES %s",
+                   [(book.title, book.isbn13, book.year, book.edition, book.publisher, "ctdalek", "; ".join(book.authors)) for book in shelf])
     cursor.execute("SELECT name, id FROM authors")
     ids = dict(cursor.fetchall())
     execute_values(cursor, "INSERT INTO book_authors (book, place, author) VALUES %s",

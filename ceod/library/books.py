@@ -85,8 +85,8 @@ def _held(connection: Connection, isbns: list[str]) -> dict[str, tuple[int, str]
 def _insert(connection: Connection, new: Sequence[NewBook], by: str) -> list[int]:
     """The new numbers, in the order of `new`."""
     ids = _author_ids(connection, {name for book in new for name in book.authors})
-    rows = [{"title": book.title, "isbn13": book.isbn13, "year": book.year, "edition": book.edition, "publisher": book.publisher, "added_by": by}
-            for book in new]
+    rows = [{"title": book.title, "isbn13": book.isbn13, "year": book.year, "edition": book.edition, "publisher": book.publisher, "added_by": by,
+             "byline": "; ".join(book.authors)} for book in new]
     numbers = list(connection.execute(books.insert().returning(books.c.id, sort_by_parameter_order=True), rows).scalars())
     both = list(zip(numbers, new, strict=True))
     connection.execute(book_authors.insert(), [
