@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -126,4 +127,7 @@ def make_homes() -> None:
         own(f"/users/{name}", name, 0o711)
         # Where the 2021 document has its checkout: ./gen_cred.sh works from home.
         Path(f"/users/{name}/gen_cred.sh").symlink_to(CHECKOUT / "gen_cred.sh")
+    for number, name in enumerate(people.CLUBS, people.FIRST_CLUB):
+        Path(f"/users/{name}").mkdir(mode=0o711)
+        os.chown(f"/users/{name}", number, number)
     write("/etc/csc/ca.pem", Path("/srv/hosts/ca/ca.pem").read_text())

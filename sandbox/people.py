@@ -25,6 +25,9 @@ MEMBERS = 200
 STUDENTS = 1000
 FIRST_FREE_UID = 20001 + len(PEOPLE) + MEMBERS
 
+CLUBS = {"bot-society": "Botanical Society", "go-club": "Go Club"}
+FIRST_CLUB = 30001
+
 
 def _entry(dn: str, **attributes: str | int | list[str]) -> str:
     lines = [_line("dn", dn)]
@@ -85,7 +88,7 @@ def club_ldif(today: date) -> str:
                       uniqueMember=[f"uid={member},ou=People,{BASE_DN}" for member in members])
     for name, gid in LDAP_GROUPS.items():
         out += _entry(f"cn={name},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=name, gidNumber=gid)
-    for number, (uid, cn) in enumerate((("bot-society", "Botanical Society"), ("go-club", "Go Club")), 30001):
+    for number, (uid, cn) in enumerate(CLUBS.items(), FIRST_CLUB):
         out += _entry(f"uid={uid},ou=People,{BASE_DN}", objectClass=["top", "account", "posixAccount", "shadowAccount", "club"],
                       uid=uid, cn=cn, uidNumber=number, gidNumber=number, homeDirectory=f"/users/{uid}", loginShell="/bin/bash")
         out += _entry(f"cn={uid},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=uid, gidNumber=number,

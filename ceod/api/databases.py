@@ -111,6 +111,8 @@ def write_info(uid: str) -> flask.Response:
     if told.database != uid or told.username != uid:
         raise Invalid("the database is another account's", problems=[{"field": "database", "message": f"has to be {uid}"}])
     title = create_database.TITLES[told.kind]
+    # MySQL's users are of its own machine: it takes no connection from another.
+    use = f"mysql -u {uid} -p {uid}      (on {told.host} itself)" if told.kind == "mysql" else f"psql -h {told.host} -U {uid} {uid}"
     text = (f"{title} database of {uid}\n\nHost:      {told.host}\nDatabase:  {told.database}\nUsername:  {told.username}\n"
-            f"Password:  {told.password}\n\nFor another password: ceo {told.kind} pwreset {uid}\n")
+            f"Password:  {told.password}\n\nTo use it: {use}\nFor another password: ceo {told.kind} pwreset {uid}\n")
     return answer(Written(path=ceod().services.admin_host.homes.write_info(uid, person.number, told.kind, text)))

@@ -13,7 +13,7 @@ from ceo_common.config import PostgreSql as Settings
 from ceo_common.errors import BackendDown
 from ceod.library.connection import connect, has_database
 from ceod.library.tables import REVISION, VERSION_TABLE
-from ceod.services.postgresql import BACKEND
+from ceod.services.postgresql import BACKEND, said
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Database:
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
             told = "PostgreSQL stopped answering while it wrote; look whether it is done before you do it again" if committing else \
                 "PostgreSQL does not answer as it should"
-            raise BackendDown(f"{told}: {str(error.orig).strip()}", backend=BACKEND, unknown=committing) from None
+            raise BackendDown(f"{told}: {said(error.orig)}", backend=BACKEND, unknown=committing) from None
 
     def _check_schema(self, connection: Connection) -> None:
         found = connection.execute(sa.text("SELECT to_regclass(:name) IS NOT NULL"), {"name": VERSION_TABLE}).scalar_one()

@@ -10,9 +10,13 @@ import mailmanclient
 
 from ceo_common.config import Mailman as Settings
 from ceo_common.deadline import OPERATION_S, within
-from ceo_common.errors import BackendDown, CeoError, Exists, NotFound
+from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "mailman"
+
+
+class _Conflict(Exception):
+    """What was asked for is so already; the text is Mailman's."""
 
 
 class Mailman:
@@ -20,6 +24,7 @@ class Mailman:
 
     def __init__(self, settings: Settings, domain: str) -> None:
         self.domain = domain
+        self.url = settings.url
         self._client = mailmanclient.Client(settings.url, settings.user, settings.password)
 
     def subscribe(self, list_name: str, address: str, *, approved: bool = True) -> bool:
@@ -32,8 +37,12 @@ class Mailman:
                 address, pre_verified=True, pre_confirmed=True, pre_approved=approved, send_welcome_message=False)
             return not isinstance(found, dict)  # a dictionary holds the token of a request that waits
 
-        there = Exists(f"{address} is on the list {list_name} already, or its moderator was asked already")
-        return bool(self._do(subscribe, {409: there}))
+        try:
+            return bool(self._do(subscribe))
+        except _Conflict as error:
+            if "pending" in str(error):
+                raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join") from None
+            raise Exists(f"{address} is on the list {list_name} already") from None
 
     def unsubscribe(self, list_name: str, address: str) -> None:
         """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""
@@ -42,12 +51,12 @@ class Mailman:
 
     def unsubscribe_all(self, list_name: str, addresses: list[str]) -> set[str]:
         """Take addresses off a list, without a mail to each; those that were on it.  Raises NotFound (no such list), BackendDown."""
-        told = self._do(lambda: self._list(list_name).mass_unsubscribe(addresses), {}) if addresses else {}
+        told = self._do(lambda: self._list(list_name).mass_unsubscribe(addresses)) if addresses else {}
         return {address for address, was_there in (told or {}).items() if was_there is True}
 
     def lists_of(self, address: str) -> list[str]:
         """The lists of ours that an address is on, by name.  Raises BackendDown."""
-        found = self._do(lambda: self._client.find_lists(address, role="member"), {404: None})
+        found = self._do(lambda: self._client.find_lists(address, role="member"), unless=404)
         return sorted(item.list_name for item in found or [] if item.mail_host == self.domain)
 
     def _list(self, name: str) -> Any:
@@ -58,23 +67,21 @@ class Mailman:
                 raise NotFound(f"there is no list {name}") from None
             raise
 
-    def _do(self, call: Callable[[], Any], answers: dict[int, CeoError | None]) -> Any:
-        """Within the time limit; `answers` says what a status means: an error to raise, or None to return."""
+    def _do(self, call: Callable[[], Any], unless: int | None = None) -> Any:
+        """Within the time limit; None where Mailman answers with the status `unless`.  Raises _Conflict (409), BackendDown."""
         try:
             return within(OPERATION_S, BACKEND, call)
         except HTTPError as error:
-            if error.code not in answers:
-                raise _down(error) from None
-            if told := answers[error.code]:
-                raise told from None
-            return None
-        except (mailmanclient.MailmanConnectionError, OSError, ValueError) as error:  # ValueError: mailmanclient's word for some HTTP errors
-            raise _down(error) from None
+            if error.code == unless:
+                return None
+            if error.code == 409:
+                raise _Conflict(error.msg) from None
+            raise BackendDown(f"Mailman answered with {error.code}: {error.msg}", backend=BACKEND) from None
+        except (mailmanclient.MailmanConnectionError, OSError):
+            raise BackendDown(f"Mailman does not answer on {self.url}", backend=BACKEND) from None
+        except ValueError as error:  # mailmanclient's word for some HTTP errors
+            raise BackendDown(f"Mailman does not answer as it should: {error}", backend=BACKEND) from None
 
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
-        self._do(lambda: self._client.system["mailman_version"], {})
-
-
-def _down(error: Exception) -> BackendDown:
-    return BackendDown(f"Mailman does not answer as it should: {error}", backend=BACKEND)
+        self._do(lambda: self._client.system["mailman_version"])

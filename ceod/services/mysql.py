@@ -17,6 +17,7 @@ from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "mysql"
 _CANNOT_CREATE_USER, _DATABASE_EXISTS, _DATABASE_IS_NOT_THERE = 1396, 1007, 1008  # of the server's error list
+_CLIENT_ERRORS = 2000  # from there on it is the driver that says so, not the server
 _HERE = "localhost"
 # A statement that waits for somebody's lock gives up before we do: else it would still act after its undo had looked.
 _LOCK_WAIT_S = int(OPERATION_S / 2)
@@ -111,7 +112,9 @@ class MySql:
             number = error.args[0] if error.args else 0
             if number in (_CANNOT_CREATE_USER, _DATABASE_EXISTS):
                 raise Exists("MySQL has a database or a user of that name already") from None
-            raise BackendDown(f"MySQL does not do it: {error}", backend=BACKEND) from None
+            told = error.args[1] if len(error.args) > 1 else error
+            did = "does not answer" if number >= _CLIENT_ERRORS else "does not do it"
+            raise BackendDown(f"MySQL {did}: {told}", backend=BACKEND) from None
         except OSError as error:
             raise BackendDown(f"MySQL does not answer: {error}", backend=BACKEND) from None
 

@@ -108,7 +108,8 @@ class PostgreSql:
         except (errors.DuplicateDatabase, errors.DuplicateObject):
             raise Exists("PostgreSQL has a database or a role of that name already") from None
         except psycopg2.Error as error:
-            raise BackendDown(f"PostgreSQL does not do it: {str(error).strip()}", backend=BACKEND) from None
+            did = "does not answer" if isinstance(error, psycopg2.OperationalError) else "does not do it"
+            raise BackendDown(f"PostgreSQL {did}: {said(error)}", backend=BACKEND) from None
 
     def _connected(self, work: Callable[[Cursor], T]) -> T:
         connection = psycopg2.connect(
@@ -121,6 +122,11 @@ class PostgreSql:
                 return work(cursor)
         finally:
             connection.close()
+
+
+def said(error: BaseException | None) -> str:
+    """The first line of what the driver says; the others are advice to whoever set it up."""
+    return next(iter(str(error).splitlines()), "it ended the connection")
 
 
 def _has_database(cursor: Cursor, name: str) -> bool:

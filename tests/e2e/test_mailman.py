@@ -58,7 +58,7 @@ def test_a_moderated_list_holds_what_nobody_approved(club: Club, moderated: str)
     regular = club.client("regular1")
     assert regular.subscribe(moderated, "regular1") == {"list": moderated, "uid": "regular1", "subscribed": False, "held": True}
     assert not club.on_list("regular1", moderated)
-    with pytest.raises(Exists, match="its moderator was asked already"):
+    with pytest.raises(Exists, match="the moderator of the list syscom was asked already whether regular1@"):
         regular.subscribe(moderated, "regular1")
     uid = club.add()["result"]["uid"]
     assert club.client("ctdalek").subscribe(moderated, uid)["subscribed"]  # the committee's word is enough
