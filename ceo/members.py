@@ -37,6 +37,20 @@ def look_up(client: Client, uid: str) -> Json:
         return {}
 
 
+def near(client: Client, uid: str, cn: str) -> list[Json]:
+    """Lapsed members who may be meant by a sign-up: `uid`, `cn`, `program`, `last_term`, `expired` of each."""
+    if names.username_problem(uid) or names.text_problem(cn, "the full name"):
+        return []
+    return client.lapsed(uid=uid, cn=cn)
+
+
+def next_terms(settings: Settings, member: Json, count: int) -> list[str]:
+    """So many terms that somebody does not hold yet, from the current one on."""
+    held = {*member["terms"], *member["non_member_terms"]}
+    ahead = terms.consecutive(terms.current(settings.time_zone), count + len(held))
+    return [term for term in ahead if term not in held][:count]
+
+
 def new_member(
     settings: Settings, *, uid: str, cn: str, program: str, count: int | None = 1, exact: list[str] | None = None, rep: bool = False,
     addresses: list[str] | None = None, given_name: str | None = None, sn: str | None = None,
@@ -87,7 +101,8 @@ def described(member: Json) -> list[tuple[str, str]]:
         ("Home directory", member["home_directory"]), ("Login shell", member["login_shell"]),
         ("Member terms", ", ".join(member["terms"])), ("Rep terms", ", ".join(member["non_member_terms"])),
         ("Positions", ", ".join(member["positions"])), ("Groups", ", ".join(member["groups"])),
-        ("Forwarding", ", ".join(member["forwarding_addresses"] or [])), ("State", "expired" if member["expired"] else None),
+        ("Forwarding", ", ".join(member["forwarding_addresses"] or [])),
+        ("State", "deleted" if member["deleted"] else "expired" if member["expired"] else None),
         ("Kind", "club" if member["is_club"] else None),
     ]
     return [(name, value) for name, value in rows if value]

@@ -41,3 +41,15 @@ def find(client: Client, identifier: str) -> Json:
         raise refusal
     unsure = f"; these did not answer: {', '.join(silent)}" if silent else ""
     raise NotFound(f"no host knows a transaction {identifier}{unsure}")
+
+
+def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], dict[str, str]]:
+    """The newest audit rows of some hosts, each with its `host`, and why a host did not answer, by host."""
+    rows: list[Json] = []
+    silent: dict[str, str] = {}
+    for host in hosts:
+        try:
+            rows += [{**row, "host": host} for row in client.log(host, limit=limit)["rows"]]
+        except (Unreachable, BackendDown) as error:
+            silent[host] = error.message
+    return sorted(rows, key=lambda row: float(row["at"]), reverse=True), silent

@@ -58,6 +58,7 @@ class Client:
         self.port = port
         self.ca = ca
         self.answer_s = answer_s
+        self.rehearsing = False
         self._credential = credential  # None: the default ccache
 
     # Endpoints
@@ -327,6 +328,15 @@ class Client:
     def abandon(self, host: str, identifier: str, reason: str) -> Json:
         """POST /api/transactions/ID/abandon."""
         return self._json(host, "POST", f"/api/transactions/{_part(identifier)}/abandon", {"reason": reason})
+
+    def raw(self, host: str, method: str, path: str, body: Any = None) -> Iterator[str]:
+        """Any request; the lines of its answer as they come.  Raises the server's refusals."""
+        with self._ask(host, method, path, body, timeout=_STREAM_S, delegate=method != "GET") as response:
+            try:
+                for line in _lines(response):
+                    yield line.decode(errors="replace")
+            except (requests.RequestException, OSError):
+                raise errors.OutcomeUnknown(f"the connection to {host} ended before its answer did") from None
 
     # How
 

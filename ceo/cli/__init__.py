@@ -1,7 +1,11 @@
-"""The command line, one file a noun; here the top and the one place where errors become words and exit statuses."""
+"""The command line, one file a noun; here the list of its commands, and the one place where errors become words and exit statuses.
+
+A command's module is imported when the command is run: `ceo --help` and completion draw from the table alone.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -9,21 +13,84 @@ from collections.abc import Sequence
 
 import click
 
-from ceo.cli.context import Context
-from ceo_common.config import CLIENT_FILE, ConfigError, load_client
 from ceo_common.errors import Aborted, CeoError
-from ceo_common.krb5.errors import Krb5Error
 from ceo_common.text import shown
 
 EXIT_CONFIG = 78  # sysexits.h, EX_CONFIG
 EXIT_INTERRUPTED = 130
 
+# By section, in the order of `ceo --help`: the name, the module and the command in it, and what it does.
+COMMANDS: dict[str, dict[str, tuple[str, str, str]]] = {
+    "People": {
+        "members": ("members", "members", "Members and club representatives."),
+        "clubs": ("groups", "clubs", "Clubs, which have an account and a group."),
+        "groups": ("groups", "groups", "Groups, and who is in them."),
+        "positions": ("groups", "positions", "Who holds which office of the club."),
+        "updateprograms": ("members_upkeep", "updateprograms", "Take over what the university says of members' programs."),
+    },
+    "What they have": {
+        "mysql": ("databases", "mysql", "MySQL databases of accounts."),
+        "postgresql": ("databases", "postgresql", "PostgreSQL databases of accounts."),
+        "mailman": ("mailman", "mailman", "Mailing lists."),
+        "library": ("library", "library", "The library's books, and who has them."),
+    },
+    "Lists as they were": {
+        "memberlist": ("lists", "memberlist", "The members of a term: the current one unless another is named."),
+        "expiredaccounts": ("lists", "expiredaccounts", "The accounts that are expired."),
+        "inactive": ("lists", "inactive", "Those who have not been members for so many terms."),
+    },
+    "Running it": {
+        "transactions": ("transactions", "transactions", "What was asked of ceod, and what came of it."),
+        "log": ("log", "log", "Who did what: the audit log of every host."),
+        "whoami": ("whoami", "whoami", "Who you are to ceo, and how long your ticket lives."),
+        "api": ("api", "api", "One request to ceod, as scripts want it."),
+    },
+}
+_FLAT = {name: row for section in COMMANDS.values() for name, row in section.items()}
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+class Top(click.Group):
+    """The group of all commands, by the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(_FLAT)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command; its module is imported now."""
+        if cmd_name not in _FLAT:
+            return None
+        module, attribute, _ = _FLAT[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"ceo.cli.{module}"), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click, but with what may have been meant."""
+        if args[0] not in _FLAT and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415
+
+            near = get_close_matches(args[0], _FLAT, n=1)
+            raise click.UsageError(f"there is no command {shown(args[0])!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By section."""
+        for section, commands in COMMANDS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, text) for name, (_, _, text) in commands.items()])
+
+
+@click.group(cls=Top, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]},
+             epilog="Each command tells more: ceo members add --help.  The manual: man ceo.")
 @click.version_option(package_name="ceo")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """The club's electronic office: accounts and memberships.  Without a command it opens the menu."""
+    from ceo.cli.context import Context  # noqa: PLC0415 - not for --help
+    from ceo_common.config import CLIENT_FILE, load_client  # noqa: PLC0415
+
+    if any(word in context.help_option_names for word in sys.argv[1:]):
+        return  # help needs no configuration
     context.obj = Context(load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE)))
     if context.invoked_subcommand is None:
         from ceo.tui.run import run  # noqa: PLC0415 - only the menu wants urwid
@@ -33,12 +100,8 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run; every end has its exit status."""
-    from ceo.cli import members, transactions, whoami  # noqa: PLC0415 - they import this package's context
-
-    for command in (members.members, transactions.transactions, whoami.whoami):
-        cli.add_command(command)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in words
+    as_json = "--json" in words or words[:1] == ["api"]
     try:
         result = cli.main(words, prog_name="ceo", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -49,16 +112,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nceo: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except ConfigError as error:
-        _say(str(error))
-        sys.exit(EXIT_CONFIG)
-    except Krb5Error as error:
-        _say(f"Kerberos: {error.message}")
-        sys.exit(69)
+    except BrokenPipeError:  # ceo members list | head
+        sys.stdout = None  # nothing is flushed into it at the end
+        sys.exit(0)
     except CeoError as error:
         _tell(error, as_json=as_json)
         sys.exit(error.exit_status)
+    except Exception as error:
+        _known(error)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _known(error: Exception) -> None:
+    """What is told by its class, which only a command that came this far has imported."""
+    from ceo_common.config import ConfigError  # noqa: PLC0415
+    from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415
+
+    if isinstance(error, ConfigError):
+        _say(str(error))
+        sys.exit(EXIT_CONFIG)
+    if isinstance(error, Krb5Error):
+        _say(f"Kerberos: {error.message}")
+        sys.exit(69)
+    if isinstance(error, OSError):  # a file that was named: ceod's hosts have errors of their own
+        _say(f"{error.strerror}: {error.filename}" if error.filename else str(error))
+        sys.exit(74)
+    raise error
 
 
 def _tell(error: CeoError, *, as_json: bool) -> None:

@@ -1,11 +1,10 @@
-"""What every command has at hand: the configuration, a session with a ticket, the client, and the way to show things."""
+"""What every command has at hand: the configuration, a session with a ticket, and the client."""
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 TRIES = 3
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 class Context:
@@ -66,8 +63,3 @@ class Context:
 
 
 pass_context = click.make_pass_decorator(Context)
-
-
-def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=True))

@@ -1,23 +1,34 @@
-"""ceo members add|get|pwreset."""
+"""ceo members: one at a time."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from ceo import members as work
-from ceo.cli.context import Context, json_option, pass_context, print_json
-from ceo.cli.steps import Steps
+from ceo.cli.context import Context, pass_context
+from ceo.cli.members_many import export, import_
+from ceo.cli.members_upkeep import expire, remind
+from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
+from ceo.cli.write import How, show_password, transact, writing
 from ceo_common import terms as term_rules
-from ceo_common.events import Event
+from ceo_common.errors import NotFound
 from ceo_common.text import shown
+
+Json = dict[str, Any]
+COUNT = click.IntRange(1, 3 * term_rules.YEARS_AHEAD)
+USUAL = "uid cn program terms non_member_terms"
 
 
 @click.group()
 def members() -> None:
     """Members and club representatives."""
+
+
+for command in (import_, export, expire, remind):
+    members.add_command(command)
 
 
 @members.command()
@@ -26,23 +37,20 @@ def members() -> None:
 @click.option("--program", help="The program of study.")
 @click.option("--given-name", help="The given name.")
 @click.option("--sn", metavar="SURNAME", help="The surname.")
-@click.option("--terms", "count", type=click.IntRange(1, 3 * term_rules.YEARS_AHEAD), help="How many terms, from the current one on.")
+@click.option("--terms", "count", type=COUNT, help="How many terms, from the current one on.")
 @click.option("--term", "exact", multiple=True, metavar="TERM", help="An exact term such as f2026; may be repeated.")
 @click.option("--rep", is_flag=True, help="A club representative, who pays nothing.")
 @click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there; may be repeated.")
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@json_option
+@writing
 @pass_context
-def add(context: Context, /, uid: str | None, yes: bool, as_json: bool, **given: Any) -> None:
+def add(context: Context, /, uid: str | None, how: How, **given: Any) -> None:
     """Sign somebody up.
 
     Example: ceo members add jdoe --cn "Jane Doe" --program "Computer Science" --terms 2
     """
     if given["exact"] and given["count"]:
         raise click.UsageError("give --terms or --term, not both")
-    asking = sys.stdin.isatty() and not as_json and not yes
-    client = context.client
-    if asking:
+    if how.asking:
         uid, given = _ask(context, uid, given)
     missing = [flag for flag, value in (("UID", uid), ("--cn", given["cn"]), ("--program", given["program"])) if not value]
     if missing:
@@ -52,32 +60,41 @@ def add(context: Context, /, uid: str | None, yes: bool, as_json: bool, **given:
         context.settings, uid=uid, cn=given["cn"], program=given["program"], count=given["count"], exact=list(given["exact"]),
         rep=given["rep"], addresses=list(given["addresses"]), given_name=given["given_name"], sn=given["sn"],
     )
-    if asking:
+    _near(context, how, uid, given["cn"])
+    if how.asking:
         _review(context, member)
         click.confirm("Add this account?", default=True, abort=True, err=True)
-    steps = Steps(quiet=as_json)
-    _finish(lambda: work.create_member(client, member, steps), steps, as_json=as_json)
+    transact(context, how, lambda client: client.add_member(member), lambda result: [
+        f"The account {result['uid']} is ready.", *show_password(result, again=f"ceo members pwreset {result['uid']}")])
 
 
 def _ask(context: Context, uid: str | None, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Prompt for what no flag gave, with the university's word as the default."""
+    client = context.client  # the password, if there is no ticket, before anything is typed
     uid = uid or click.prompt("Username (the university's userid)", err=True)
     assert uid
-    known = work.look_up(context.client, uid) if not (given["cn"] and given["program"]) else {}
+    known = work.look_up(client, uid) if not (given["cn"] and given["program"]) else {}
     answers = dict(given)
     answers["cn"] = given["cn"] or click.prompt("Full name", default=known.get("cn"), err=True)
     answers["program"] = given["program"] or click.prompt("Program", default=known.get("program"), err=True)
     for name in ("given_name", "sn"):
         answers[name] = given[name] or (known.get(name) if answers["cn"] == known.get("cn") else None)
     if not given["exact"] and not given["count"]:
-        answers["count"] = click.prompt("Number of terms", default=1, type=click.IntRange(1, 3 * term_rules.YEARS_AHEAD), err=True)
+        answers["count"] = click.prompt("Number of terms", default=1, type=COUNT, err=True)
     if not given["addresses"]:
         text = click.prompt("Forward mail to (empty: nowhere)", default="", show_default=False, err=True)
         answers["addresses"] = tuple(work.split(text))
     return uid, answers
 
 
-def _review(context: Context, member: dict[str, Any]) -> None:
+def _near(context: Context, how: How, uid: str, cn: str) -> None:
+    """Did you mean renew?"""
+    for row in work.near(context.client, uid, cn):
+        until = row["last_term"] or "never"
+        how.note(f"Note: {row['uid']} is {row['cn']}, a member until {until}; the same person?  Then: ceo members renew {row['uid']}")
+
+
+def _review(context: Context, member: Json) -> None:
     rep = "non_member_terms" in member
     held = member.get("terms") or member["non_member_terms"]
     fee = "free for a representative" if rep else f"${context.settings.fee_per_term * len(held)}"
@@ -98,50 +115,175 @@ def get(context: Context, uid: str, as_json: bool) -> None:
     Example: ceo members get ctdalek
     """
     member = context.client.member(uid)
-    if as_json:
-        print_json(member)
-        return
-    for name, value in work.described(member):
-        click.echo(f"{name + ':':<20}{shown(value)}")
+    print_json(member) if as_json else print_record(work.described(member))
+
+
+def _asked(function: Any) -> Any:
+    """The options that narrow a search."""
+    for name, text in (("position", "Who hold this position."), ("program", "Part of the program."), ("group", "Who are in this group."),
+                       ("term", "Who are registered for this term.")):
+        function = click.option(f"--{name}", metavar=name.upper(), help=text)(function)
+    return function
+
+
+@members.command(name="list")
+@_asked
+@listing
+@pass_context
+def list_(context: Context, /, form: Form, **asked: str | None) -> None:
+    """All members, or those whom each option fits, by username.
+
+    Example: ceo members list --term f2026 --csv --columns uid,cn
+    """
+    found = list(context.client.all_members(**{name: value for name, value in asked.items() if value}))
+    _print(sorted(found, key=lambda member: str(member["uid"])), form)
+
+
+@members.command()
+@click.argument("text", required=False)
+@click.option("--uid", metavar="PART", help="Part of the username alone.")
+@_asked
+@click.option("--sort", metavar="ORDER", help="uid, or another order that ceod names when it does not know one.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@listing
+@pass_context
+def search(context: Context, /, text: str | None, limit: int, form: Form, **asked: str | None) -> None:
+    """Find members by name, by a part of it or how it sounds, or by username; lapsed ones too.
+
+    Example: ceo members search dalek
+    """
+    query = {name: value for name, value in asked.items() if value}
+    if not (text or query):
+        raise click.UsageError("say whom: a TEXT, or an option such as --term")
+    rows: dict[str, Json] = {}
+    # Who types one word may mean a name or a username.
+    for by in (["name", "uid"] if text and "uid" not in query and not text.count(" ") else ["name"] if text else [""]):
+        page = context.client.members(size=limit, **query, **({by: text} if text and by else {}))
+        rows |= {member["uid"]: member for member in page["members"]}
+        if page["found"] > limit:
+            click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
+    if not rows:
+        raise NotFound("nobody fits")
+    _print(list(rows.values()), form)
+
+
+def _print(rows: list[Json], form: Form) -> None:
+    print_json({"members": rows}) if form.as_json else print_rows(rows, USUAL, form)
 
 
 @members.command()
 @click.argument("uid")
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@json_option
+@click.option("--shell", "login_shell", metavar="PATH", help="The login shell, one of /etc/shells.")
+@click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there and nowhere else; may be repeated.")
+@click.option("--no-forward", is_flag=True, help="Forward mail nowhere.")
+@writing
 @pass_context
-def pwreset(context: Context, uid: str, yes: bool, as_json: bool) -> None:
+def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tuple[str, ...], no_forward: bool, how: How) -> None:
+    """Change a login shell, or where mail is forwarded.
+
+    Example: ceo members modify regular1 --forward me@example.org
+    """
+    if addresses and no_forward:
+        raise click.UsageError("give --forward or --no-forward, not both")
+    body: Json = ({"login_shell": login_shell} if login_shell else {}) | (
+        {"forwarding_addresses": list(addresses)} if addresses or no_forward else {})
+    if not body:
+        raise click.UsageError("missing: --shell, --forward or --no-forward")
+    transact(context, how, lambda client: client.modify_member(uid, body), lambda result: [f"{uid} is changed."])
+
+
+@members.command()
+@click.argument("uid")
+@click.option("--terms", "count", type=COUNT, help="How many terms, from the first one that is not held on.")
+@click.option("--term", "exact", multiple=True, metavar="TERM", help="An exact term such as f2026; may be repeated.")
+@click.option("--rep", is_flag=True, help="As a club representative, who pays nothing.")
+@writing
+@pass_context
+def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ...], rep: bool, how: How) -> None:
+    """Register somebody for more terms; a representative who is given member terms becomes a member.
+
+    Example: ceo members renew regular1 --terms 2
+    """
+    if exact and count:
+        raise click.UsageError("give --terms or --term, not both")
+    member = context.client.member(uid)
+    if how.asking and not (exact or count):
+        count = click.prompt("Number of terms", default=1, type=COUNT, err=True)
+    held = list(exact) or work.next_terms(context.settings, member, count or 1)
+    if how.asking:
+        fee = "free for a representative" if rep else f"${context.settings.fee_per_term * len(held)}"
+        click.confirm(f"Register {shown(member['cn'])} ({shown(uid)}) for {', '.join(held)}; fee: {fee}?", default=True, abort=True, err=True)
+    transact(context, how, lambda client: client.renew_member(uid, {"non_member_terms" if rep else "terms": held}),
+             lambda result: [f"{uid} is registered for {', '.join(held)}."])
+
+
+@members.command()
+@click.argument("uid")
+@writing
+@pass_context
+def pwreset(context: Context, uid: str, how: How) -> None:
     """Give somebody a temporary password, shown once.
 
     Example: ceo members pwreset regular1 --yes
     """
-    client = context.client
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("missing: --yes")
-        click.confirm(f"Reset the password of {shown(uid)}?", abort=True, err=True)
-    steps = Steps(quiet=as_json)
-    _finish(lambda: work.reset_password(client, uid, steps), steps, as_json=as_json)
+    how.confirm(f"Reset the password of {uid}?")
+    transact(context, how, lambda client: client.reset_password(uid), lambda result: [
+        f"The password of {result['uid']} is reset.", *show_password(result, again=f"ceo members pwreset {uid}")])
 
 
-def _finish(run: Any, steps: Steps, *, as_json: bool) -> None:
-    """Run a transaction and show its result."""
-    try:
-        last: Event = run()
-    except KeyboardInterrupt:
-        if steps.transaction:
-            click.echo(f"\nceo: it goes on without you; look with: ceo transactions show {steps.transaction}", err=True)
-        raise
-    if as_json:
-        print_json(last)
-        return
-    result = last.get("result", {})
-    for warning in result.get("warnings", []):
-        click.echo(f"Note: {shown(warning)}", err=True)
-    if waiting := last.get("waiting"):
-        click.echo(f"Waits for its server, and is done by itself later: {shown(', '.join(waiting))}", err=True)
-    click.echo(f"The account {shown(result['uid'])} is ready." if "cn" in result else f"The password of {shown(result['uid'])} is reset.")
-    if result.get("temporary_password"):
-        click.echo(f"Temporary password: {shown(result['temporary_password'])}   (shown this once; it has to be changed at the first login)")
-    else:
-        click.echo(f"The password was shown to whoever asked first. To get another: ceo members pwreset {shown(result['uid'])}")
+@members.command()
+@click.argument("uid")
+@writing
+@pass_context
+def delete(context: Context, uid: str, how: How) -> None:
+    """Delete an account: it is kept, with all its files, until somebody restores it.
+
+    Example: ceo members delete regular1 --dry-run
+    """
+    how.confirm(f"Delete the account {uid}, which can be restored?")
+    transact(context, how, lambda client: client.delete_member(uid), lambda result: [
+        f"{uid} is deleted.  To bring it back: ceo members restore {uid}"])
+
+
+@members.command()
+@click.argument("uid")
+@writing
+@pass_context
+def restore(context: Context, uid: str, how: How) -> None:
+    """Bring a deleted account back: files, login, groups, mailing lists.
+
+    Example: ceo members restore regular1 --dry-run
+    """
+    transact(context, how, lambda client: client.restore_member(uid), lambda result: [f"{uid} is back."])
+
+
+@members.command()
+@click.argument("uid")
+@writing
+@pass_context
+def purge(context: Context, uid: str, how: How) -> None:
+    """Remove an account for good; in development mode alone.
+
+    Example: ceo members purge regular1 --dry-run
+    """
+    how.confirm(f"Remove {uid} and all that it has, for good?")
+    transact(context, how, lambda client: client.purge_member(uid), lambda result: [f"{uid} is gone for good."])
+
+
+@members.command()
+@click.argument("uid")
+@json_option
+@pass_context
+def uwldap(context: Context, uid: str, as_json: bool) -> None:
+    """What the university's directory says of somebody.
+
+    Example: ceo members uwldap jdoe
+    """
+    told = context.client.uw_person(uid)
+    print_json(told) if as_json else print_record(_labelled(told))
+
+
+def _labelled(told: Json) -> Iterator[tuple[str, str]]:
+    labels = {"uid": "Username", "cn": "Name", "given_name": "Given name", "sn": "Surname", "program": "Program"}
+    yield from ((labels.get(name, name), str(value)) for name, value in told.items() if value)
+

@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from ceo import transactions as work
-from ceo.cli.context import Context, json_option, pass_context, print_json
+from ceo.cli.context import Context, pass_context
+from ceo.cli.steps import Steps
+from ceo.cli.table import Form, json_option, listing, print_json, print_rows
+from ceo.cli.write import followed
 from ceo_common.text import shown
 
 
@@ -21,21 +24,19 @@ def transactions() -> None:
 @click.option("--state", type=click.Choice(["queued", "running", "undoing", "committed", "completed", "aborted", "undo_failed", "abandoned"]),
               help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@json_option
+@listing
 @pass_context
-def list_(context: Context, state: str | None, limit: int, as_json: bool) -> None:
+def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
     """The newest ones of all hosts.
 
     Example: ceo transactions list --state aborted
     """
     rows, silent = work.listed(context.client, state=state or "", limit=limit)
-    if as_json:
+    if form.as_json:
         print_json({"transactions": rows, "silent": silent})
-        return
-    for row in rows:
-        click.echo(f"{_when(row['created'])}  {row['state']:<11}  {row['operation']:<14}  {shown(row['subject']):<16}  "
-                   f"{shown(row['caller']):<12}  {shown(row['transaction'])}")
-    if not rows:
+    else:
+        print_rows(rows, "when state operation subject caller transaction", form, {"when": lambda row: _when(row["created"])})
+    if not rows and not form.as_json:
         click.echo("There are none.", err=True)
     for host, why in silent.items():
         click.echo(f"ceo: {host} did not answer: {shown(why)}", err=True)
@@ -62,6 +63,20 @@ def show(context: Context, transaction: str, as_json: bool) -> None:
         click.echo(f"Why: {shown(story['error'].get('error', ''))}")
     if story["reason"]:
         click.echo(f"Abandoned because: {shown(story['reason'])}")
+
+
+@transactions.command()
+@click.argument("transaction")
+@json_option
+@pass_context
+def follow(context: Context, transaction: str, as_json: bool) -> None:
+    """Attach again to one that goes on: its steps as they come, and its end.
+
+    Example: ceo transactions follow 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
+    """
+    story = work.find(context.client, transaction)
+    last = followed(context.client.events(story["host"], transaction), Steps(quiet=as_json))
+    print_json(last) if as_json else click.echo(f"{story['operation']} of {shown(story['subject'])}: completed")
 
 
 def _told(step: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ceo.cli.context import Context, json_option, pass_context, print_json
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import json_option, print_json
 from ceo_common.text import shown
 
 

@@ -1,0 +1,61 @@
+"""ceo api: what programs would do with curl, with ticket, delegation, TLS and the right host taken care of."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo_common.errors import Invalid, WrongHost
+
+
+@click.command()
+@click.argument("method", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE"], case_sensitive=False))
+@click.argument("path")
+@click.argument("body", required=False, metavar="[JSON|-]")
+@click.option("--host", help="Ask this host; by default the one that serves the path.")
+@pass_context
+def api(context: Context, method: str, path: str, body: str | None, host: str | None) -> int:
+    """One request to ceod: its answer comes as it is, a line of a stream as soon as it is there.  An error is JSON too.
+
+    With - the body is read from standard input.  A transaction that is undone ends with exit status 1.
+
+    Example: ceo api GET /members/ctdalek
+    """
+    told = _parsed(sys.stdin.read() if body == "-" else body)
+    where = "/api/" + path.removeprefix("/").removeprefix("api/")
+    client = context.client
+    lines = client.raw(host or client.hosts.admin, method.upper(), where, told)
+    try:
+        first = next(lines, "")
+    except WrongHost as error:
+        if host or error.more.get("host") not in client.hosts.all():
+            raise
+        lines = client.raw(str(error.more["host"]), method.upper(), where, told)
+        first = next(lines, "")
+    last = first
+    click.echo(first)
+    for last in lines:
+        click.echo(last)
+        sys.stdout.flush()
+    return 1 if _is_aborted(last) else 0
+
+
+def _is_aborted(line: str) -> bool:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("status") == "aborted"
+
+
+def _parsed(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"the body is not JSON: {error}") from None

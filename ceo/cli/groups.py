@@ -1,0 +1,167 @@
+"""ceo clubs, ceo groups, ceo positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
+from ceo.cli.write import How, transact, writing
+from ceo_common.errors import NotFound
+from ceo_common.text import shown
+
+Json = dict[str, Any]
+
+
+@click.group()
+def clubs() -> None:
+    """Clubs, which have an account and a group."""
+
+
+@clubs.command(name="add")
+@click.argument("uid")
+@click.option("--cn", metavar="NAME", required=True, help="The club's name.")
+@writing
+@pass_context
+def add_club(context: Context, uid: str, cn: str, how: How) -> None:
+    """Make a club: an account without a password, its group, and the right of its members to act as it.
+
+    Example: ceo clubs add chess-club --cn "Chess Club"
+    """
+    transact(context, how, lambda client: client.add_club({"uid": uid, "cn": cn}), lambda result: [
+        f"The club {result['uid']} is ready.  Who acts as it: ceo groups add-member {result['uid']} UID"])
+
+
+@click.group()
+def groups() -> None:
+    """Groups, and who is in them."""
+
+
+@groups.command(name="add")
+@click.argument("group")
+@writing
+@pass_context
+def add_group(context: Context, group: str, how: How) -> None:
+    """Make a group.
+
+    Example: ceo groups add webcom
+    """
+    transact(context, how, lambda client: client.add_group(group), lambda result: [f"The group {result['cn']} is ready."])
+
+
+@groups.command()
+@click.argument("group")
+@json_option
+@pass_context
+def get(context: Context, group: str, as_json: bool) -> None:
+    """Who is in a group, and what follows from it.
+
+    Example: ceo groups get syscom
+    """
+    told = context.client.group(group)
+    if as_json:
+        print_json(told)
+        return
+    rows = [("Group", told["cn"]), ("Group number", str(told["gid_number"] or "")), ("Members", " ".join(told["members"])),
+            ("Lists", " ".join(told["lists"])), ("Groups that follow", " ".join(told["implies"]))]
+    print_record([(name, value) for name, value in rows if value])
+
+
+@groups.command()
+@click.argument("text", required=False, default="")
+@listing
+@pass_context
+def search(context: Context, text: str, form: Form) -> None:
+    """Groups that have a text in their name, or all of them; accounts' own groups are left out.
+
+    Example: ceo groups search com
+    """
+    rows = [row for row in context.client.groups() if text.lower() in row["cn"].lower()]
+    if form.as_json:
+        print_json({"groups": rows})
+        return
+    if not rows:
+        raise NotFound("no group has that in its name")
+    print_rows(rows, "cn gid_number members", form)
+
+
+@groups.command()
+@click.argument("group")
+@click.argument("uid")
+@writing
+@pass_context
+def add_member(context: Context, group: str, uid: str, how: How) -> None:
+    """Put somebody into a group, and into the groups and on the lists that follow from it.
+
+    Example: ceo groups add-member office regular1 --dry-run
+    """
+    transact(context, how, lambda client: client.add_to_group(group, uid), _outcomes)
+
+
+@groups.command()
+@click.argument("group")
+@click.argument("uid")
+@writing
+@pass_context
+def remove_member(context: Context, group: str, uid: str, how: How) -> None:
+    """Take somebody out of a group, and out of what followed from it.
+
+    Example: ceo groups remove-member go-club rep1 --dry-run
+    """
+    transact(context, how, lambda client: client.remove_from_group(group, uid), _outcomes)
+
+
+def _outcomes(result: Json) -> list[str]:
+    return [f"{result['uid']}, {group}: {outcome}" for group, outcome in result["groups"].items()]
+
+
+@click.group()
+def positions() -> None:
+    """Who holds which office of the club."""
+
+
+@positions.command(name="get")
+@json_option
+@pass_context
+def get_positions(context: Context, as_json: bool) -> None:
+    """Who holds which office.
+
+    Example: ceo positions get
+    """
+    told = context.client.positions()
+    if as_json:
+        print_json(told)
+        return
+    print_record([(f"{name} *" if name in told["required"] else name, " ".join(uids) or "nobody") for name, uids in told["positions"].items()])
+    click.echo("* has to be held by somebody", err=True)
+
+
+@positions.command(name="set")
+@click.argument("pairs", metavar="POSITION=UID,... ...", nargs=-1, required=True)
+@writing
+@pass_context
+def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:
+    """Say who shall hold an office; nobody after the = empties it, and an office that is not named stays as it is.
+
+    Example: ceo positions set librarian=regular1 imapd= --dry-run
+    """
+    wanted: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, uids = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"{pair!r} is not POSITION=UID,...")
+        wanted[name] = [uid for uid in uids.split(",") if uid]
+    held = context.client.positions()["positions"]
+    changes = {name: new for name, new in wanted.items() if sorted(new) != sorted(held.get(name, []))}
+    if how.asking:
+        for name, new in changes.items():
+            click.echo(f"  {shown(name)}: {shown(' '.join(held.get(name, [])) or 'nobody')} -> {shown(' '.join(new) or 'nobody')}", err=True)
+    how.confirm(f"Change {len(changes)} {'position' if len(changes) == 1 else 'positions'}?")
+    transact(context, how, lambda client: client.set_positions(wanted), _changed)
+
+
+def _changed(result: Json) -> list[str]:
+    told = [f"{name}: {' '.join(result['positions'].get(name) or []) or 'nobody'}" for name in result["changed"]]
+    return told or ["Nothing was different."]

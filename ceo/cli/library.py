@@ -1,0 +1,266 @@
+"""ceo library: the books, and who has them."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any, TextIO
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
+from ceo.cli.write import How, change, writing
+from ceo_common.errors import Invalid, NotFound, WrongState
+from ceo_common.model import isbn as isbn_rules
+
+Json = dict[str, Any]
+_FIELDS = ("title", "authors", "isbn", "year", "edition", "publisher", "copies")
+_LOANS = "book title uid due_on overdue"
+
+
+@click.group()
+def library() -> None:
+    """The library's books, and who has them."""
+
+
+@library.command()
+@click.argument("words", nargs=-1)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@listing
+@pass_context
+def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> None:
+    """Books with these words, or parts of words, in the title, the authors or the ISBN, spelt about like that; the nearest first.
+
+    Example: ceo library search kernighan programming
+    """
+    page = context.client.books(size=limit, **({"q": " ".join(words)} if words else {}))
+    if form.as_json:
+        print_json({"books": page["books"], "found": page["found"]})
+        return
+    if not page["books"]:
+        raise NotFound("no book fits")
+    print_rows(page["books"], "book title authors year copies_in", form, {"authors": lambda row: "; ".join(row["authors"])})
+    if page["found"] > limit:
+        click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
+
+
+@library.command()
+@click.argument("book")
+@json_option
+@pass_context
+def get(context: Context, book: str, as_json: bool) -> None:
+    """One book, and who has it; BOOK is its number or its ISBN.
+
+    Example: ceo library get 9780131103627
+    """
+    told = _book(context, book)
+    if as_json:
+        print_json(told)
+        return
+    rows = [("Book", told["book"]), ("Title", told["title"]), ("Authors", "; ".join(told["authors"])), ("ISBN", told["isbn"]), ("Year", told["year"]),
+            ("Edition", told["edition"]), ("Publisher", told["publisher"]), ("Copies", f"{told['copies_in']} of {told['copies']} in"),
+            ("Due back", told["due_back"])]
+    print_record([(name, str(value)) for name, value in rows if value])
+
+
+@library.command()
+@click.option("--title", help="The title.")
+@click.option("--author", "authors", multiple=True, help="An author; may be repeated.")
+@click.option("--isbn", help="Ten or thirteen digits, hyphens do not count.")
+@click.option("--year", type=int, help="The year.")
+@click.option("--edition", help="Such as 2nd.")
+@click.option("--publisher", help="The publisher.")
+@click.option("--copies", type=int, default=1, show_default=True, help="How many there are.")
+@writing
+@pass_context
+def add(context: Context, /, how: How, **given: Any) -> None:
+    """Add a book, by its ISBN or without one.
+
+    Example: ceo library add --title "Programming Perl" --author "Larry Wall" --isbn 9780596000271 --dry-run
+    """
+    if missing := [f"--{name}" for name, value in (("title", given["title"]), ("author", given["authors"])) if not value]:
+        raise click.UsageError(f"missing: {', '.join(missing)}")
+    book = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value is not None}
+    change(context, how, lambda client: client.add_book(book), lambda told: f"Book {told['book']}: {told['title']}, {_copies(told['copies'])}.")
+
+
+@library.command(name="import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@writing
+@pass_context
+def import_(context: Context, file: TextIO, how: How) -> None:
+    """Add the books of a CSV file, all of them or none; its columns: title, authors (with ; between), isbn, year, edition, publisher, copies.
+
+    Example: ceo library import new-books.csv --dry-run
+    """
+    rows = list(csv.DictReader(file))
+    if unknown := sorted({str(name) for row in rows for name in row} - set(_FIELDS)):
+        raise Invalid(f"the file has a column {unknown[0]}; columns are {', '.join(_FIELDS)}")
+    books = [_row(row) for row in rows]
+    plan = context.client.check_books(books)
+    if how.as_json and (how.dry_run or plan["problems"]):
+        print_json(plan)
+    elif plan["problems"]:
+        raise Invalid(f"{len(plan['problems'])} problems; no book was added", problems=[
+            {"field": _line(problem["field"]), "message": problem["message"]} for problem in plan["problems"]])
+    elif how.dry_run:
+        click.echo(f"{len(books)} books can be added; nothing was changed.")
+    if how.dry_run or plan["problems"]:
+        return
+    how.confirm(f"Add {len(books)} books?")
+    numbers = context.client.add_books(books)
+    print_json({"books": numbers}) if how.as_json else click.echo(f"{len(numbers)} books are added.")
+
+
+def _row(row: dict[str, str]) -> Json:
+    told: Json = {name: value.strip() for name, value in row.items() if value and value.strip()}
+    told["authors"] = [author.strip() for author in told.get("authors", "").split(";") if author.strip()]
+    for name in ("year", "copies"):
+        if name in told and told[name].isdecimal():
+            told[name] = int(told[name])
+    return told
+
+
+def _line(field: str) -> str:
+    """books.3.isbn is the isbn of the file's line 5: there is a heading, and lines count from 1."""
+    _, number, *rest = field.split(".")
+    return f"line {int(number) + 2}, {'.'.join(rest)}" if number.isdecimal() else field
+
+
+@library.command()
+@click.argument("book")
+@click.argument("count", type=int, default=1)
+@writing
+@pass_context
+def copies(context: Context, book: str, count: int, how: How) -> None:
+    """Add copies of a book that is there.
+
+    Example: ceo library copies 9780131103627 2 --dry-run
+    """
+    number = _book(context, book)["book"]
+    change(context, how, lambda client: client.add_copies(number, count), lambda told: f"Of {told['title']} there are {_copies(told['copies'])} now.")
+
+
+@library.command()
+@click.argument("book")
+@click.argument("uid")
+@click.option("--copy", "which", type=int, help="This copy, by its number.")
+@writing
+@pass_context
+def lend(context: Context, book: str, uid: str, which: int | None, how: How) -> None:
+    """Lend a book to a member; BOOK is its number or its ISBN.
+
+    Example: ceo library lend 9780131103627 ctdalek --dry-run
+    """
+    number = _book(context, book)["book"]
+    change(context, how, lambda client: client.lend(number, uid, which), lambda told: f"{told['uid']} has {told['title']} until {told['due_on']}.")
+
+
+@library.command(name="return")
+@click.argument("book")
+@click.argument("uid", required=False)
+@writing
+@pass_context
+def return_(context: Context, book: str, uid: str | None, how: How) -> None:
+    """Take a book back; UID may be left out where one person alone has it.
+
+    Example: ceo library return 9780131103627 ctdalek
+    """
+    number = _book(context, book)["book"]
+    who = uid or _only_reader(context, number)
+    change(context, how, lambda client: client.give_back(number, who), lambda told: f"{told['title']} is back from {told['uid']}.")
+
+
+def _only_reader(context: Context, number: int) -> str:
+    loans = context.client.loans_of_book(number)
+    if len(loans) != 1:
+        raise WrongState(f"say who brings it: {', '.join(loan['uid'] for loan in loans)} have it" if loans else "nobody has this book")
+    return str(loans[0]["uid"])
+
+
+@library.command()
+@click.argument("book")
+@click.argument("uid")
+@writing
+@pass_context
+def renew(context: Context, book: str, uid: str, how: How) -> None:
+    """Let somebody keep a book for two weeks more, once.
+
+    Example: ceo library renew 9780131103627 ctdalek
+    """
+    number = _book(context, book)["book"]
+    change(context, how, lambda client: client.renew_loan(number, uid), lambda told: f"{told['uid']} has {told['title']} until {told['due_on']}.")
+
+
+@library.command()
+@click.argument("uid", required=False)
+@listing
+@pass_context
+def loans(context: Context, uid: str | None, form: Form) -> None:
+    """Who has what, or what one person has.
+
+    Example: ceo library loans regular1
+    """
+    rows: list[Json] = context.client.loans_of(uid) if uid else _every_loan(context)
+    print_json({"loans": rows}) if form.as_json else print_rows(rows, _LOANS, form)
+
+
+def _every_loan(context: Context) -> list[Json]:
+    page = context.client.loans(size=1000)
+    rows: list[Json] = page["loans"]
+    while page["next"]:
+        page = context.client.loans(size=1000, after=page["next"])
+        rows += page["loans"]
+    return rows
+
+
+@library.command()
+@listing
+@pass_context
+def overdue(context: Context, form: Form) -> None:
+    """What is overdue, the longest first.
+
+    Example: ceo library overdue
+    """
+    rows = context.client.overdue()
+    print_json({"loans": rows}) if form.as_json else print_rows(rows, _LOANS, form)
+
+
+@library.command()
+@writing
+@pass_context
+def remind(context: Context, how: How) -> None:
+    """Mail those with overdue books, at most once a week about each.
+
+    Example: ceo library remind --dry-run
+    """
+    client = context.client
+    plan = client.overdue_mails()
+    if how.dry_run or not plan["mails"]:
+        print_json(plan) if how.as_json else click.echo(f"{len(plan['mails'])} would be mailed; nothing was sent.")
+        return
+    how.confirm(f"Mail {len(plan['mails'])} who have overdue books?")
+    told = client.send_overdue_mails()
+    if how.as_json:
+        print_json(told)
+        return
+    click.echo(f"{len(told['mails'])} were mailed.")
+    for what, uids in (("their account is gone", told["gone"]), ("the mail server refused them", told["refused"])):
+        if uids:
+            how.note(f"Not mailed, {what}: {', '.join(uids)}")
+
+
+def _book(context: Context, told: str) -> Json:
+    """The book of a number or an ISBN.  Raises NotFound."""
+    if isbn_rules.problem(told) is None:
+        found = context.client.books(q=told)["books"]
+        if not found:
+            raise NotFound(f"the library has no book with the ISBN {told}")
+        return dict(found[0])
+    if not told.isdecimal() or len(told) > 9:
+        raise Invalid(f"{told!r} is neither a book's number nor an ISBN; to find one: ceo library search WORDS")
+    return context.client.book(int(told))
+
+
+def _copies(count: int) -> str:
+    return f"{count} {'copy' if count == 1 else 'copies'}"

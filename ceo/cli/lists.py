@@ -1,0 +1,66 @@
+"""ceo memberlist|expiredaccounts|inactive: the lists of 2010, by their old names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.members_upkeep import remind
+from ceo.cli.table import Form, listing, print_json, print_rows
+from ceo_common import terms as term_rules
+from ceo_common.errors import Invalid
+
+Json = dict[str, Any]
+_WHO = "uid cn program last_term expired"
+
+
+@click.command()
+@click.argument("term", required=False)
+@listing
+@pass_context
+def memberlist(context: Context, term: str | None, form: Form) -> None:
+    """The members of a term: the current one unless another is named.
+
+    Example: ceo memberlist f2026
+    """
+    wanted = term or str(term_rules.current(context.settings.time_zone))
+    try:
+        term_rules.Term.parse(wanted)
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+    found = [member for member in context.client.all_members(term=wanted) if wanted in member["terms"]]
+    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "cn program uid", form)
+
+
+@click.command()
+@click.option("--email", is_flag=True, help="Mail those whose membership is over, too (ceo members remind).")
+@click.option("--yes", is_flag=True, help="With --email: don't ask.")
+@listing
+@click.pass_context
+def expiredaccounts(click_context: click.Context, email: bool, yes: bool, form: Form) -> None:
+    """The accounts that are expired.
+
+    Example: ceo expiredaccounts
+    """
+    context: Context = click_context.obj
+    _print(context.client.expired(), _WHO, form)
+    if email:
+        click_context.invoke(remind, yes=yes, as_json=False, dry_run=False, quiet=False)
+
+
+@click.command()
+@click.argument("terms", type=click.IntRange(1, 300), metavar="N")
+@listing
+@pass_context
+def inactive(context: Context, terms: int, form: Form) -> None:
+    """Those who have not been members for so many terms.
+
+    Example: ceo inactive 3
+    """
+    _print(context.client.inactive(terms), _WHO, form)
+
+
+def _print(rows: list[Json], usual: str, form: Form) -> None:
+    print_json({"members": rows}) if form.as_json else print_rows(rows, usual, form)

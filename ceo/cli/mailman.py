@@ -1,0 +1,54 @@
+"""ceo mailman subscribe|unsubscribe|get."""
+
+from __future__ import annotations
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import json_option, print_json
+from ceo.cli.write import How, change, writing
+
+
+@click.group()
+def mailman() -> None:
+    """Mailing lists."""
+
+
+@mailman.command()
+@click.argument("uid")
+@click.argument("list_name", metavar="LIST")
+@writing
+@pass_context
+def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:
+    """Subscribe an account's address to a list.
+
+    Example: ceo mailman subscribe regular1 exec --dry-run
+    """
+    change(context, how, lambda client: client.subscribe(list_name, uid), lambda told: (
+        f"The moderator of {list_name} is asked whether {uid} may join." if told["held"] else f"{uid} is on {list_name}."))
+
+
+@mailman.command()
+@click.argument("uid")
+@click.argument("list_name", metavar="LIST")
+@writing
+@pass_context
+def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
+    """Take an account's address off a list.
+
+    Example: ceo mailman unsubscribe regular1 csc-general --dry-run
+    """
+    change(context, how, lambda client: client.unsubscribe(list_name, uid), lambda told: f"{uid} is off {list_name}.")
+
+
+@mailman.command()
+@click.argument("uid")
+@json_option
+@pass_context
+def get(context: Context, uid: str, as_json: bool) -> None:
+    """The lists that an account's address is on.
+
+    Example: ceo mailman get ctdalek
+    """
+    told = context.client.lists_of(uid)
+    print_json(told) if as_json else click.echo("\n".join(told["lists"]), nl=bool(told["lists"]))

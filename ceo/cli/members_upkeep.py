@@ -1,0 +1,84 @@
+"""ceo members expire|remind, ceo updateprograms: what the systems committee and cron run over many at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import Form, print_json, print_rows
+from ceo.cli.write import How, transact, writing
+
+_TABLE = Form(as_json=False, as_csv=False, columns=None, pager=False)
+_WHO = "uid cn program last_term expired"
+
+
+@click.command()
+@writing
+@pass_context
+def expire(context: Context, how: How) -> None:
+    """Expire the accounts whose last term and its grace month are over, so many in one run.
+
+    Example: ceo members expire --dry-run
+    """
+    plan = context.client.expiry()
+    if how.dry_run or not plan["count"]:
+        _show(plan, how, "nobody is due")
+        return
+    if not how.quiet and not how.as_json:
+        print_rows(plan["members"], _WHO, _TABLE)
+    how.confirm(f"Expire these {plan['count']} of {plan['due']} who are due?")
+    transact(context, how, lambda client: client.expire_members(plan["count"]), lambda result: _counted(result, "expired"))
+
+
+@click.command()
+@writing
+@pass_context
+def remind(context: Context, how: How) -> None:
+    """Mail those whose membership is over and whose account is not expired yet, once a lapse.
+
+    Example: ceo members remind --dry-run
+    """
+    plan = context.client.reminders()
+    if how.dry_run or not plan["count"]:
+        _show(plan, how, "nobody is to be reminded")
+        return
+    how.confirm(f"Mail {plan['count']} of {plan['due']} who are to be reminded?")
+    transact(context, how, lambda client: client.remind_members(), lambda result: _counted(result, "reminded"))
+
+
+@click.command()
+@click.argument("uids", nargs=-1)
+@writing
+@pass_context
+def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
+    """Take over what the university says of members' programs: of all, or of those who are named.
+
+    Example: ceo updateprograms --dry-run
+    """
+    whom = list(uids) or None
+    plan = context.client.programs(whom)
+    if how.dry_run or not plan["changes"]:
+        if how.as_json:
+            print_json(plan)
+        else:
+            print_rows(plan["changes"], "uid old new", _TABLE)
+            how.note(f"{len(plan['changes'])} of {plan['looked_at']} differ; {plan['unknown']} are unknown to the university")
+        return
+    if not how.quiet and not how.as_json:
+        print_rows(plan["changes"], "uid old new", _TABLE)
+    how.confirm(f"Change these {len(plan['changes'])} programs?")
+    transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
+
+
+def _show(plan: dict[str, Any], how: How, nobody: str) -> None:
+    if how.as_json:
+        print_json(plan)
+        return
+    print_rows(plan["members"], _WHO, _TABLE)
+    how.note(f"{plan['due']} are due, {plan['count']} in one run; nothing was changed" if plan["due"] else nobody)
+
+
+def _counted(result: dict[str, Any], what: str) -> list[str]:
+    return [f"{result[what]} {what}.", *(f"{uid}: {why}" for uid, why in (result.get("failed") or {}).items())]

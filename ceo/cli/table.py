@@ -1,0 +1,125 @@
+"""What commands print: one document of JSON, a record, or a table, as people or scripts want it."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ceo_common.text import shown
+
+Json = dict[str, Any]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a listing is printed; `columns` None is the usual ones."""
+
+    as_json: bool
+    as_csv: bool
+    columns: list[str] | None
+    pager: bool
+
+
+def listing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a listing, as one argument `form`."""
+    @json_option
+    @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values with a heading.")
+    @click.option("--columns", metavar="NAME,...", help="Which columns, in this order; --columns=help names them.")
+    @click.option("--pager/--no-pager", default=True, help="Page what is longer than the screen; only on a terminal.")
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, as_json: bool, as_csv: bool, columns: str | None, pager: bool, **named: Any) -> Any:
+        form = Form(as_json, as_csv, columns.split(",") if columns else None, pager)
+        return function(*arguments, form=form, **named)
+
+    return wrapped
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def print_record(rows: Iterable[tuple[str, str]]) -> None:
+    """Labels and texts, aligned."""
+    for name, value in rows:
+        click.echo(f"{name + ':':<20}{shown(value)}")
+
+
+def print_rows(rows: list[Json], usual: str, form: Form, more: dict[str, Callable[[Json], Any]] | None = None) -> None:
+    """Rows as a table.  `usual` names the columns that are shown unless others are asked for; each is a key of the rows or of `more`."""
+    made = more or {}
+    known = list(dict.fromkeys([*usual.split(), *made, *(name for row in rows[:1] for name in row)]))
+    if form.columns == ["help"]:
+        click.echo("\n".join(known))
+        return
+    columns = form.columns or usual.split()
+    if rows and (unknown := [name for name in columns if name not in known]):
+        raise click.UsageError(f"no column {unknown[0]!r}; there are: {', '.join(known)}")
+    cells = [[_text(made[name](row) if name in made else row.get(name)) for name in columns] for row in rows]
+    if form.as_csv:
+        _print_csv(columns, cells)
+    elif sys.stdout.isatty():
+        _print_for_people(columns, cells, form)
+    elif rows:
+        _print_plain(columns, cells)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _print_csv(columns: list[str], cells: list[list[str]]) -> None:
+    # Verbatim for whatever reads it; a terminal is sent nothing that moves its cursor.
+    safe = shown if sys.stdout.isatty() else str
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([safe(cell) for cell in row] for row in cells)
+    click.echo(made.getvalue(), nl=False)
+
+
+def _print_plain(columns: list[str], cells: list[list[str]]) -> None:
+    """Two blanks between the columns, nothing cut off."""
+    rows = [[name.upper() for name in columns], *([shown(cell) for cell in row] for row in cells)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_for_people(columns: list[str], cells: list[list[str]], form: Form) -> None:
+    from rich.console import Console  # noqa: PLC0415 - heavy
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    size = shutil.get_terminal_size()
+    made = io.StringIO()
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name.replace("_", " ").capitalize(), overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    # Without TERM, or with one that can do nothing, rich writes no colour.
+    Console(file=made, force_terminal=os.environ.get("TERM", "dumb") != "dumb", width=size.columns).print(table)
+    text = made.getvalue()
+    if form.pager and text.count("\n") >= size.lines:
+        os.environ.setdefault("LESS", "-FRX")
+        click.echo_via_pager(text)
+    else:
+        click.echo(text, nl=False)
+    click.echo(f"{len(cells)} {'row' if len(cells) == 1 else 'rows'}", err=True)
