@@ -159,9 +159,5 @@ def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:
         for name, new in changes.items():
             click.echo(f"  {shown(name)}: {shown(' '.join(held.get(name, [])) or 'nobody')} -> {shown(' '.join(new) or 'nobody')}", err=True)
     how.confirm(f"Change {len(changes)} {'position' if len(changes) == 1 else 'positions'}?")
-    transact(context, how, lambda client: client.set_positions(wanted), _changed)
-
-
-def _changed(result: Json) -> list[str]:
-    told = [f"{name}: {' '.join(result['positions'].get(name) or []) or 'nobody'}" for name in result["changed"]]
-    return told or ["Nothing was different."]
+    transact(context, how, lambda client: client.set_positions(wanted), lambda result: [
+        f"{name}: {' '.join(uids) or 'nobody'}" for name, uids in wanted.items()] if result["changed"] else ["Nothing was different."])
