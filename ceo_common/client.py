@@ -21,6 +21,7 @@ from ceo_common import errors
 from ceo_common.config import Hosts
 from ceo_common.deadline import within
 from ceo_common.events import Event, is_last
+from ceo_common.krb5.errors import gssapi_reason
 
 Json = dict[str, Any]
 _CONNECT_S = 3.0
@@ -427,7 +428,7 @@ class Client:
 
     def _refusal(self, host: str, response: requests.Response, auth: _Auth) -> errors.CeoError:
         if auth.failure:
-            return errors.Unauthenticated(f"Kerberos gave no ticket for ceod on {host}: {auth.failure}", host=host)
+            return errors.Unauthenticated(f"Kerberos gave no ticket for ceod on {host}: {gssapi_reason(auth.failure)}", host=host)
         if 300 <= response.status_code < 400:
             return errors.Unreachable(f"{host} sends us elsewhere, which ceod never does; not followed", host=host)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import stat
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ceo.cli.context import Context, pass_context
-from ceo.cli.table import print_json
+from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, writing
 from ceo_common.errors import Invalid
 from ceo_common.text import shown
@@ -175,21 +176,26 @@ def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
 @click.option("--group", help="Those who are in this group.")
 @click.option("--program", help="Those with this in their program.")
 @click.option("--output", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="Into this file; by default they are printed.")
+@json_option
 @pass_context
-def export(context: Context, /, output: TextIO, **asked: str | None) -> None:
+def export(context: Context, /, output: TextIO, as_json: bool, **asked: str | None) -> None:
     """Members as CSV, in the columns that import takes.
 
     Forwarding addresses are left out: nobody reads those of many.
 
     Example: ceo members export --term f2026
     """
-    from ceo.imports import COLUMNS  # noqa: PLC0415
+    from ceo.imports import COLUMNS  # noqa: PLC0415 - heavier than the other commands of members
 
-    found = context.client.all_members(**{name: value for name, value in asked.items() if value})
+    found = sorted(context.client.all_members(**{name: value for name, value in asked.items() if value}), key=lambda member: str(member["uid"]))
+    if as_json:
+        json.dump({"members": found}, output, indent=2)
+        output.write("\n")
+        return
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(COLUMNS)
     # Verbatim for whatever reads it; a terminal is sent nothing that moves its cursor.
     safe = shown if output.isatty() else str
-    for member in sorted(found, key=lambda member: str(member["uid"])):
+    for member in found:
         cells = [member.get(name) or "" for name in COLUMNS]
         writer.writerow([safe(" ".join(cell) if isinstance(cell, list) else cell) for cell in cells])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class Krb5Error(Exception):
     """`code` is the com_err number, `stage` the C function's name, the text what the library says."""
@@ -14,3 +16,12 @@ class Krb5Error(Exception):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.message}"
+
+
+def gssapi_reason(told: object) -> str:
+    """Why GSSAPI failed: its message holds the mechanism's own words at the end, and some of them say too little."""
+    found = re.search(r"Minor \(\d+\): (.*)", str(told), re.DOTALL)
+    reason = found[1] if found else str(told)
+    if "skew" in reason:
+        return "the clocks differ by more than five minutes; set this machine's right (timedatectl)"
+    return reason

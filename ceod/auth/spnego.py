@@ -14,6 +14,7 @@ from gssapi.raw import import_cred
 
 from ceo_common.config import Daemon
 from ceo_common.errors import DelegationMismatch, DelegationRequired, Unauthenticated
+from ceo_common.krb5.errors import gssapi_reason
 from ceod.auth import krb_cred
 from ceod.auth.acceptor import Acceptor, Refused
 from ceod.auth.caller import Caller, identify
@@ -47,7 +48,7 @@ def authenticate(header: str | None, acceptor: Acceptor, bindings: bytes | None)
     try:
         accepted = acceptor.accept(token, bindings)
     except Refused as error:
-        raise Unauthenticated(f"Kerberos refused the ticket: {error}") from None
+        raise Unauthenticated(f"Kerberos refused the ticket: {gssapi_reason(error)}") from None
     return Authenticated(accepted.name, accepted.reply, accepted.credential)
 
 

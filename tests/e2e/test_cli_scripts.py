@@ -1,0 +1,264 @@
+"""The command line as scripts and cron use it: JSON, exit statuses, files, runs that are cut off."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import shell
+from tests.club.club import ADMIN, Club, until
+from tests.club.terminal import Open
+
+HOME = Path("/users/ctdalek")
+
+# From a sign-up to a restore with --json and jq alone.
+SCRIPT = """\
+set -euo pipefail
+ceo members add "$1" --cn "Script Person" --program Maths --term f2026 --json | jq -e '.status == "completed" and (.result.temporary_password | length) > 15'
+ceo members renew "$1" --term w2027 --json | jq -e '.status == "completed"'
+ceo members search "Script Person" --json | jq -e --arg uid "$1" '.members | map(select(.uid == $uid)) | .[0].terms == ["f2026", "w2027"]'
+ceo members export --term w2027 --json | jq -e --arg uid "$1" '[.members[].uid] | index($uid) != null'
+ceo members pwreset "$1" --yes --json | jq -e '.result.temporary_password | length > 15'
+ceo members delete "$1" --yes --json | jq -e '.status == "completed"'
+ceo members get "$1" --json | jq -e '.deleted'
+ceo members restore "$1" --json | jq -e '.status == "completed"'
+ceo members get "$1" --json | jq -e '(.deleted | not) and .terms == ["f2026", "w2027"]'
+"""
+
+
+def test_from_sign_up_to_restore_with_jq_alone(club: Club) -> None:
+    uid = club.name()
+    done = club.run_as("ctdalek", "bash", "-c", SCRIPT, "script", uid)
+    assert done.returncode == 0 and done.stdout.split() == ["true"] * 9, done
+    assert club.principal(uid) and club.home(uid) and club.on_list(uid)
+
+
+def test_each_read_has_its_json(club: Club) -> None:
+    for words, key in ((("members", "list", "--term", "f2026"), "members"), (("groups", "search"), "groups"), (("groups", "get", "syscom"), "members"),
+                       (("positions", "get"), "positions"), (("library", "search", "kernighan"), "books"), (("library", "overdue"), "loans"),
+                       (("library", "loans"), "loans"), (("log", "--limit", "2"), "rows"), (("transactions", "list"), "transactions"),
+                       (("memberlist",), "members"), (("inactive", "3"), "members"), (("expiredaccounts",), "members"), (("mysql", "get", "ctdalek"), "mysql"),
+                       (("mailman", "get", "ctdalek"), "lists"), (("whoami",), "ticket_seconds_left"), (("members", "uwldap", "jdoe"), "program")):
+        done = club.run_as("ctdalek", "ceo", *words, "--json")
+        assert done.returncode == 0 and key in json.loads(done.stdout) and done.stderr == "", (words, done)
+
+
+def test_listings_as_csv_with_chosen_columns(club: Club) -> None:
+    done = club.run_as("ctdalek", "ceo", "members", "list", "--csv", "--columns", "uid,cn,terms")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert len(rows) > 100 and {"uid": "ctdalek", "cn": "Calum Dalek"}.items() <= next(row for row in rows if row["uid"] == "ctdalek").items()
+    assert list(rows[0]) == ["uid", "cn", "terms"] and [row["uid"] for row in rows] == sorted(row["uid"] for row in rows)
+    assert "deleted" in club.run_as("ctdalek", "ceo", "members", "list", "--columns", "help").stdout.split()
+    done = club.run_as("ctdalek", "ceo", "members", "list", "--columns", "uid,nonsense")
+    assert done.returncode == 2 and "there are: uid, cn" in done.stderr
+    plain = club.run_as("ctdalek", "ceo", "members", "search", "dalek", "--columns", "uid,cn").stdout
+    assert plain.splitlines()[0].split() == ["UID", "CN"] and "\x1b" not in plain
+    assert club.run_as("ctdalek", "sh", "-c", "ceo members list | head -1").returncode == 0
+
+
+def test_a_table_on_a_terminal_has_colour_unless_nobody_wants_it(club: Club, terminal: Open) -> None:
+    window = terminal("ctdalek", "ceo", "members", "search", "dalek")
+    window.see("Uid", "Calum Dalek", "1 row")
+    assert window.ended() == 0 and b"\x1b[1m" in window.raw
+    window = terminal("ctdalek", "ceo", "members", "search", "dalek", TERM="dumb")
+    window.see("Calum Dalek")
+    assert window.ended() == 0 and b"\x1b[" not in window.raw
+
+
+def test_long_output_is_paged_on_a_terminal(club: Club, terminal: Open) -> None:
+    window = terminal("ctdalek", "ceo", "members", "list", PAGER="cat -n | sed -n 200,203p")
+    window.see("203")
+    assert window.ended() == 0
+
+
+def test_what_ended_the_ways_it_can_end(club: Club) -> None:
+    """Each one line, no traceback, the status that the manual lists."""
+    club.run_as("ctdalek", "true")
+    cases: list[tuple[list[str], int, str]] = [
+        (["env", "CEO_CONFIG=/nonexistent", "ceo", "whoami"], 78, "there is no such file"),
+        (["env", "KRB5CCNAME=FILE:/nonexistent", "ceo", "whoami"], 77, "run kinit first"),
+        (["faketime", "+3 days", "ceo", "whoami"], 77, "run kinit first"),
+        (["faketime", "+10 minutes", "ceo", "whoami"], 77, "the clocks differ by more than five minutes"),
+        (["ceo", "members", "get", "nobody-here"], 66, "there is no account"),
+        (["ceo", "members", "frobnicate"], 2, "No such command"),
+        (["ceo", "memberz"], 2, "did you mean members?"),
+        (["ceo", "members", "pwreset", "regular1"], 2, "--yes"),
+        (["ceo", "library", "lend", "nonsense", "ctdalek"], 65, "neither a book's number nor an ISBN"),
+        (["ceo", "members", "import", "/nonexistent.csv"], 2, "No such file"),
+    ]
+    for words, status, says in cases:
+        done = club.run_as("ctdalek", *words)
+        assert says in done.stderr and "Traceback" not in done.stderr, (words, done)
+        assert done.returncode == status, (words, done)
+        assert status == 2 or done.stderr.count("\n") == 1, (words, done)
+
+
+def test_a_host_that_is_down(club: Club) -> None:
+    club.service(ADMIN, "stop", "ceod")
+    try:
+        done = club.run_as("ctdalek", "ceo", "members", "get", "ctdalek")
+        as_json = club.run_as("ctdalek", "ceo", "members", "get", "ctdalek", "--json")
+    finally:
+        club.service(ADMIN, "start", "ceod")
+        club.settled()
+    assert done.returncode == 69 and done.stderr == "ceo: phosphoric-acid.csclub.internal does not answer on port 9987: Connection refused\n"
+    assert as_json.returncode == 69 and json.loads(as_json.stdout)["code"] == "unreachable"
+
+
+def test_old_commands_under_their_old_names(club: Club) -> None:
+    done = club.run_as("ctdalek", "ceo", "memberlist", "f2026")
+    assert done.returncode == 0 and "Calum Dalek" in done.stdout
+    assert club.run_as("ctdalek", "ceo", "memberlist", "x9").returncode == 65
+    assert club.run_as("ctdalek", "ceo", "inactive", "3").returncode == 0
+    assert club.run_as("ctdalek", "ceo", "expiredaccounts").returncode == 0
+    assert club.run_as("ctdalek", "ceo", "updateprograms", "--dry-run").returncode == 0
+    uid = club.add()["result"]["uid"]
+    assert "Password:" in club.run_as("ctdalek", "ceo", "mysql", "create", uid).stdout
+
+
+def test_a_request_as_it_is(club: Club) -> None:
+    done = club.run_as("ctdalek", "ceo", "api", "GET", "/members/ctdalek")
+    assert done.returncode == 0 and json.loads(done.stdout)["uid"] == "ctdalek"
+    # The path's own host is found, a body comes from standard input, a stream comes line by line.
+    uid = club.name()
+    done = club.run_as("office1", "ceo", "api", "POST", "/members", "-", text=json.dumps(club.member(uid)))
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and len(events) > 10 and events[-1]["status"] == "completed"
+    assert json.loads(club.run_as("ctdalek", "ceo", "api", "GET", f"/mailman/{uid}").stdout)["lists"] == ["csc-general"]
+    done = club.run_as("ctdalek", "ceo", "api", "GET", "/nope")
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (66, "not_found")
+    assert club.run_as("ctdalek", "ceo", "api", "POST", "/members", "{").returncode == 65
+
+
+def test_positions_groups_clubs_and_the_library(club: Club) -> None:
+    def ceo(*words: str) -> str:
+        done = club.run_as("ctdalek", "ceo", *words)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    club_uid, group, uid = club.name(), club.name(), club.add()["result"]["uid"]
+    assert f"The club {club_uid} is ready" in ceo("clubs", "add", club_uid, "--cn", "A Club")
+    assert "is ready" in ceo("groups", "add", group)
+    assert ceo("groups", "add-member", group, uid) == f"{uid}, {group}: added\n"
+    assert uid in ceo("groups", "get", group) and group in ceo("groups", "search", group)
+    assert ceo("groups", "remove-member", group, uid) == f"{uid}, {group}: removed\n"
+    held = json.loads(ceo("positions", "get", "--json"))["positions"]["imapd"]
+    wanted = [*held, uid]
+    assert ceo("positions", "set", f"imapd={','.join(wanted)}", "--yes") == f"imapd: {' '.join(wanted)}\n"
+    assert "Nothing was different" in ceo("positions", "set", f"imapd={','.join(wanted)}", "--yes")
+    ceo("positions", "set", f"imapd={','.join(held)}", "--yes")
+    told = json.loads(ceo("library", "add", "--title", f"Scripts of {uid}", "--author", "A. Writer", "--json"))
+    number = str(told["book"])
+    assert f"{uid} has Scripts of {uid} until" in ceo("library", "lend", number, uid)
+    assert uid in ceo("library", "loans", uid) or "Scripts" in ceo("library", "loans", uid)
+    assert "until" in ceo("library", "renew", number, uid)
+    assert f"is back from {uid}" in ceo("library", "return", number)
+    assert "2 copies" in ceo("library", "copies", number, "1")
+    assert "/bin/sh" not in ceo("members", "get", uid) and "is changed" in ceo("members", "modify", uid, "--shell", "/bin/sh")
+    assert "/bin/sh" in ceo("members", "get", uid)
+    assert ceo("mailman", "subscribe", uid, "exec") == f"{uid} is on exec.\n"
+    assert ceo("mailman", "get", uid).split() == ["csc-general", "exec"]
+
+
+# Import and export
+
+
+@pytest.fixture
+def sheet(club: Club) -> Iterator[Path]:
+    """Sixty rows, eight of them bad, in a file of ctdalek's."""
+    lines = ["uid,cn,program,terms"] + [f"{club.name()},Import Person,Mathematics,f2026 w2027" for _ in range(52)]
+    taken = lines[7].split(",")[0]
+    lines[5:5] = ["BAD!,x,Maths,f2026", f"{taken},Twice Person,Maths,f2026", "ctdalek,Calum Dalek,Maths,f2026", "ok-name,Some Body,Maths,x99",
+                  "root,Some Body,Maths,f2026", "nocn,,Maths,f2026", "noprog,Some Body,,f2026", "toolong,Some Body,Maths,f2026,,,,"]
+    path = HOME / f"{taken}.csv"
+    path.write_text("\n".join(lines) + "\n")
+    os.chown(path, HOME.stat().st_uid, HOME.stat().st_gid)
+    yield path
+    for made in HOME.glob(f"{taken}.*"):
+        made.unlink()
+
+
+def _uids(path: Path) -> set[str]:
+    return {line.split(",")[0] for line in path.read_text().splitlines() if ",Import Person," in line}
+
+
+def test_each_bad_row_is_named_and_nobody_is_added_unasked(club: Club, sheet: Path) -> None:
+    for words in (("--dry-run",), ("--yes",)):
+        done = club.run_as("ctdalek", "ceo", "members", "import", str(sheet), *words)
+        assert done.returncode == 65
+        assert {int(line.split()[1].rstrip(":")) for line in done.stderr.splitlines() if line.startswith("line ")} == {*range(6, 14), 16} - {7}, done.stderr
+    told = json.loads(club.run_as("ctdalek", "ceo", "members", "import", str(sheet), "--dry-run", "--json").stdout)
+    assert (told["good"], len(told["bad"]), told["added"]) == (52, 8, [])
+    assert not [uid for uid in _uids(sheet) if club.entries(f"(uid={uid})")]
+
+
+def _running(sheet: Path) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        words = path.read_bytes().split(b"\0")
+        if str(sheet).encode() in words and any(word.endswith(b"/ceo") for word in words[:2]):
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_an_import_that_is_killed_goes_on_where_it_was(club: Club, sheet: Path) -> None:
+    """Twice: each account is made once, each has its slip with a password that works, and the slips are their owner's alone."""
+    slips = sheet.with_suffix(".slips")
+    words = ["ceo", "members", "import", str(sheet), "--skip-bad", "--yes", "--slips", str(slips)]
+    count = "SELECT COUNT(*) FROM transactions WHERE operation = 'add_members' AND subject IN ('25 members', '2 members')"
+    before = club.journal(count)[0][0]
+    for batches in (1, 2):
+        entry = shell.resolve(club.state, "ctdalek")
+        club.run_as("ctdalek", "true")
+        entry.environment["KRB5CCNAME"] = club.ccache("ctdalek")
+        run = subprocess.Popen(shell.command(club.state, entry, words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda batches=batches: club.journal(count)[0][0] >= before + batches, 30, "a batch under way")  # type: ignore[misc]
+        for pid in _running(sheet):
+            os.kill(pid, signal.SIGKILL)
+        run.wait(30)
+    done = club.run_as("ctdalek", *words)
+    assert done.returncode == 0 and "52 accounts are ready" in done.stderr, done
+    uids = _uids(sheet)
+    people = {entry["uid"][0].decode() for entry in club.entries("(&(objectClass=member)(cn=Import Person))").values()}
+    assert uids <= people and club.journal(count)[0][0] == before + 3
+    assert stat.S_IMODE(slips.stat().st_mode) == 0o600
+    found = dict(zip(*([line.split(":")[1].strip() for line in slips.read_text().splitlines() if line.strip().startswith(label)]
+                       for label in ("Username", "Temporary password")), strict=True))
+    assert set(found) == uids
+    for uid in sorted(uids)[::13]:
+        done = club.run_as("root", "kinit", "-c", "FILE:/tmp/cc-import", uid, text=f"{found[uid]}\n")
+        assert "expired" in done.stdout + done.stderr, done  # the password is right, and has to be changed
+        assert len(club.entries(f"(|(uid={uid})(cn={uid}))")) == 2 and club.home(uid) and club.on_list(uid)
+    again = club.run_as("ctdalek", *words)
+    assert again.returncode == 65 and "there is an account" in again.stderr
+
+
+def test_export_is_what_import_takes(club: Club) -> None:
+    uid = club.add(cn='Quoted "Name", Jr.', program="Études, avancées")["result"]["uid"]
+    done = club.run_as("ctdalek", "ceo", "members", "export", "--term", "f2026")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    mine = next(row for row in rows if row["uid"] == uid)
+    assert (mine["cn"], mine["program"], mine["terms"]) == ('Quoted "Name", Jr.', "Études, avancées", "f2026")
+    again = club.run_as("ctdalek", "ceo", "members", "import", "-", "--dry-run", text=done.stdout)
+    assert again.returncode == 65 and again.stderr.count("there is an account") == len(rows)
+
+
+def test_files_that_are_no_import(club: Club) -> None:
+    for text, says in (("a,b\n1,2\n", "has a column 'a'"), ("uid,cn\nx,y\n", "no column program"), ("uid,cn,program\n", "has no rows"), ("", "no column uid")):
+        done = club.run_as("ctdalek", "ceo", "members", "import", "-", "--yes", text=text)
+        assert done.returncode == 65 and says in done.stderr and "Traceback" not in done.stderr, (text, done)
+
+
+def test_a_transaction_that_is_left_can_be_followed_again(club: Club) -> None:
+    last = club.add()
+    done = club.run_as("office1", "ceo", "transactions", "follow", last["transaction"])
+    assert done.returncode == 0 and "completed" in done.stdout and "LDAP user" in done.stderr
