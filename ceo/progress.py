@@ -12,8 +12,13 @@ Show = Callable[[Event], None]
 
 
 def follow(events: Iterable[Event], show: Show) -> Event:
-    """The last event of a transaction that was completed.  Raises Aborted (its `more` holds the event), OutcomeUnknown."""
+    """The last event of a transaction that was completed, or the one of a rehearsal, which is not shown: nothing happened.
+
+    Raises Aborted (its `more` holds the event), OutcomeUnknown.
+    """
     for event in events:
+        if event["status"] == "rehearsed":
+            return event
         show(event)
         if event["status"] == "completed":
             return event

@@ -20,7 +20,7 @@ from urllib3.exceptions import NewConnectionError
 from ceo_common import errors
 from ceo_common.config import Hosts
 from ceo_common.deadline import within
-from ceo_common.events import Event, is_last
+from ceo_common.events import Event, Rehearsed, is_last
 from ceo_common.krb5.errors import gssapi_reason
 
 Json = dict[str, Any]
@@ -28,6 +28,7 @@ _CONNECT_S = 3.0
 _ANSWER_S = 30.0
 _TICKET_S = 10.0
 _STREAM_S = 120.0
+_DRY_RUN = "dry_run"
 _LINE_LIMIT = 8 << 20  # the last line of a bulk sign-up holds every row, and the passwords
 
 # It prints each failure with a traceback; ours are told as errors.
@@ -51,7 +52,11 @@ class _Auth(requests_gssapi.HTTPSPNEGOAuth):  # type: ignore[misc]
 
 
 class Client:
-    """Speaks to the ceods of a club as whoever the credential is."""
+    """Speaks to the ceods of a club as whoever the credential is.
+
+    While `rehearsing` is set each request that writes is made with ?dry_run: what returns JSON returns what the rehearsal told, and what
+    yields events yields one, a Rehearsed.
+    """
 
     def __init__(self, *, hosts: Hosts, port: int, ca: str, credential: Callable[[], gssapi.Credentials] | None = None,
                  answer_s: float = _ANSWER_S) -> None:
@@ -59,7 +64,7 @@ class Client:
         self.port = port
         self.ca = ca
         self.answer_s = answer_s
-        self.rehearsing = False
+        self.rehearsing = False  # what writes only tells what it would do
         self._credential = credential  # None: the default ccache
 
     # Endpoints
@@ -258,7 +263,7 @@ class Client:
         return self._library("POST", "/books", book)
 
     def add_books(self, books: list[Json]) -> list[int]:
-        """POST /api/library/books/bulk: all or none."""
+        """POST /api/library/books/bulk: all or none; their numbers.  For a rehearsal there is check_books()."""
         return cast(list[int], self._library("POST", "/books/bulk", {"books": books})["books"])
 
     def check_books(self, books: list[Json]) -> Json:
@@ -342,7 +347,7 @@ class Client:
     # How
 
     def _json(self, host: str, method: str, path: str, body: Json | None = None) -> Json:
-        began = time.monotonic()
+        path, began = self._rehearsal(method, path), time.monotonic()
         try:
             response = self._ask(host, method, path, body, timeout=self.answer_s)
         except errors.Unreachable:
@@ -350,6 +355,9 @@ class Client:
             if method != "GET" or time.monotonic() - began > 1:
                 raise
             response = self._ask(host, method, path, body, timeout=self.answer_s)
+        return self._object(host, response)
+
+    def _object(self, host: str, response: requests.Response) -> Json:
         with response:
             try:
                 told = response.json()
@@ -358,6 +366,12 @@ class Client:
         if not isinstance(told, dict):
             raise errors.Unreachable(f"{host} answered something that is not an object")
         return told
+
+    def _rehearsal(self, method: str, path: str) -> str:
+        """The path, with ?dry_run for a write while rehearsing."""
+        if not self.rehearsing or method == "GET" or _is_rehearsal(path):
+            return path
+        return f"{path}{'&' if '?' in path else '?'}{_DRY_RUN}"
 
     def _library(self, method: str, path: str, body: Json | None = None) -> Json:
         return self._json(self.hosts.library, method, f"/api/library{path}", body)
@@ -370,6 +384,9 @@ class Client:
         self, host: str, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None,
     ) -> Iterator[Event]:
         """The events, to the last; refusals are raised at once.  Raises OutcomeUnknown when the last line does not come."""
+        path = self._rehearsal(method, path)
+        if _is_rehearsal(path):
+            return iter([_rehearsed(self._object(host, self._ask(host, method, path, body, timeout=self.answer_s)))])
         try:
             response = self._ask(host, method, path, body, delegate=delegate, key=key, timeout=_STREAM_S)
         except errors.OutcomeUnknown:
@@ -416,7 +433,7 @@ class Client:
         except MutualAuthenticationError:
             raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
         except (requests.ConnectionError, requests.Timeout) as error:
-            if method != "GET" and _was_sent(error):
+            if method != "GET" and not _is_rehearsal(path) and _was_sent(error):
                 raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None
             raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
         except OSError as error:
@@ -438,6 +455,16 @@ class Client:
         if not isinstance(told, dict) or "code" not in told:
             return errors.Unreachable(f"{host} answered {response.status_code} without saying why", host=host)
         return errors.from_json(told)
+
+
+def _is_rehearsal(path: str) -> bool:
+    return _DRY_RUN in path.partition("?")[2].split("&")
+
+
+def _rehearsed(told: Json) -> Event:
+    """A rehearsal as an event; one that is not a Rehearsal stands in `rehearsal`."""
+    told = told if told.get("dry_run") else {"rehearsal": told}
+    return cast(Rehearsed, {"n": 1, "status": "rehearsed", "transaction": "", **told})
 
 
 def _was_sent(error: requests.RequestException) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Status = Literal["in progress", "completed", "aborted"]
+Status = Literal["in progress", "completed", "aborted", "rehearsed"]  # the last one is the client's word for what ?dry_run told
 State = Literal["queued", "started", "progress", "done", "waiting", "undone", "not_ours", "undo_failed"]
 
 
@@ -27,6 +27,16 @@ class Event(TypedDict):
     undone: NotRequired[list[str]]
     left: NotRequired[list[str]]  # steps that found something which this transaction did not make, or can't take back
     undoing: NotRequired[list[str]]  # steps whose undoing goes on in the background
+
+
+class Rehearsed(Event):
+    """The one event of a rehearsal: the server's Rehearsal, or in `rehearsal` the one that the request has of its own."""
+
+    dry_run: NotRequired[bool]
+    subject: NotRequired[str]
+    steps: NotRequired[list[dict[str, Any]]]  # name, after_commit
+    warnings: NotRequired[list[str]]
+    rehearsal: NotRequired[dict[str, Any]]
 
 
 def is_last(event: Event) -> bool:

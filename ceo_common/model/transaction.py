@@ -61,6 +61,23 @@ class Transaction(Summary):
     host: str
 
 
+class RehearsedStep(Wire):
+    """One step that would be taken; what comes after the commit is never undone."""
+
+    name: str
+    after_commit: bool
+
+
+class Rehearsal(Wire):
+    """A write with ?dry_run: nothing refused it, and nothing was done."""
+
+    dry_run: bool = True
+    operation: str
+    subject: str
+    steps: list[RehearsedStep]
+    warnings: list[str]
+
+
 class Resumed(Wire):
     """POST /api/transactions/ID/resume."""
 

@@ -67,7 +67,7 @@ def _create(kind: Kind, uid: str) -> flask.Response:
         return _arguments(kind, uid)
 
     _account(uid)
-    return transact(create_database.CREATE[kind], Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
+    return transact(create_database.CREATE[kind], lambda: Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
                     prepare=prepare)
 
 
@@ -79,7 +79,7 @@ def _reset(kind: Kind, uid: str) -> flask.Response:
         return _arguments(kind, uid)
 
     _account(uid)
-    return transact(create_database.RESET[kind], Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
+    return transact(create_database.RESET[kind], lambda: Private(passwords={uid: generate(5)}), subject=uid, names=(f"{kind}:{uid}",), told=None,
                     prepare=prepare)
 
 

@@ -45,7 +45,7 @@ def add() -> flask.Response:
         names.check_free(told.cn, running.services, running.engine.record, names.databases(running.services)[0])
         return {"uid": told.cn}
 
-    return transact(ADD_GROUP, Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),
+    return transact(ADD_GROUP, lambda: Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),
                     told=told.model_dump(), prepare=prepare)
 
 
@@ -70,7 +70,7 @@ def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
         raise NotFound(f"there is no account {uid!r}")
     if join and person and person.is_deleted:
         raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
-    return transact(change_group.CHANGE_GROUP, Private(bind_as_caller()), subject=uid,
+    return transact(change_group.CHANGE_GROUP, lambda: Private(bind_as_caller()), subject=uid,
                     names=change_group.names_locked(running.config.groups, cn, uid), told=None,
                     prepare=lambda: change_group.plan(running.services, cn, uid, join=join))
 
@@ -91,7 +91,7 @@ def add_club() -> flask.Response:
         names.check_free(told.uid, running.services, running.engine.record, names.databases(running.services)[0])
         return told.model_dump()
 
-    return transact(ADD_CLUB, Private(bind_as_caller()), subject=told.uid, names=(f"account:{told.uid}", f"group:{told.uid}"),
+    return transact(ADD_CLUB, lambda: Private(bind_as_caller()), subject=told.uid, names=(f"account:{told.uid}", f"group:{told.uid}"),
                     told=told.model_dump(), prepare=prepare)
 
 
@@ -108,5 +108,5 @@ def change_positions() -> flask.Response:
     """Say who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
     running, wanted = ceod(), parsed(NewPositions).root
     names_locked = set_positions.names_locked(running.services, wanted)
-    return transact(set_positions.SET_POSITIONS, Private(bind_as_caller()), subject="positions", names=names_locked, told=wanted,
+    return transact(set_positions.SET_POSITIONS, lambda: Private(bind_as_caller()), subject="positions", names=names_locked, told=wanted,
                     prepare=lambda: set_positions.plan(running.services, wanted))

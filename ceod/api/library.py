@@ -6,10 +6,11 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import flask
 from flask import request
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
 from ceo_common.errors import BackendDown, Invalid, JournalFull, NotFound
@@ -29,7 +30,8 @@ from ceo_common.model.library import (
     OverdueMails,
     Reminded,
 )
-from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, route
+from ceo_common.model.transaction import Rehearsal
+from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
 from ceod.library import books, reminders, search
 from ceod.library.lending import Desk
 from ceod.services.all import Library
@@ -37,8 +39,6 @@ from ceod.services.all import Library
 log = logging.getLogger("ceod.library")
 
 blueprint = flask.Blueprint("library", __name__)
-
-T = TypeVar("T")
 
 PAGE_LIMIT = 1000
 _HIGHEST = (1 << 31) - 1  # of PostgreSQL's integer
@@ -56,11 +56,11 @@ def find() -> flask.Response:
     return answer(BookPage(books=page.books, found=page.found, next=json.dumps(page.last, ensure_ascii=True) if page.last else None))
 
 
-@route(blueprint, "POST", "/library/books", role="library", operation="library.add", takes=NewBook, gives=Book)
+@route(blueprint, "POST", "/library/books", role="library", operation="library.add", takes=NewBook, gives=Book, rehearsal=Rehearsal)
 def add() -> flask.Response:
     """Add a book, by its ISBN or without one."""
     told = parsed(NewBook)
-    return answer(_write("library.add", told.title, lambda connection: books.add(connection, told, caller().name)))
+    return _write("library.add", told.title, f"add {told.title!r}", lambda connection: books.add(connection, told, caller().name))
 
 
 @route(blueprint, "POST", "/library/books/bulk", role="library", operation="library.add", takes=NewBooks, gives=NewBooksAdded, rehearsal=CheckedBooks)
@@ -71,7 +71,7 @@ def add_many() -> flask.Response:
         problems = _library().database.run(lambda connection: books.row_problems(connection, told))
         return answer(CheckedBooks(books=len(told), problems=problems))
     subject = f"{len(told)} books"
-    return answer(_write("library.add", subject, lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name))))
+    return _write("library.add", subject, f"add {subject}", lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name)))
 
 
 @route(blueprint, "GET", "/library/books/<book>", role="library", operation="library.read", gives=Book)
@@ -81,11 +81,13 @@ def get(book: str) -> flask.Response:
     return answer(_library().database.run(lambda connection: books.get(connection, which)))
 
 
-@route(blueprint, "POST", "/library/books/<book>/copies", role="library", operation="library.add", takes=NewCopies, gives=Book)
+@route(blueprint, "POST", "/library/books/<book>/copies", role="library", operation="library.add", takes=NewCopies, gives=Book,
+       rehearsal=Rehearsal)
 def add_copies(book: str) -> flask.Response:
     """Add copies of a book."""
     which, told = _book(book), parsed(NewCopies)
-    return answer(_write("library.add", f"book {which}", lambda connection: books.add_copies(connection, which, told.copies), copies=told.copies))
+    return _write("library.add", f"book {which}", f"add {told.copies} copies of book {which}",
+                  lambda connection: books.add_copies(connection, which, told.copies), copies=told.copies)
 
 
 @route(blueprint, "GET", "/library/books/<book>/loans", role="library", operation="library.loans", gives=Loans)
@@ -100,7 +102,7 @@ def of_book(book: str) -> flask.Response:
     return answer(Loans(loans=_library().database.run(look)))
 
 
-@route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend", gives=Loan,
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend", gives=Loan, rehearsal=Rehearsal,
        query={"copy": "this copy, by its number; by default the first that is in"})
 def lend(book: str, uid: str) -> flask.Response:
     """Lend a book to a member."""
@@ -110,24 +112,27 @@ def lend(book: str, uid: str) -> flask.Response:
     if person is None:
         raise NotFound(f"there is no account {uid!r}")
     desk.check_reader(person)
-    return answer(_write("library.lend", uid, lambda connection: desk.lend(connection, which, uid, caller().name, copy), book=which))
+    return _write("library.lend", uid, f"lend book {which} to {uid}", lambda connection: desk.lend(connection, which, uid, caller().name, copy),
+                  book=which)
 
 
-@route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return", gives=Loan)
+@route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return", gives=Loan, rehearsal=Rehearsal)
 def give_back(book: str, uid: str) -> flask.Response:
     """Take a book back; the account may be gone already."""
     which = _book(book)
     _username(uid)
-    return answer(_write("library.return", uid, lambda connection: _desk().give_back(connection, which, uid, caller().name), book=which))
+    return _write("library.return", uid, f"take book {which} back from {uid}",
+                  lambda connection: _desk().give_back(connection, which, uid, caller().name), book=which)
 
 
-@route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew", subject="uid", gives=Loan)
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew", subject="uid", gives=Loan,
+       rehearsal=Rehearsal)
 def renew(book: str, uid: str) -> flask.Response:
     """Renew a loan; one that is overdue, for those who may even then."""
     which = _book(book)
     _username(uid)
-    return answer(_write("library.renew", uid, lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")),
-                         book=which))
+    return _write("library.renew", uid, f"renew the loan of book {which} to {uid}",
+                  lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")), book=which)
 
 
 @route(blueprint, "GET", "/library/loans", role="library", operation="library.loans", gives=LoanPage, query=_PAGES)
@@ -165,9 +170,12 @@ def remind() -> flask.Response:
     return answer(reminders.send(library.database, running.services.directory, desk, library.smtp, told))
 
 
-def _write(what: str, subject: str, work: Callable[[Connection], T], **facts: Any) -> T:
-    """A change, with its row in the audit log.  Raises what `work` does, BackendDown, JournalFull."""
+def _write(what: str, subject: str, in_words: str, work: Callable[[Connection], BaseModel], **facts: Any) -> flask.Response:
+    """A change, with its row in the audit log; a rehearsal is the same change, taken back.  Raises what `work` does, BackendDown, JournalFull."""
     ceod().engine.journal.ready_for_new_work()
+    if is_rehearsal():
+        _library().database.rehearse(work)
+        return rehearsed(what, subject, in_words)
     try:
         result = _library().database.run(work)
     except BackendDown as error:
@@ -175,7 +183,7 @@ def _write(what: str, subject: str, work: Callable[[Connection], T], **facts: An
             _audit(what, subject, "unknown", **facts)
         raise
     _audit(what, subject, "done", **facts, **_facts_of(result))
-    return result
+    return answer(result)
 
 
 def _facts_of(result: object) -> dict[str, Any]:

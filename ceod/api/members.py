@@ -39,7 +39,7 @@ def add() -> flask.Response:
         names.check_free(member.uid, running.services, running.engine.record, taken)
         return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + unasked}
 
-    return transact(ADD_MEMBER, Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
+    return transact(ADD_MEMBER, lambda: Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
                     told=member.model_dump(), prepare=prepare)
 
 
@@ -63,7 +63,7 @@ def add_many() -> flask.Response:
     if is_rehearsal():
         return answer(Checked(members=len(rows), problems=check()[0]))
     uids = [member.uid for member in told.members]
-    return transact(ADD_MEMBERS, Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",
+    return transact(ADD_MEMBERS, lambda: Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",
                     names=tuple(f"account:{uid}" for uid in uids), told=rows, prepare=prepare)
 
 
@@ -98,8 +98,8 @@ def patch(uid: str) -> flask.Response:
         return {"uid": uid, **change.model_dump()}
 
     _person(uid)
-    return transact(modify_member.MODIFY_MEMBER, Private(bind_as_caller() if change.login_shell is not None else None), subject=uid,
-                    names=_locked(uid), told=change.model_dump(), prepare=prepare)
+    return transact(modify_member.MODIFY_MEMBER, lambda: Private(bind_as_caller() if change.login_shell is not None else None),
+                    subject=uid, names=_locked(uid), told=change.model_dump(), prepare=prepare)
 
 
 def _before_the_rules() -> Json:
@@ -119,7 +119,7 @@ def renew(uid: str) -> flask.Response:
         return {"uid": uid, **renewal.model_dump(), "list": running.config.members.list,
                 "warnings": past_terms(renewal.all_terms, current(running.config.time_zone))}
 
-    return transact(renew_member.RENEW_MEMBER, Private(bind_as_caller()), subject=uid, names=_locked(uid), told=renewal.model_dump(),
+    return transact(renew_member.RENEW_MEMBER, lambda: Private(bind_as_caller()), subject=uid, names=_locked(uid), told=renewal.model_dump(),
                     prepare=prepare)
 
 
@@ -141,7 +141,7 @@ def pwreset(uid: str) -> flask.Response:
             raise NotFound(f"{uid} has no Kerberos principal, so there is no password to reset")
         return {"uid": uid}
 
-    return transact(RESET_PASSWORD, Private(passwords={uid: generate()}), subject=uid, names=_locked(uid), told=None, prepare=prepare)
+    return transact(RESET_PASSWORD, lambda: Private(passwords={uid: generate()}), subject=uid, names=_locked(uid), told=None, prepare=prepare)
 
 
 @route(blueprint, "DELETE", "/members/<uid>", role="admin", operation="member.delete", streams=True, writes=True)
@@ -154,7 +154,7 @@ def delete(uid: str) -> flask.Response:
         delete_member.check(_person(uid), ceod().services)
         return {"uid": uid}
 
-    return transact(delete_member.DELETE_MEMBER, Private(bind_as_caller()), subject=uid, told=None, prepare=prepare,
+    return transact(delete_member.DELETE_MEMBER, lambda: Private(bind_as_caller()), subject=uid, told=None, prepare=prepare,
                     names=(*_locked(uid), *(f"group:{name}" for name in groups)))
 
 
@@ -171,7 +171,8 @@ def restore(uid: str) -> flask.Response:
         told, warnings = restore_member.arguments(_person(uid), facts, running.services)
         return {"uid": uid, **told, "warnings": warnings}
 
-    return transact(restore_member.RESTORE_MEMBER, Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None, prepare=prepare)
+    return transact(restore_member.RESTORE_MEMBER, lambda: Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None,
+                    prepare=prepare)
 
 
 @route(blueprint, "POST", "/members/<uid>/purge", role="admin", operation="member.purge", streams=True)
@@ -179,7 +180,7 @@ def purge(uid: str) -> flask.Response:
     """Remove every trace of an account, in development mode alone; its number is never given again."""
     if not ceod().config.development:
         raise Forbidden("An account is purged in development mode alone: elsewhere, delete it.", rule="development")
-    return transact(PURGE_MEMBER, Private(), subject=uid, names=_locked(uid), told=None,
+    return transact(PURGE_MEMBER, Private, subject=uid, names=_locked(uid), told=None,
                     prepare=lambda: {"uid": uid, "uid_number": _person(uid).number})
 
 

@@ -117,9 +117,9 @@ def _responses(row: Route) -> Json:
     content: Json = {}
     if row.streams:
         content["application/x-ndjson"] = {"schema": {"$ref": _REF.format(model="Event")}}
-    for model in (row.gives, row.rehearsal):
-        if model:
-            content["application/json"] = {"schema": _schema(model)}
+    models = list(dict.fromkeys(model for model in (row.gives, row.rehearsal) if model))
+    if models:
+        content["application/json"] = {"schema": _schema(models[0]) if len(models) == 1 else {"anyOf": [_schema(model) for model in models]}}
     if "stream" in row.query:
         content["application/x-ndjson"] = {"schema": {"type": "object"}}
     told: Json = {"200": {"description": "The events of the transaction, one a line." if row.streams else "Done.",

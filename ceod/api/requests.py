@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from ceo_common import errors
 from ceo_common.events import Event
+from ceo_common.model.transaction import Rehearsal, RehearsedStep
 from ceo_common.model.wire import M, parse
 from ceo_common.permissions import Who
 from ceo_common.terms import current
@@ -73,12 +74,15 @@ DRY_RUN = "dry_run"
 def route(
     blueprint: flask.Blueprint, method: str, path: str, *, role: str | None, operation: str, decide: bool = True, **more: Any,
 ) -> Callable[[View], View]:
-    """Register a view; `more` is as in Route.  Before it runs: the caller is known, the host is the right one, the rule said yes,
-    and the query holds nothing that is not known.
+    """Register a view; `more` is as in Route, and a transaction has a Rehearsal unless it names one of its own.
+
+    Before it runs: the caller is known, the host is the right one, the rule said yes, and the query holds nothing that is not known.
 
     With decide=False the view itself asks allow(), because the rule depends on what it has to look up first.
     """
     def register(view: View) -> View:
+        if more.get("streams") and method != "GET":
+            more.setdefault("rehearsal", Rehearsal)
         row = Route(method, f"/api{path}", role, operation, (view.__doc__ or "").partition("\n")[0], **more)
         ROUTES.append(row)
 
@@ -220,24 +224,31 @@ def bind_as_caller() -> Connection:
 
 
 def transact(
-    operation: Operation[Services, Private], private: Private, *, subject: str, names: tuple[str, ...], told: object,
+    operation: Operation[Services, Private], private: Callable[[], Private], *, subject: str, names: tuple[str, ...], told: object,
     prepare: Callable[[], dict[str, Any]],
 ) -> flask.Response:
-    """Begin a transaction and stream its events.
+    """Begin a transaction and stream its events; with ?dry_run answer with the Rehearsal.
 
     `told` is what the client asked for, `prepare` checks all that can be refused and returns the arguments: it runs under the lock of
-    the names, and not for a request whose key is known, which attaches to the first.
-    Raises what prepare() does, Busy, InRecovery, KeyReused, JournalFull.
+    the names, and not for a request whose key is known, which attaches to the first.  A rehearsal needs nothing that `private` makes:
+    no forwarded ticket, no password.
+    Raises what private() and prepare() do, Busy, InRecovery, KeyReused, JournalFull.
     """
-    who = caller()
-    try:
-        asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
-                        hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
-    except BaseException:
-        private.close()
-        raise
-    identifier, new = ceod().engine.begin(operation, asked, private, lambda: prepare() | {"operator": who.name})
+    who, engine = caller(), ceod().engine
+    asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
+                    hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
+    if is_rehearsal():
+        warnings = engine.rehearse(asked, prepare).get("warnings", [])
+        return rehearsed(operation.name, subject, *(step.name for step in operation.before), later=[step.name for step in operation.after],
+                         warnings=warnings)
+    identifier, new = engine.begin(operation, asked, private(), lambda: prepare() | {"operator": who.name})
     return stream(identifier, asked=new)
+
+
+def rehearsed(operation: str, subject: str, *steps: str, later: Sequence[str] = (), warnings: Sequence[str] = ()) -> flask.Response:
+    """The answer to ?dry_run: the steps up to the commit, and the later ones."""
+    told = [RehearsedStep(name=name, after_commit=False) for name in steps] + [RehearsedStep(name=name, after_commit=True) for name in later]
+    return answer(Rehearsal(operation=operation, subject=subject, steps=told, warnings=list(warnings)))
 
 
 def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:

@@ -9,9 +9,9 @@ from flask import request
 from sqlalchemy.engine import Row
 
 from ceo_common.errors import NotFound
-from ceo_common.model.transaction import Abandoned, Reason, Resumed, Transaction, Transactions
+from ceo_common.model.transaction import Abandoned, Reason, Rehearsal, Resumed, Transaction, Transactions
 from ceo_common.permissions import Who
-from ceod.api.requests import allow, caller, ceod, number, parsed, route, stream
+from ceod.api.requests import allow, caller, ceod, is_rehearsal, number, parsed, rehearsed, route, stream
 from ceod.auth.caller import standing
 
 blueprint = flask.Blueprint("transactions", __name__)
@@ -49,22 +49,29 @@ def events(identifier: str) -> flask.Response:
     return stream(identifier, asked=False, after=number("after", 0, 1 << 30))
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False, gives=Resumed)
+@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False, gives=Resumed,
+       rehearsal=Rehearsal)
 def resume(identifier: str) -> flask.Response:
     """Try what waits or could not be undone, now."""
     row = _found(identifier, "transactions.resume")
     operation = ceod().engine.operations.get((row.operation, row.version))
     if operation is not None and operation.bulk:
         allow("transactions.resume.bulk")  # it goes on with ceod's own rights
-    ceod().engine.resume(identifier)
+    names = ceod().engine.resume(identifier, rehearse=is_rehearsal())
+    if is_rehearsal():
+        return rehearsed("transactions.resume", row.subject, *(f"try again: {name}" for name in names))
     ceod().engine.record.audit(identifier, caller().name, caller().address, "resume", "asked", subject=row.subject)
     return flask.jsonify({"transaction": identifier, "resumed": True})
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon", takes=Reason, gives=Abandoned)
+@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon", takes=Reason, gives=Abandoned,
+       rehearsal=Rehearsal)
 def abandon(identifier: str) -> flask.Response:
     """Give up what could not be undone, with the reason on record."""
-    return flask.jsonify(ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason))
+    told = ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason, rehearse=is_rehearsal())
+    if is_rehearsal():
+        return rehearsed("transactions.abandon", identifier, *(f"give up: {item['step']}" for item in told["left"]))
+    return flask.jsonify(told)
 
 
 def _found(identifier: str, operation: str) -> Row[Any]:

@@ -42,7 +42,7 @@ def expire() -> flask.Response:
             raise Changed(f"{len(some)} accounts would be expired, not {told.count}: look again with ?dry_run", count=len(some))
         return {"accounts": some, "day": int(time.time() // expire_members.DAY_S), "now": now.timestamp()}
 
-    return transact(expire_members.EXPIRE_MEMBERS, Private(bind_as_caller()), subject=f"{told.count} accounts",
+    return transact(expire_members.EXPIRE_MEMBERS, lambda: Private(bind_as_caller()), subject=f"{told.count} accounts",
                     names=("expire", *(f"account:{uid}" for uid in planned)), told=told.model_dump(), prepare=prepare)
 
 
@@ -60,7 +60,7 @@ def remind() -> flask.Response:
     if is_rehearsal():
         due, room = remind_members.plan(running.services, running.engine.record, now)
         return _plan(due, room, now)
-    return transact(remind_members.REMIND_MEMBERS, Private(), subject="members", names=("remind",), told=None, prepare=prepare)
+    return transact(remind_members.REMIND_MEMBERS, Private, subject="members", names=("remind",), told=None, prepare=prepare)
 
 
 def _plan(people: list[Person], at_once: int, now: datetime) -> flask.Response:
@@ -82,5 +82,5 @@ def programs() -> flask.Response:
             raise NotFound(f"{plan.looked_at} members were looked at, and no program changed")
         return {"changes": [change.model_dump() for change in plan.changes]}
 
-    return transact(update_programs.UPDATE_PROGRAMS, Private(bind_as_caller()), subject="programs", names=("programs",),
+    return transact(update_programs.UPDATE_PROGRAMS, lambda: Private(bind_as_caller()), subject="programs", names=("programs",),
                     told=told.model_dump(), prepare=prepare)

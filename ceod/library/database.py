@@ -47,6 +47,14 @@ class Database:
                     raise
         raise AssertionError
 
+    def rehearse(self, work: Callable[[Connection], object]) -> None:
+        """Do the work and take all of it back.  Raises as run()."""
+        def undone(connection: Connection) -> None:
+            work(connection)
+            connection.rollback()
+
+        self.run(undone)
+
     def check(self) -> None:
         """Raises WrongSchema, BackendDown."""
         try:

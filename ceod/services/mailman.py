@@ -44,9 +44,36 @@ class Mailman:
                 raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join") from None
             raise Exists(f"{address} is on the list {list_name} already") from None
 
+    def check_joining(self, list_name: str, address: str, *, approved: bool = True) -> None:
+        """Raises what subscribe() would."""
+        def look() -> bool:
+            found = self._list(list_name)
+            return not approved and any(asked["email"] == address for asked in found.requests)
+
+        waits = self._do(look)
+        if self.is_on(list_name, address):
+            raise Exists(f"{address} is on the list {list_name} already")
+        if waits:
+            raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join")
+
+    def check_list(self, list_name: str) -> None:
+        """Raises NotFound (no such list), BackendDown."""
+        self._do(lambda: self._list(list_name))
+
+    def is_on(self, list_name: str, address: str) -> bool:
+        """Whether an address is on a list.  Raises NotFound (no such list), BackendDown."""
+        return bool(self._do(lambda: self._list(list_name).is_member(address)))
+
     def unsubscribe(self, list_name: str, address: str) -> None:
         """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""
-        if address not in self.unsubscribe_all(list_name, [address]):
+        self._left(list_name, address, address in self.unsubscribe_all(list_name, [address]))
+
+    def check_leaving(self, list_name: str, address: str) -> None:
+        """Raises what unsubscribe() would."""
+        self._left(list_name, address, self.is_on(list_name, address))
+
+    def _left(self, list_name: str, address: str, was_there: bool) -> None:
+        if not was_there:
             raise NotFound(f"{address} is not on the list {list_name}")
 
     def unsubscribe_all(self, list_name: str, addresses: list[str]) -> set[str]:

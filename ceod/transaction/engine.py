@@ -112,6 +112,15 @@ class Engine(Generic[Tools]):
             raise
         return identifier, True
 
+    def rehearse(self, request: Request, prepare: Callable[[], Json]) -> Json:
+        """The arguments that begin() would start with; nothing is taken or written.
+
+        Raises Busy, InRecovery, JournalFull, and what prepare() does, which runs without the names.
+        """
+        self.journal.ready_for_new_work()
+        self.record.check_names(request)
+        return prepare()
+
     def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Generator[Event, None, None]:
         """The events behind `after`, as they come, up to the last.  `asked` is for the one connection whose request began it:
         its last line carries the secret part of the result; everybody else learns that it is lost to them.
@@ -386,14 +395,17 @@ class Engine(Generic[Tools]):
 
     # What people ask of a transaction
 
-    def resume(self, identifier: str) -> None:
-        """Try waiting and failed-undo steps now.  Raises NotFound, WrongState."""
+    def resume(self, identifier: str, *, rehearse: bool = False) -> list[str]:
+        """Try waiting and failed-undo steps now, or only tell which.  Raises NotFound, WrongState."""
         row = self.record.transaction(identifier)
         if row is None:
             raise NotFound(f"there is no transaction {identifier} on this host")
         again = [step for step in self.record.steps_of(identifier) if step.state in ("waiting", "given_up", "undo_failed")]
         if not again:
             raise WrongState(f"transaction {identifier} is {row.state} and has nothing that waits or failed")
+        names = [step.name for step in again]
+        if rehearse:
+            return names
         for step in again:
             if step.state == "undo_failed":
                 self.record.step(identifier, step.number, None, state="done")
@@ -401,9 +413,10 @@ class Engine(Generic[Tools]):
                 self.record.step(identifier, step.number, None, state="waiting", next_at=0.0)
         if row.state == "undo_failed":
             self.record.state(identifier, "undoing", owner=None)
+        return names
 
-    def abandon(self, identifier: str, who: str, remote: str, reason: str) -> Json:
-        """Give up what could not be undone or done; returns what is left and where.  Raises NotFound, WrongState."""
+    def abandon(self, identifier: str, who: str, remote: str, reason: str, *, rehearse: bool = False) -> Json:
+        """Give up what could not be undone or done, or only tell of it; returns what is left and where.  Raises NotFound, WrongState."""
         row = self.record.transaction(identifier)
         if row is None:
             raise NotFound(f"there is no transaction {identifier} on this host")
@@ -413,6 +426,8 @@ class Engine(Generic[Tools]):
             raise WrongState(f"transaction {identifier} is {row.state}; only what could not be undone or was given up is abandoned")
         left = [{"step": step.name, "facts": step.intent} for step in rows if step.state in ("done", "undo_failed", "given_up", "intent")
                 and (row.state == "undo_failed" or step.state == "given_up")]
+        if rehearse:
+            return {"transaction": identifier, "left": left}
         if row.state == "undo_failed":
             self.record.end(identifier, "abandoned", {"status": "aborted", "error": row.error, "undoing": [item["step"] for item in left]},
                             reason=reason)

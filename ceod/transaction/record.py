@@ -126,6 +126,11 @@ class Record:
         })
         connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in request.names])
 
+    def check_names(self, request: Request) -> None:
+        """Raises Busy, InRecovery (a name is held)."""
+        with self.journal.reading() as connection:
+            self._check_names(connection, request)
+
     def _check_names(self, connection: Connection, request: Request) -> None:
         held = sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions)
         row = connection.execute(held.where(locks.c.name.in_(request.names))).first()
