@@ -11,7 +11,7 @@ from ceo import transactions as work
 from ceo.cli.context import Context, pass_context
 from ceo.cli.steps import Steps
 from ceo.cli.table import Form, json_option, listing, print_json, print_rows
-from ceo.cli.write import followed
+from ceo.cli.write import How, change, followed, writing
 from ceo_common.text import shown
 
 
@@ -93,36 +93,36 @@ def _told(step: dict[str, Any]) -> str:
 
 @transactions.command()
 @click.argument("transaction")
-@json_option
+@writing
 @pass_context
-def resume(context: Context, transaction: str, as_json: bool) -> None:
+def resume(context: Context, transaction: str, how: How) -> None:
     """Try what waits or could not be undone, now.
 
     Example: ceo transactions resume 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
     """
     story = work.find(context.client, transaction)
-    told = context.client.resume(story["host"], transaction)
-    print_json(told) if as_json else click.echo("It is tried again; look with: ceo transactions show " + transaction)
+    change(context, how, lambda client: client.resume(story["host"], transaction),
+           lambda told: f"It is tried again; look with: ceo transactions show {transaction}")
 
 
 @transactions.command()
 @click.argument("transaction")
 @click.option("--reason", required=True, help="Why; it stays on record.")
-@json_option
+@writing
 @pass_context
-def abandon(context: Context, transaction: str, reason: str, as_json: bool) -> None:
+def abandon(context: Context, transaction: str, reason: str, how: How) -> None:
     """Give up what could not be undone or done; what is left is listed.
 
     Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand"
     """
     story = work.find(context.client, transaction)
-    told = context.client.abandon(story["host"], transaction, reason)
-    if as_json:
-        print_json(told)
-        return
-    click.echo("Abandoned.  What is left:" if told["left"] else "Abandoned; nothing is left.")
-    for item in told["left"]:
-        click.echo(f"  {shown(item['step'])}: {shown(item['facts'])}")
+    change(context, how, lambda client: client.abandon(story["host"], transaction, reason), _left)
+
+
+def _left(told: dict[str, Any]) -> str:
+    if not told["left"]:
+        return "Abandoned; nothing is left."
+    return "Abandoned.  What is left: " + "; ".join(f"{item['step']}: {item['facts']}" for item in told["left"])
 
 
 def _when(seconds: float) -> str:

@@ -169,6 +169,22 @@ def test_positions_groups_clubs_and_the_library(club: Club) -> None:
     assert ceo("mailman", "get", uid).split() == ["csc-general", "exec"]
 
 
+def test_a_dry_run_shows_the_steps_and_changes_nothing(club: Club) -> None:
+    uid = club.name()
+    words = ("ceo", "members", "add", uid, "--cn", "Dry Person", "--program", "Maths", "--dry-run")
+    done = club.run_as("office1", *words)
+    assert done.returncode == 0 and "LDAP user" in done.stdout and "mailing list  (after the commit)" in done.stdout
+    assert [step["name"] for step in json.loads(club.run_as("office1", *words, "--json").stdout)["steps"]][:2] == ["user number", "LDAP user"]
+    assert club.run_as("regular1", *words).returncode == 77
+    club.nothing(uid)
+    for more in (("members", "expire"), ("members", "remind"), ("updateprograms",), ("library", "remind"), ("members", "delete", "regular1"),
+                 ("positions", "set", "imapd=regular1"), ("mysql", "create", "rep1"), ("mailman", "subscribe", "rep1", "exec")):
+        done = club.run_as("ctdalek", "ceo", *more, "--dry-run")
+        assert done.returncode == 0, done
+        json.loads(club.run_as("ctdalek", "ceo", *more, "--dry-run", "--json").stdout)
+    assert "regular1" not in club.run_as("ctdalek", "ceo", "positions", "get").stdout and not club.on_list("rep1", "exec")
+
+
 # Import and export
 
 
