@@ -1,4 +1,4 @@
-"""Every boundary of every operation beside adding one member: the process ends or the step fails there, and the world is as before or as
+"""Every boundary of every operation: the process ends or the step fails there, and the world is as before or as
 it should be.
 
 Many accounts crash before one recovery, so that a case costs a fork.  How the world should be is what an undisturbed run makes of it.
@@ -184,7 +184,14 @@ def _reminder(_runner: Runner, uid: str) -> Task:
     return _asked("remind_members", uid, {"now": 1_800_000_000.0, "accounts": [account]})
 
 
+def _add(_runner: Runner, uid: str) -> Task:
+    told = {"uid": uid, "cn": "Test Person", "program": "x", "given_name": None, "sn": None, "terms": ["f2026"], "non_member_terms": None,
+            "forwarding_addresses": ["a@example.org"], "warnings": []}
+    return _asked("add_member", uid, told, who="office1", passwords={uid: "a-new-one-1234"})
+
+
 CASES = [
+    Case("add_member", _names, _add, later=("welcome mail", "mailing list", "announcement"), notes=(("do", "user number"), ("do", "home directory"))),
     Case("add_members", _names, lambda _, uid: _rows(uid, f"{uid}z"), later=("welcome mail", "mailing list", "announcement"),
          notes=(("do", "user number"), ("do", "home directory"))),
     Case("renew_member", _expired_reps, _renewal, later=("mailing lists",)),

@@ -5,20 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox import shell
-from tests.club.club import ADMIN, Club, until
+from tests.club import imports
+from tests.club.club import ADMIN, Club
 from tests.club.terminal import Open
-
-HOME = Path("/users/ctdalek")
 
 # From a sign-up to a restore with --json and jq alone.
 SCRIPT = """\
@@ -188,23 +183,17 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(club: Club) -> None:
 # Import and export
 
 
+BAD = ["BAD!,x,Maths,f2026", "TAKEN,Twice Person,Maths,f2026", "ctdalek,Calum Dalek,Maths,f2026", "ok-name,Some Body,Maths,x99",
+       "root,Some Body,Maths,f2026", "nocn,,Maths,f2026", "noprog,Some Body,,f2026", "toolong,Some Body,Maths,f2026,,,,"]
+
+
 @pytest.fixture
 def sheet(club: Club) -> Iterator[Path]:
-    """Sixty rows, eight of them bad, in a file of ctdalek's."""
-    lines = ["uid,cn,program,terms"] + [f"{club.name()},Import Person,Mathematics,f2026 w2027" for _ in range(52)]
-    taken = lines[7].split(",")[0]
-    lines[5:5] = ["BAD!,x,Maths,f2026", f"{taken},Twice Person,Maths,f2026", "ctdalek,Calum Dalek,Maths,f2026", "ok-name,Some Body,Maths,x99",
-                  "root,Some Body,Maths,f2026", "nocn,,Maths,f2026", "noprog,Some Body,,f2026", "toolong,Some Body,Maths,f2026,,,,"]
-    path = HOME / f"{taken}.csv"
-    path.write_text("\n".join(lines) + "\n")
-    os.chown(path, HOME.stat().st_uid, HOME.stat().st_gid)
+    """Sixty rows, eight of them bad."""
+    path = imports.write_sheet(club, 52, BAD)
     yield path
-    for made in HOME.glob(f"{taken}.*"):
+    for made in path.parent.glob(f"{path.stem}.*"):
         made.unlink()
-
-
-def _uids(path: Path) -> set[str]:
-    return {line.split(",")[0] for line in path.read_text().splitlines() if ",Import Person," in line}
 
 
 def test_each_bad_row_is_named_and_nobody_is_added_unasked(club: Club, sheet: Path) -> None:
@@ -214,42 +203,21 @@ def test_each_bad_row_is_named_and_nobody_is_added_unasked(club: Club, sheet: Pa
         assert {int(line.split()[1].rstrip(":")) for line in done.stderr.splitlines() if line.startswith("line ")} == {*range(6, 14), 16} - {7}, done.stderr
     told = json.loads(club.run_as("ctdalek", "ceo", "members", "import", str(sheet), "--dry-run", "--json").stdout)
     assert (told["good"], len(told["bad"]), told["added"]) == (52, 8, [])
-    assert not [uid for uid in _uids(sheet) if club.entries(f"(uid={uid})")]
-
-
-def _running(sheet: Path) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        words = path.read_bytes().split(b"\0")
-        if str(sheet).encode() in words and any(word.endswith(b"/ceo") for word in words[:2]):
-            found.append(int(path.parent.name))
-    return found
+    assert not [uid for uid in imports.uids(sheet) if club.entries(f"(uid={uid})")]
 
 
 def test_an_import_that_is_killed_goes_on_where_it_was(club: Club, sheet: Path) -> None:
     """Twice: each account is made once, each has its slip with a password that works, and the slips are their owner's alone."""
-    slips = sheet.with_suffix(".slips")
+    slips, uids = sheet.with_suffix(".slips"), imports.uids(sheet)
     words = ["ceo", "members", "import", str(sheet), "--skip-bad", "--yes", "--slips", str(slips)]
-    count = "SELECT COUNT(*) FROM transactions WHERE operation = 'add_members' AND subject IN ('25 members', '2 members')"
-    before = club.journal(count)[0][0]
-    for batches in (1, 2):
-        entry = shell.resolve(club.state, "ctdalek")
-        club.run_as("ctdalek", "true")
-        entry.environment["KRB5CCNAME"] = club.ccache("ctdalek")
-        run = subprocess.Popen(shell.command(club.state, entry, words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda batches=batches: club.journal(count)[0][0] >= before + batches, 30, "a batch under way")  # type: ignore[misc]
-        for pid in _running(sheet):
-            os.kill(pid, signal.SIGKILL)
-        run.wait(30)
+    imports.killed(club, words, 2)
     done = club.run_as("ctdalek", *words)
     assert done.returncode == 0 and "52 accounts are ready" in done.stderr, done
-    uids = _uids(sheet)
-    people = {entry["uid"][0].decode() for entry in club.entries("(&(objectClass=member)(cn=Import Person))").values()}
-    assert uids <= people and club.journal(count)[0][0] == before + 3
-    assert stat.S_IMODE(slips.stat().st_mode) == 0o600
-    found = dict(zip(*([line.split(":")[1].strip() for line in slips.read_text().splitlines() if line.strip().startswith(label)]
-                       for label in ("Username", "Temporary password")), strict=True))
-    assert set(found) == uids
+    assert uids <= {entry["uid"][0].decode() for entry in club.entries("(&(objectClass=member)(cn=Import Person))").values()}
+    added = "SELECT COUNT(*) FROM transactions WHERE operation = 'add_members' AND arguments LIKE ?"
+    assert {club.journal(added, f'%"{uid}"%')[0][0] for uid in uids} == {1}
+    found = imports.passwords(slips)
+    assert stat.S_IMODE(slips.stat().st_mode) == 0o600 and set(found) == uids
     for uid in sorted(uids)[::13]:
         done = club.run_as("root", "kinit", "-c", "FILE:/tmp/cc-import", uid, text=f"{found[uid]}\n")
         assert "expired" in done.stdout + done.stderr, done  # the password is right, and has to be changed
