@@ -7,12 +7,15 @@ a crash attaches to that batch and never sends it as another.
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
+import io
 import json
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +53,7 @@ class Row:
 
 def read(text: str, settings: Settings) -> list[Row]:
     """The rows.  Raises Invalid (its heading, or no rows)."""
-    reader = csv.DictReader(text.splitlines(), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     names = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = names
     if unknown := [name for name in names if name not in COLUMNS]:
@@ -103,12 +106,19 @@ def _ask(client: Client, rows: list[Row]) -> list[tuple[int, str]]:
         listed = error.problems
         if not listed:
             raise
+    found = _by_row(listed)
+    if len(found) < len(listed) or any(number >= len(rows) for number, _ in found):
+        raise Invalid("the rows have problems", problems=listed)
+    return found
+
+
+def _by_row(listed: list[dict[str, str]]) -> list[tuple[int, str]]:
+    """The row's number and what is wrong with it, of each problem that is about a row: its field is like members.3.uid."""
     found = []
     for problem in listed:
-        where: list[str] = problem["field"].split(".")  # members.3.uid
-        if len(where) < 2 or not where[1].isdecimal() or int(where[1]) >= len(rows):
-            raise Invalid(problem["message"], problems=listed)
-        found.append((int(where[1]), f"{'.'.join(where[2:]) or 'row'}: {problem['message']}"))
+        where = problem["field"].split(".")
+        if len(where) > 1 and where[1].isdecimal():
+            found.append((int(where[1]), f"{'.'.join(where[2:]) or 'row'}: {problem['message']}"))
     return found
 
 
@@ -166,6 +176,19 @@ class Import:
         """The numbers of the batches that are to be done."""
         return [number for number in range(len(self.batches)) if number not in self.done]
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While nobody else is at the same file.  Raises Busy."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy("another run is importing this file just now") from None
+            yield
+            if not self.path.exists():
+                Path(file.name).unlink(missing_ok=True)
+
     def run(self, client: Client, rows: dict[str, Json], slip: Callable[[dict[str, str]], None]) -> Iterator[int]:
         """Add what is left, and tell after each batch how many rows it had.
 
@@ -173,42 +196,51 @@ class Import:
         Unreachable and the like: another run goes on.
         """
         for number in self.left:
-            uids = self.batches[number]
-            passwords = self._add(client, number, [rows[uid] for uid in uids])
-            slip(passwords)
+            count = len(self.batches[number])
+            slip(self._add(client, number, rows))
             self.done.append(number)
             self.save()
-            yield len(uids)
+            yield count
 
-    def _add(self, client: Client, number: int, members: list[Json]) -> dict[str, str]:
-        """The temporary passwords; none of a batch that is refused, which is noted."""
+    def _add(self, client: Client, number: int, rows: dict[str, Json]) -> dict[str, str]:
+        """The temporary passwords of a batch; who is refused is noted, and the others are added without them."""
         until = time.monotonic() + _PATIENCE_S
-        while True:
+        while uids := self.batches[number]:
             if str(number) not in self.keys:
-                self.keys[str(number)] = str(uuid.uuid4())
-                self.save()
+                self._key(number, str(uuid.uuid4()))
             try:
+                members = [rows[uid] for uid in uids]
                 result = follow(client.add_members(members, self.keys[str(number)]), lambda _: None).get("result", {})
-                break
-            except OutcomeUnknown:
+                # Whoever ended in the middle took the passwords along: nobody has them, so others do no harm.
+                return result.get("temporary_passwords") or {uid: _another(client, uid) for uid in uids}
+            except (OutcomeUnknown, Busy, InRecovery) as error:
                 if time.monotonic() > until:
                     raise
-            except (Busy, InRecovery):
-                if time.monotonic() > until:
-                    raise
-                del self.keys[str(number)]  # it was never begun
-            except (Aborted, CeoError) as error:
-                if error.exit_status in (69, 75, 77):  # a server or a ticket that is away says nothing of these rows
-                    if isinstance(error, Aborted):
-                        del self.keys[str(number)]
-                        self.save()
-                    raise
-                self.failed |= {str(member["uid"]): error.message for member in members}
-                return {}
-            time.sleep(1)
-        passwords: dict[str, str] = result.get("temporary_passwords") or {}
-        # Whoever ended in the middle took them along: nobody has them, so others do no harm.
-        return passwords or {str(member["uid"]): _another(client, str(member["uid"])) for member in members}
+                if not isinstance(error, OutcomeUnknown):
+                    self._key(number, None)  # it was never begun
+                time.sleep(1)
+            except CeoError as error:
+                self._refused(number, error)
+        return {}
+
+    def _refused(self, number: int, error: CeoError) -> None:
+        """Leave out those whom an error is about.  Raises it when it says nothing of anybody: a server or a ticket is away."""
+        cause = error.more.get("cause") or {} if isinstance(error, Aborted) else error.as_json()
+        if cause.get("code") not in ("exists", "invalid", "deleted_account", "left_behind"):
+            if isinstance(error, Aborted):
+                self._key(number, None)  # it is undone, and another run may try again
+            raise error
+        uids = self.batches[number]
+        about = {uids[i]: message for i, message in _by_row(error.problems) if i < len(uids)} or dict.fromkeys(uids, error.message)
+        self.failed |= about
+        self.batches[number] = [uid for uid in uids if uid not in about]
+        self._key(number, None)
+
+    def _key(self, number: int, key: str | None) -> None:
+        self.keys.pop(str(number), None)
+        if key:
+            self.keys[str(number)] = key
+        self.save()
 
 
 def _another(client: Client, uid: str) -> str:

@@ -54,7 +54,8 @@ def import_(context: Context, file: TextIO, slips: Path | None, skip_bad: bool, 
             return _refused(len(good), report, how)
         _confirm(len(good), report, how)
         begun = imports.Import.new(text, [row.uid for row in good])
-    return _run(context, begun, {row.uid: row.member for row in rows}, slips, how)
+    with begun.alone():
+        return _run(context, begun, {row.uid: row.member for row in rows}, slips, how)
 
 
 def _checked(context: Context, rows: list[Row], how: How) -> tuple[list[Row], list[Json]]:
@@ -112,7 +113,7 @@ def _run(context: Context, begun: Import, rows: dict[str, Json], slips: Path | N
             out.flush()
             os.fsync(out.fileno())
 
-    total = sum(map(len, begun.batches))
+    total = sum(map(len, begun.batches)) + len(begun.failed)
     done = total - sum(len(begun.batches[number]) for number in begun.left)
     try:
         with _bar(how, "adding", total) as told:
@@ -126,7 +127,7 @@ def _run(context: Context, begun: Import, rows: dict[str, Json], slips: Path | N
     begun.forget()
     added = total - len(begun.failed)
     if how.as_json:
-        print_json({"dry_run": False, "added": [uid for uids in begun.batches for uid in uids if uid not in begun.failed],
+        print_json({"dry_run": False, "added": [uid for uids in begun.batches for uid in uids],
                     "failed": begun.failed, "temporary_passwords": {} if slips else made})
     else:
         for uid, why in begun.failed.items():

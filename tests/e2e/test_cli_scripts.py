@@ -226,6 +226,26 @@ def test_an_import_that_is_killed_goes_on_where_it_was(club: Club, sheet: Path) 
     assert again.returncode == 65 and "there is an account" in again.stderr
 
 
+def test_who_is_added_meanwhile_is_left_out_and_the_others_are_added(club: Club, sheet: Path) -> None:
+    """Between the check and the batch somebody at another desk is quicker; and a server that is away leaves the rest for another run."""
+    words = ["ceo", "members", "import", str(sheet), "--skip-bad", "--yes", "--json"]
+    uids = sorted(imports.uids(sheet))
+    imports.killed(club, words, 1)
+    taken = [uid for uid in uids if not club.transaction_of(uid)[0] and not club.entries(f"(uid={uid})")][-1]
+    club.add(uid=taken)
+    club.service(ADMIN, "stop", "ceod")
+    try:
+        away = club.run_as("ctdalek", *words)
+    finally:
+        club.service(ADMIN, "start", "ceod")
+        club.settled()
+    assert away.returncode == 69 and "the same command goes on" in away.stderr
+    done = club.run_as("ctdalek", *words)
+    told = json.loads(done.stdout)
+    assert done.returncode == 73 and list(told["failed"]) == [taken] and sorted([*told["added"], taken]) == uids
+    assert all(club.principal(uid) for uid in uids)
+
+
 def test_export_is_what_import_takes(club: Club) -> None:
     uid = club.add(cn='Quoted "Name", Jr.', program="Études, avancées")["result"]["uid"]
     done = club.run_as("ctdalek", "ceo", "members", "export", "--term", "f2026")
