@@ -154,6 +154,14 @@ class Client:
         """POST /api/members/UID/purge, in development."""
         return self._transact("POST", f"/api/members/{_part(uid)}/purge", {})
 
+    def examine(self, uid: str) -> list[Json]:
+        """GET /api/members/UID/doctor: the findings."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", f"/api/members/{_part(uid)}/doctor")["findings"])
+
+    def mend(self, uid: str, key: str | None = None) -> Iterator[Event]:
+        """POST /api/members/UID/doctor."""
+        return self._transact("POST", f"/api/members/{_part(uid)}/doctor", {}, delegate=True, key=key)
+
     def expiry(self) -> Json:
         """POST /api/members/expire?dry_run."""
         return self._json(self.hosts.admin, "POST", "/api/members/expire?dry_run")

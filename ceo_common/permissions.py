@@ -67,6 +67,8 @@ RULES: dict[str, Rule] = {
     "member.delete": _rule("delete an account", Who.SYSCOM),
     "member.restore": _rule("restore a deleted account", Who.SYSCOM),
     "member.purge": _rule("purge an account", Who.SYSCOM),
+    "member.examine": _rule("examine an account", *_STAFF),
+    "member.mend": _rule("mend an account", Who.SYSCOM),
     "member.expire": _rule("expire accounts", Who.SYSCOM),
     "member.expire.rehearse": _rule("see which accounts would expire", Who.SYSCOM, Who.TIMER),
     "member.remind": _rule("remind members to renew", Who.SYSCOM, Who.TIMER),

@@ -43,7 +43,7 @@ def create_app(config: Daemon | None = None, services: Services | None = None) -
 def register(app: flask.Flask) -> None:
     """Every blueprint, by name."""
     # They import this package.
-    from ceod.api import databases, groups, health, library, log, mailman, members, openapi, search, transactions, upkeep, uwldap  # noqa: PLC0415
+    from ceod.api import databases, doctor, groups, health, library, log, mailman, members, openapi, search, transactions, upkeep, uwldap  # noqa: PLC0415
 
-    for module in (health, openapi, members, search, upkeep, groups, uwldap, mailman, databases, library, transactions, log):
+    for module in (health, openapi, members, doctor, search, upkeep, groups, uwldap, mailman, databases, library, transactions, log):
         app.register_blueprint(module.blueprint, url_prefix="/api")

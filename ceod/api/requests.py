@@ -238,9 +238,10 @@ def transact(
     asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
                     hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
     if is_rehearsal():
-        warnings = engine.rehearse(asked, prepare).get("warnings", [])
-        return rehearsed(operation.name, subject, *(step.name for step in operation.before), later=[step.name for step in operation.after],
-                         warnings=warnings)
+        arguments = engine.rehearse(asked, prepare)
+        before, after = operation.steps(arguments)
+        return rehearsed(operation.name, subject, *(step.name for step in before), later=[step.name for step in after],
+                         warnings=arguments.get("warnings", []))
     identifier, new = engine.begin(operation, asked, private(), lambda: prepare() | {"operator": who.name})
     return stream(identifier, asked=new)
 

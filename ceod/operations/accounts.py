@@ -183,6 +183,10 @@ class BuildHomes(Step[Services, Private]):
     def __init__(self, *, shared: bool = False) -> None:
         self.shared = shared
 
+    def is_shared(self, run: ThisRun) -> bool:
+        """Whether they are a club's."""
+        return self.shared
+
     def intent(self, run: ThisRun) -> Json:
         """Ours is what stands under our temporary names, and later what has the device and inode that it had."""
         return {"homes": {account["uid"]: f".ceo-{run.transaction}-{account['uid']}" for account in accounts(run.arguments)},
@@ -192,7 +196,7 @@ class BuildHomes(Step[Services, Private]):
         """Build a batch aside, note what each is, put them into place."""
         homes, numbers, temporary = run.tools.admin_host.homes, run.facts["numbers"], run.facts["homes"]
         for batch in in_batches(run, list(temporary)):
-            built = {uid: list(homes.build(temporary[uid], numbers[uid], shared=self.shared)) for uid in batch}
+            built = {uid: list(homes.build(temporary[uid], numbers[uid], shared=self.is_shared(run))) for uid in batch}
             run.note(home_identities=run.facts["home_identities"] | built)
             for uid in batch:
                 homes.rename(temporary[uid], uid)

@@ -170,18 +170,25 @@ class Directory:
 
     def pointers_to(self, uid: str) -> list[str]:
         """What in the directory still names an account: memberships, sudo roles, owners; as texts for a person."""
+        return [f"{found} names it" for found in self.pointed_from(uid)]
+
+    def pointed_from(self, uid: str) -> list[str]:
+        """The DNs of what names an account: memberships, sudo roles, owners."""
         dn = self.person_dn(uid)
         group = f"%{uid}"  # as sudo names the group of that name, and its role
         points = names.any_of(names.equals("uniqueMember", dn), names.equals("memberUid", uid), names.equals("sudoUser", uid),
                               names.equals("sudoUser", group), names.equals("cn", group), names.equals("owner", dn))
-        return [f"{found_dn} names it" for found_dn, _ in self.search(self.settings.base, points, ["cn"])]
+        return [found for found, _ in self.search(self.settings.base, points, ["cn"])]
 
     def number_in_use(self, number: int) -> bool:
         """Whether any entry has this uidNumber or gidNumber."""
+        return bool(self.entries_with_number(number))
+
+    def entries_with_number(self, number: int) -> list[str]:
+        """The DNs of the accounts and groups that have this uidNumber or gidNumber."""
         value = str(number)
         used = names.any_of(names.equals("uidNumber", value), names.equals("gidNumber", value))
-        places = (self.people, self.groups)
-        return any(self.search(place, used, ["cn"]) for place in places)
+        return [dn for place in (self.people, self.groups) for dn, _ in self.search(place, used, ["cn"])]
 
     def numbers_in_use(self) -> set[int]:
         """Every uidNumber and gidNumber.  Not range by range: slapd puts a range together number by number, which grows with the square."""
@@ -219,6 +226,13 @@ class Directory:
         self.admin_read(lambda connection: connection.who_am_i())  # a dead kept connection shows here, before the write
         with self.as_admin() as connection:
             return connection.increment(names.child("cn", counter, self.counters), "uidNumber") - 1
+
+    def raise_counter(self, counter: str, number: int) -> None:
+        """Let the next number of a range be this one or a greater one.  Raises Changed (somebody took a number at that moment)."""
+        found = self.counter(counter)
+        if found < number:
+            with self.as_admin() as connection:
+                connection.change(names.child("cn", counter, self.counters), Change("uidNumber", (str(found),), (str(number),)))
 
     @contextlib.contextmanager
     def writing(self, caller: Connection | None) -> Iterator[Connection]:

@@ -8,9 +8,11 @@ import errno
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from ceo_common.config import Homes as Settings
@@ -22,7 +24,22 @@ _RENAME_NOREPLACE = 1
 _FORWARD_LIMIT = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_DEEP = 64  # folders in folders; each holds a descriptor
+_ACL_GROUP = 0x08  # acl(5), as the kernel keeps it in an extended attribute: tag, permissions, id
+
 Identity = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a home is.  `may_write` and `default_write` are the groups that its ACL and its default ACL let read, write and enter."""
+
+    is_folder: bool
+    owner: int
+    group: int
+    mode: int
+    may_write: frozenset[int]
+    default_write: frozenset[int]
 
 
 class Homes:
@@ -102,6 +119,40 @@ class Homes:
         """Put the finished home into its place.  Raises Exists, BackendDown."""
         with self._root() as root:
             _rename(root, temporary, root, uid)
+
+    # Looking at a home, and giving it to its account
+
+    def look(self, uid: str) -> Home | None:
+        """What is there under an account's name.  Raises BackendDown."""
+        with self._root() as root:
+            try:
+                home = os.open(uid, os.O_PATH | os.O_NOFOLLOW, dir_fd=root)
+            except FileNotFoundError:
+                return None
+            try:
+                info, path = os.fstat(home), f"/proc/self/fd/{home}"
+                acls = [_acl_groups(path, kind) if stat.S_ISDIR(info.st_mode) else frozenset[int]() for kind in ("access", "default")]
+                return Home(stat.S_ISDIR(info.st_mode), info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode), *acls)
+            finally:
+                os.close(home)
+
+    def give(self, uid: str, wrong: tuple[int, int], number: int) -> tuple[int, int]:
+        """Give a home, and what is in it of its wrong owner, to the account, the top last: how many things were given and how many left.
+
+        Nothing elsewhere can be reached: no link is followed, no other filesystem entered; a file of several names, one of which may be
+        elsewhere, is left as it is.  A home that has another owner than the wrong one is left too.  Raises BackendDown.
+        """
+        with self._root() as root:
+            home = os.open(uid, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+            try:
+                info = os.fstat(home)
+                if (info.st_uid, info.st_gid) != wrong:
+                    return 0, 0
+                given, left = _give_inside(home, info.st_dev, wrong, number, 0)
+                os.fchown(home, number, number)
+                return given + 1, left
+            finally:
+                os.close(home)
 
     # Archived homes
 
@@ -214,6 +265,46 @@ def _opened(path: str) -> Iterator[int]:
         raise BackendDown(f"the home directories: {error.strerror} ({error.filename or path})", backend=BACKEND) from error
     finally:
         os.close(folder)
+
+
+def _acl_groups(path: str, kind: Literal["access", "default"]) -> frozenset[int]:
+    """The groups that an ACL gives everything."""
+    try:
+        found = os.getxattr(path, f"system.posix_acl_{kind}")
+    except OSError:  # none there, or a filesystem without them
+        return frozenset()
+    return frozenset(number for tag, permissions, number in struct.iter_unpack("<HHI", found[4:]) if tag == _ACL_GROUP and permissions == 7)
+
+
+def _give_inside(folder: int, device: int, wrong: tuple[int, int], number: int, depth: int) -> tuple[int, int]:
+    """How many things in a folder were given, and how many were left; each is held by its descriptor, so that nobody can swap it."""
+    given = left = 0
+    for name in os.listdir(folder):
+        try:
+            thing = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+        except FileNotFoundError:
+            continue
+        try:
+            info = os.fstat(thing)
+            is_folder = stat.S_ISDIR(info.st_mode)
+            if is_folder and info.st_dev == device and depth < _DEEP:
+                inside = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=thing)
+                try:
+                    more = _give_inside(inside, device, wrong, number, depth + 1)
+                finally:
+                    os.close(inside)
+                given, left = given + more[0], left + more[1]
+            if info.st_uid != wrong[0]:
+                continue
+            movable = is_folder or (info.st_nlink == 1 and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)))
+            if info.st_dev == device and movable and (depth < _DEEP or not is_folder):
+                os.chown(f"/proc/self/fd/{thing}", number, number if info.st_gid == wrong[1] else -1)
+                given += 1
+            else:
+                left += 1
+        finally:
+            os.close(thing)
+    return given, left
 
 
 def _identity(folder: int, name: str) -> Identity | None:

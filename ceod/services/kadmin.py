@@ -8,7 +8,7 @@ import gssapi
 
 from ceo_common.deadline import OPERATION_S
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound
-from ceo_common.krb5.admin import DISALLOW_ALL, NEEDS_CHANGE, TRANSACTION_TL_DATA
+from ceo_common.krb5.admin import DISALLOW_ALL, NEEDS_CHANGE, PRE_AUTH, TRANSACTION_TL_DATA
 from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
 from ceod.helpers.credential import OwnCredential
 from ceod.helpers.wire import Message
@@ -24,6 +24,7 @@ class Principal:
     transaction: str  # which made it, or empty
     disabled: bool = False
     expires: int = 0  # seconds since the epoch, 0 is never
+    preauthenticates: bool = True
 
 
 class Kadmin:
@@ -48,7 +49,7 @@ class Kadmin:
             return None
         attributes = answer["attributes"]
         return Principal(bool(attributes & NEEDS_CHANGE), answer["tl_data"].get(str(TRANSACTION_TL_DATA), ""),
-                         bool(attributes & DISALLOW_ALL), answer["expires"])
+                         bool(attributes & DISALLOW_ALL), answer["expires"], bool(attributes & PRE_AUTH))
 
     def create(self, uid: str, password: str, transaction: str) -> None:
         """Create it, its password to be changed at first use.  Raises Exists, BackendDown (outcome unknown)."""

@@ -224,9 +224,10 @@ class Engine(Generic[Tools]):
 
     def _before(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> bool:
         """The steps up to the commit; True when it was reached."""
-        number, of = 0, len(operation.before) + len(operation.after)
+        before, after = operation.steps(arguments)
+        number, of = 0, len(before) + len(after)
         run: Run[Tools, Any] = Run(identifier, arguments, self.tools, private, self._pen(identifier, "do", 0, {}))
-        for number, step in enumerate(operation.before, 1):
+        for number, step in enumerate(before, 1):
             began, about = time.monotonic(), {"operation": step.name, "step": number, "of": of}
             run.use(self._pen(identifier, "do", number, about))
             intended = False
@@ -250,7 +251,7 @@ class Engine(Generic[Tools]):
                 self.undo_all(identifier, operation, certain=None if uncertain else number)
                 return False
         self._see("intent", "commit", "commit")
-        self.record.commit(identifier, [(number + i, later.name) for i, later in enumerate(operation.after, 1)], keep_names=operation.bulk)
+        self.record.commit(identifier, [(number + i, later.name) for i, later in enumerate(after, 1)], keep_names=operation.bulk)
         self._see("record", "commit", "commit")
         return True
 
@@ -328,8 +329,8 @@ class Engine(Generic[Tools]):
         """Try each step after the commit once, and end the transaction; what could not be done waits."""
         rows = {row.name: row for row in self.record.steps_of(identifier)}
         for later in operation.after:
-            row = rows[later.name]
-            if row.state == "pending":
+            row = rows.get(later.name)
+            if row is not None and row.state == "pending":
                 self.try_later(identifier, operation, later, row, private)
         row_of = self.record.transaction(identifier)
         assert row_of is not None
@@ -342,10 +343,10 @@ class Engine(Generic[Tools]):
         self, identifier: str, operation: Operation[Tools, Any], later: Later[Tools], row: Row[Any], private: Any = None,
     ) -> bool:
         """One try of a step after the commit; True when it needs no other."""
-        began, of = time.monotonic(), len(operation.before) + len(operation.after)
-        about = {"operation": later.name, "step": row.number, "of": of}
-        transaction = self.record.transaction(identifier)
+        began, transaction = time.monotonic(), self.record.transaction(identifier)
         assert transaction is not None
+        before, after = operation.steps(transaction.arguments)
+        about = {"operation": later.name, "step": row.number, "of": len(before) + len(after)}
         facts = transaction.arguments | self.record.facts(identifier)
         quiet = transaction.state in ENDED  # the stream had its last line
         turn = Turn(identifier, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))

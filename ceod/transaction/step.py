@@ -80,6 +80,10 @@ class Step(ABC, Generic[Tools, Private]):
     deadline_s: float = 12
     undoable: bool = True
 
+    def needed(self, arguments: Json) -> bool:
+        """Whether what is asked for has anything to do with it; else the transaction has no such step."""
+        return True
+
     def intent(self, run: Run[Tools, Private]) -> Json:
         """What undo will need to know its own; on disk before do() acts."""
         return {}
@@ -101,6 +105,10 @@ class Later(ABC, Generic[Tools]):
 
     name: str
     deadline_s: float = 12
+
+    def needed(self, arguments: Json) -> bool:
+        """As a Step's."""
+        return True
 
     def wanted(self, turn: Turn[Tools]) -> bool:
         """Whether it still makes sense; asked before each try."""
@@ -169,6 +177,10 @@ class Operation(Generic[Tools, Private]):
             raise Definition(f"{self.name}: two steps have one name")
         if any(not step.undoable for step in self.before[:-1]):
             raise Definition(f"{self.name}: only the last step before the commit may be without an undo")
+
+    def steps(self, arguments: Json) -> tuple[list[Step[Tools, Private]], list[Later[Tools]]]:
+        """Those before the commit and those after it that a request with these arguments needs."""
+        return [step for step in self.before if step.needed(arguments)], [later for later in self.after if later.needed(arguments)]
 
     @property
     def deadline_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
@@ -57,6 +58,9 @@ class Make(Step[Tools, Private]):
             raise error
         Path(run.facts[self.name]).write_text(run.transaction)
 
+    def needed(self, arguments: Json) -> bool:
+        return self.name not in arguments.get("without", ())
+
     def undo(self, transaction: str, intent: Json, tools: Tools) -> Undone:
         if error := tools.failing.get(f"undo {self.name}"):
             raise error
@@ -73,6 +77,9 @@ class Tell(Later[Tools]):
     """Makes a file after the commit."""
 
     name = "tell"
+
+    def needed(self, arguments: Json) -> bool:
+        return self.name not in arguments.get("without", ())
 
     def wanted(self, turn: Turn[Tools]) -> bool:
         return "unwanted" not in turn.facts["what"]
@@ -341,6 +348,29 @@ def _audit(engine: Engine[Tools]) -> list[Any]:
 def test_a_step_that_is_not_wanted_any_more(engine: Engine[Tools], tools: Tools) -> None:
     assert _run(engine, _request("unwanted"))[-1]["status"] == "completed"
     assert "unwanted.told" not in _files(tools)
+
+
+def test_what_is_not_needed_is_no_step_of_it(engine: Engine[Tools], tools: Tools) -> None:
+    request = dataclasses.replace(_request(), arguments={"what": "thing", "without": ["two", "tell"]})
+    events = _run(engine, request)
+    assert [(e.get("operation"), e.get("step"), e.get("of")) for e in events[:-1:2]] == [("one", 1, 2), ("three", 2, 2)]
+    assert events[-1]["status"] == "completed" and _files(tools) == {"thing.one", "thing.three"}
+    tools.failing["three"] = Exists("no")
+    assert _run(engine, dataclasses.replace(request, arguments=request.arguments | {"what": "other"}, names=("x",)))[-1]["undone"] == ["one", "three"]
+
+
+def test_a_rehearsal_is_refused_as_the_real_thing_and_begins_nothing(engine: Engine[Tools], tools: Tools) -> None:
+    assert engine.rehearse(_request(), lambda: {"what": "thing"}) == {"what": "thing"}
+    assert _files(tools) == set() and engine.record.listed(caller=None, state=None, limit=9) == []
+    with pytest.raises(Exists):
+        engine.rehearse(_request(), _refuse)
+    engine.record.begin(_request())
+    with pytest.raises(Busy):
+        engine.rehearse(_request(), lambda: pytest.fail("prepared"))
+
+
+def _refuse() -> Json:
+    raise Exists("no")
 
 
 def test_an_uncertain_outcome_is_looked_at_twice(tmp_path: Path, tools: Tools) -> None:

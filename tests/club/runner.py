@@ -23,7 +23,7 @@ import gssapi
 
 from ceo_common.config import load_daemon
 from ceo_common.errors import BackendDown
-from ceod.operations import change_group, remind_members, restore_member, set_positions
+from ceod.operations import change_group, mend_account, remind_members, restore_member, set_positions
 from ceod.operations.password import generate
 from ceod.operations.private import Private
 from ceod.operations.registry import OPERATIONS
@@ -85,6 +85,8 @@ def prepare(engine: Engine[Services], services: Services, task: dict[str, Any], 
     if task["operation"] == "set_positions":
         held = set_positions.holders(services.directory, services.config.positions)
         return set_positions.plan(services, {name: [*held[name], told["add"]] if told["add"] else [] for name in told["positions"]})
+    if task["operation"] == "mend_account":
+        return mend_account.plan(services, engine.record, told["uid"])
     if task["operation"] == "remind_members":
         now = datetime.fromtimestamp(told["now"], UTC)
         due, room = remind_members.plan(services, engine.record, now)

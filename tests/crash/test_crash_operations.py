@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from ceo_common.krb5.admin import Admin
 from ceod.operations.registry import OPERATIONS
-from sandbox.club import BASE_DN
+from sandbox.club import BASE_DN, PASSWORD
 from tests.club.club import Club
 from tests.club.crashes import Runner, boundaries
 
@@ -190,6 +192,25 @@ def _add(_runner: Runner, uid: str) -> Task:
     return _asked("add_member", uid, told, who="office1", passwords={uid: "a-new-one-1234"})
 
 
+def _broken(club: Club, runner: Runner, count: int) -> list[str]:
+    """Expired, still on the list, without group, principal and home."""
+    uids = _members(club, runner, count)
+    change = "".join(f"dn: uid={uid},{PEOPLE}\nchangetype: modify\nadd: shadowExpire\nshadowExpire: 20000\n\n"
+                     f"dn: cn={uid},{GROUPS}\nchangetype: delete\n\n" for uid in uids)
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+    kadmin = Admin.with_password("sysadmin/admin", PASSWORD)
+    for uid in uids:
+        kadmin.delete(uid)
+        shutil.rmtree(f"/users/{uid}")
+    return uids
+
+
+def _mending(runner: Runner, uid: str) -> Task:
+    told = _prepared(runner, "mend_account", uid=uid)
+    assert told["group"] and told["principal"] and told["home"] == "build" and told["lists"]
+    return _asked("mend_account", uid, told | {"counter": "members"}, f"group:{uid}")
+
+
 CASES = [
     Case("add_member", _names, _add, later=("welcome mail", "mailing list", "announcement"), notes=(("do", "user number"), ("do", "home directory"))),
     Case("add_members", _names, lambda _, uid: _rows(uid, f"{uid}z"), later=("welcome mail", "mailing list", "announcement"),
@@ -211,6 +232,7 @@ CASES = [
     Case("change_group", _in_syscom, lambda runner, uid: _group(runner, uid, join=False), later=("mailing lists left",), one_at_a_time=True,
          clean_up=_leave_syscom),
     Case("set_positions", _members, _positions, later=("mailing lists",), one_at_a_time=True, clean_up=_nobody_holds_them),
+    Case("mend_account", _broken, _mending, later=("mailing lists",), notes=(("do", "home directory"),)),
     Case("expire_members", _lapsed_reps, lambda _, uid: _expire([uid]), later=("accounts", "mailing list")),
     Case("update_programs", _members, _programs, later=("programs",)),
     Case("remind_members", _members, _reminder, later=("reminders",)),

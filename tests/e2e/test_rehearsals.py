@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +43,7 @@ _ASKED: dict[str, Callable[[Client, str], Iterator[Event]]] = {
     "create_postgresql_database": lambda client, uid: client.create_database("postgresql", uid),
     "reset_mysql_password": lambda client, uid: client.reset_database("mysql", uid),
     "reset_postgresql_password": lambda client, uid: client.reset_database("postgresql", uid),
+    "mend_account": lambda client, uid: client.mend(uid),
     "expire_members": lambda client, uid: client.expire_members(1),
     "remind_members": lambda client, uid: client.remind_members(),
     "update_programs": lambda client, uid: client.update_programs([uid]),
@@ -73,17 +75,19 @@ def test_every_operation_is_asked_for_here() -> None:
 
 @pytest.fixture(scope="module")
 def accounts(club: Club) -> dict[str, str]:
-    """One that stands, one with databases, one that was deleted."""
-    syscom, found = club.client("ctdalek"), {kind: club.add()["result"]["uid"] for kind in ("stands", "has databases", "deleted")}
+    """One that stands, one with databases, one that was deleted, one without a home."""
+    syscom, found = club.client("ctdalek"), {kind: club.add()["result"]["uid"] for kind in ("stands", "has databases", "deleted", "homeless")}
     for kind in KINDS:
         club.done(syscom.create_database(kind, found["has databases"]))
     club.done(syscom.delete_member(found["deleted"]))
+    shutil.rmtree(f"/users/{found['homeless']}")
     return found
 
 
 @pytest.mark.parametrize("name", _ASKED)
 def test_nothing_is_written(club: Club, accounts: dict[str, str], name: str) -> None:
-    uid = accounts["deleted" if name == "restore_member" else "has databases" if name.endswith("sql_password") else "stands"]
+    uid = accounts[{"restore_member": "deleted", "mend_account": "homeless", "reset_mysql_password": "has databases",
+                    "reset_postgresql_password": "has databases"}.get(name, "stands")]
     client, before = club.client("ctdalek"), _world(club, uid)
     client.rehearsing = True
     told: dict[str, Any] = dict(follow(_ASKED[name](client, uid), lambda event: pytest.fail(f"shown: {event}")))
@@ -93,8 +97,9 @@ def test_nothing_is_written(club: Club, accounts: dict[str, str], name: str) -> 
     else:
         operation = next(operation for (found, _), operation in OPERATIONS.items() if found == name)
         assert told["dry_run"] and told["operation"] == name and (uid in told["subject"] or name == "set_positions")
-        assert told["steps"] == [{"name": step.name, "after_commit": False} for step in operation.before] + [
-            {"name": later.name, "after_commit": True} for later in operation.after]
+        steps = [(step.name, False) for step in operation.before] + [(later.name, True) for later in operation.after]
+        steps = [("home directory", False)] if name == "mend_account" else steps
+        assert [(step["name"], step["after_commit"]) for step in told["steps"]] == steps
         assert told["warnings"] == (["past terms: w2021"] if name == "add_member" else [])
     assert _world(club, uid) == before
 

@@ -1,0 +1,27 @@
+"""What an examination finds, of an account or of a machine: each thing that was looked at, and how to mend it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ceo_common.model.wire import Wire
+
+State = Literal["ok", "problem", "unknown"]
+
+
+class Finding(Wire):
+    """One thing that was looked at.  `mend` says what to do about it, `fixable` that ceod does it when it is asked."""
+
+    check: str
+    state: State
+    looked_at: str
+    found: str
+    mend: str = ""
+    fixable: bool = False
+
+
+class Findings(Wire):
+    """GET /api/members/UID/doctor."""
+
+    uid: str
+    findings: list[Finding]

@@ -1,0 +1,38 @@
+"""Accounts examined over every server, and mended."""
+
+from __future__ import annotations
+
+import flask
+
+from ceo_common.errors import NotFound
+from ceo_common.model import names as name_rules
+from ceo_common.model.doctor import Findings
+from ceod.api.requests import answer, bind_as_caller, ceod, route, transact
+from ceod.operations import mend_account
+from ceod.operations.examine_account import Examination
+from ceod.operations.private import Private
+
+blueprint = flask.Blueprint("doctor", __name__)
+
+
+@route(blueprint, "GET", "/members/<uid>/doctor", role="admin", operation="member.examine", gives=Findings)
+def examine(uid: str) -> flask.Response:
+    """Examine an account over every server; of a name without one, what still points at it."""
+    running = ceod()
+    _check(uid)
+    return answer(Findings(uid=uid, findings=Examination(uid, running.services, running.engine.record).findings))
+
+
+@route(blueprint, "POST", "/members/<uid>/doctor", role="admin", operation="member.mend", streams=True, writes=True)
+def mend(uid: str) -> flask.Response:
+    """Mend what an examination found and ceod can put right."""
+    running = ceod()
+    _check(uid)
+    return transact(mend_account.MEND_ACCOUNT, lambda: Private(bind_as_caller()), subject=uid, names=(f"account:{uid}", f"group:{uid}"),
+                    told=None, prepare=lambda: mend_account.plan(running.services, running.engine.record, uid))
+
+
+def _check(uid: str) -> None:
+    """Raises NotFound."""
+    if name_rules.username_problem(uid):
+        raise NotFound(f"there is no account {uid!r}")

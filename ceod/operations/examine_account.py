@@ -1,0 +1,307 @@
+"""Examine an account over every server: what is as it should be, what is not, and how each of it is mended.
+
+Whoever mends (mend_account.py) is told by `mends` what there is to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ceo_common.config import Range
+from ceo_common.errors import CeoError, NotFound
+from ceo_common.model import names as name_rules
+from ceo_common.model.doctor import Finding
+from ceod.operations import names
+from ceod.operations.create_database import TITLES
+from ceod.operations.modify_member import shells
+from ceod.services.all import Services
+from ceod.services.directory import Person
+from ceod.services.ldap_names import same
+from ceod.transaction.record import Record
+from ceod.transaction.step import Json
+
+DAY_S = 86400
+_CLASSES = {"account", "posixAccount", "shadowAccount"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it should be."""
+
+    found: str
+    mend: str
+    fixable: bool = False
+
+
+@dataclass(frozen=True)
+class _Check:
+    name: str
+    looked_at: str
+    look: Callable[[], Iterator[Problem]]
+    fine: str
+
+
+class Examination:
+    """Of one name.  Raises NotFound (a group that is nobody's own), BackendDown (the directory)."""
+
+    def __init__(self, uid: str, services: Services, record: Record) -> None:
+        self.uid = uid
+        self.services = services
+        self.record = record
+        self.now = datetime.now(UTC)
+        self.person = services.directory.person(uid)
+        self.group = services.directory.group(uid)
+        self.mends: Json = {}
+        if self.person is None and self.group and self._is_nobodys(self.group.get("gidNumber", [])):
+            raise NotFound(f"{uid} is a group and no account: look with ceo groups get {uid}")
+        self.findings = [finding for check in (self._of_account(self.person) if self.person else self._of_name()) for finding in self._told(check)]
+
+    def _is_nobodys(self, numbers: list[str]) -> bool:
+        shared: Range = self.services.config.numbers.administrative
+        return any(shared.first <= int(number) <= shared.last for number in numbers)
+
+    def _told(self, check: _Check) -> list[Finding]:
+        """The check's problems, or that there are none; a server that does not answer leaves it unknown."""
+        try:
+            problems = list(check.look())
+        except CeoError as error:
+            return [Finding(check=check.name, state="unknown", looked_at=check.looked_at, found=error.message, mend="look again when it answers")]
+        return [Finding(check=check.name, state="problem", looked_at=check.looked_at, found=problem.found, mend=problem.mend,
+                        fixable=problem.fixable) for problem in problems] or [
+            Finding(check=check.name, state="ok", looked_at=check.looked_at, found=check.fine)]
+
+    # An account
+
+    def _of_account(self, person: Person) -> list[_Check]:
+        directory, homes, hosts = self.services.directory, self.services.admin_host.homes, self.services.config.hosts
+        kind = "a club" if person.is_club else "a member or representative"
+        state = "deleted" if person.is_deleted else "expired" if self._is_expired(person) else "open"
+        return [
+            _Check("LDAP user", person.dn, lambda: self._user(person), f"{kind}, {state}"),
+            _Check("LDAP group", directory.group_dn(self.uid), lambda: self._own_group(person), f"gidNumber {person.one('gidNumber')}"),
+            _Check("Kerberos principal", f"{self.uid}@{self.services.config.realm}", lambda: self._principal(person),
+                   "there is none, as it should be" if person.is_club else "agrees with the LDAP user"),
+            _Check("user number", f"uidNumber {person.one('uidNumber')}", lambda: self._number(person), "in its range, taken, and nobody else's"),
+            _Check("home directory", homes.path(self.uid), lambda: self._home(person),
+                   "archived" if person.is_deleted else "the account's own"),
+            _Check("forwarding", f"{homes.path(self.uid)}/.forward", self._forwarding, "addresses or nothing"),
+            _Check("mailing lists", hosts.mail, lambda: self._lists(person), "as it should be"),
+            _Check("databases", hosts.database, lambda: self._databases(person), "as it should be"),
+            _Check("memberships", self.services.config.ldap.base, lambda: self._memberships(person), "every name in them is an account"),
+            _Check("transactions", self.services.config.host, self._transactions, "none that was left half done"),
+        ]
+
+    def _is_expired(self, person: Person) -> bool:
+        return person.is_expired(self.now.timestamp())
+
+    def _user(self, person: Person) -> Iterator[Problem]:
+        config = self.services.config
+        classes = set(person.attributes.get("objectClass", []))
+        if missing := sorted(_CLASSES - classes):
+            yield Problem(f"the classes {', '.join(missing)} are missing", f"add them with ldapmodify: objectClass of {person.dn}")
+        if len(classes & {"member", "club"}) != 1:
+            yield Problem("it is neither a member nor a club, or both", f"set objectClass of {person.dn} with ldapmodify")
+        if person.one("uidNumber") != person.one("gidNumber"):
+            yield Problem(f"uidNumber {person.one('uidNumber')} is not gidNumber {person.one('gidNumber')}",
+                          f"set gidNumber of {person.dn} with ldapmodify")
+        home, wanted = person.one("homeDirectory"), self.services.admin_host.homes.path(self.uid)
+        if home != wanted:
+            yield Problem(f"homeDirectory is {home}, not {wanted}", f"set homeDirectory of {person.dn} with ldapmodify")
+        shell = person.one("loginShell")
+        if person.is_deleted and shell != config.members.deleted_shell:
+            yield Problem(f"it is deleted, and its login shell is {shell}", f"set loginShell of {person.dn} to {config.members.deleted_shell}")
+        elif not person.is_deleted and shell not in shells(config.members.shells):
+            yield Problem(f"its login shell {shell or '(none)'} is none here", f"choose another: ceo members modify {self.uid} --shell /bin/bash")
+
+    def _own_group(self, person: Person) -> Iterator[Problem]:
+        directory, number = self.services.directory, person.one("gidNumber")
+        if self.group is None:
+            self.mends["group"] = True
+            yield Problem("there is none", f"make it: cn={self.uid}, gidNumber {number}", fixable=True)
+            return
+        if self.group.get("gidNumber") != [number]:
+            yield Problem(f"its gidNumber is {', '.join(self.group.get('gidNumber', [])) or 'none'}, the user's {number}",
+                          f"set gidNumber of {directory.group_dn(self.uid)} with ldapmodify")
+        inside = directory.uids_in(self.group)
+        if missing := sorted(set(inside) - set(directory.people_named(inside, ["uid"]))):
+            yield Problem(f"it names {', '.join(missing)}, who have no account",
+                          "take them out: " + "; ".join(f"ceo groups remove-member {self.uid} {name}" for name in missing))
+
+    def _principal(self, person: Person) -> Iterator[Problem]:
+        found = self.services.admin_host.kadmin.get(self.uid)
+        if person.is_club:
+            if found:
+                yield Problem("there is one, so that somebody can log in as the club", f"remove it: kadmin delprinc {self.uid}")
+            return
+        expires = 0 if person.is_deleted else (person.expires or 0) * DAY_S
+        if found is None:
+            self.mends["principal"] = not person.is_deleted
+            yield Problem("there is none", f"restore the account first: ceo members restore {self.uid}" if person.is_deleted else
+                          "make it, with a temporary password", fixable=not person.is_deleted)
+            return
+        if person.is_deleted and not found.disabled:
+            yield Problem("the account is deleted, and can have tickets", f"disable it: kadmin modprinc -allow_tix {self.uid}")
+        if not person.is_deleted and found.disabled:
+            yield Problem("it is disabled, and the account is not", f"if nobody meant that: kadmin modprinc +allow_tix {self.uid}")
+        if not person.is_deleted and found.expires != expires:
+            yield Problem(f"it expires {_day(found.expires)}, the LDAP user {_day(expires)}",
+                          f"make them agree: kadmin modprinc -expire {_kadmin_day(expires)} {self.uid}")
+        if not found.preauthenticates:
+            yield Problem("anybody can ask for something encrypted with its password", f"kadmin modprinc +requires_preauth {self.uid}")
+
+    def _number(self, person: Person) -> Iterator[Problem]:
+        directory, number = self.services.directory, person.number
+        name = "clubs" if person.is_club else "members"
+        numbers = self.services.config.numbers.ranges()[name]
+        own = (person.dn, directory.group_dn(self.uid))
+        others = [dn for dn in directory.entries_with_number(number) if not any(same(dn, mine) for mine in own)]
+        if others:
+            yield Problem(f"{'; '.join(others)} has it too", "give one of them another number, and chown what is theirs")
+        if not numbers.first <= number <= numbers.last:
+            yield Problem(f"it is outside of {numbers.first} to {numbers.last}, the range of {name}",
+                          "give the account another number, and chown its home")
+            return
+        counter = directory.counter(name)
+        if counter <= number:
+            self.mends["counter"] = name
+            yield Problem(f"the counter cn={name},{directory.counters} is at {counter}: the number would be given again",
+                          "raise the counter past the largest number in use", fixable=True)
+
+    def _home(self, person: Person) -> Iterator[Problem]:
+        homes, path = self.services.admin_host.homes, self.services.admin_host.homes.path(self.uid)
+        found = homes.look(self.uid)
+        if person.is_deleted:
+            if found:
+                yield Problem("it is still there, although the account is deleted", f"move it to {homes.settings.archive}/{self.uid}.by-hand")
+            return
+        if found is None:
+            self.mends["home"] = "build"
+            archived = homes.archived_of(self.uid)
+            kept = f"; an archived one is kept: {homes.settings.archive}/{archived[-1]}" if archived else ""
+            yield Problem(f"there is none{kept}", "make it, from the skeleton", fixable=True)
+            return
+        if not found.is_folder:
+            yield Problem("it is no directory", f"look at it: ls -ld {path}")
+            return
+        if (found.owner, found.group) != (person.number, person.number):
+            self.mends["home"] = "own"
+            self.mends["wrong"] = [found.owner, found.group]
+            yield Problem(f"its owner is {found.owner}:{found.group}, not {person.number}:{person.number}",
+                          "give it, and what is in it of that owner, to the account", fixable=True)
+        if found.mode & 0o002 or (found.mode & 0o020 and not person.is_club):
+            yield Problem(f"its mode is {found.mode:04o}: others can write into it", f"chmod {'o-w' if person.is_club else 'go-w'} {path}")
+        if found.mode & 0o700 != 0o700:
+            yield Problem(f"its mode is {found.mode:04o}: its owner can't use it", f"chmod u+rwx {path}")
+        if person.is_club and not (found.mode & 0o2000 and person.number in found.may_write and person.number in found.default_write):
+            yield Problem("what one of the club makes in it is not the whole club's",
+                          f"chmod g+s {path} && setfacl -m g:{person.number}:rwx,d:g:{person.number}:rwx {path}")
+
+    def _forwarding(self) -> Iterator[Problem]:
+        homes = self.services.admin_host.homes
+        if not homes.forward_is_plain(self.uid):
+            yield Problem("it is a link, or no file of addresses", f"its owner looks at it: {homes.path(self.uid)}/.forward")
+            return
+        if wrong := [line for line in homes.read_forward(self.uid) if name_rules.address_problem(line)]:
+            kind = "a pipe, a file or an include" if any(line.lstrip('"')[:1] in ("|", "/", ":") for line in wrong) else "no address"
+            yield Problem(f"a line of it is {kind}", f"its owner looks at it, or: ceo members modify {self.uid} --forward ADDRESS")
+
+    def _lists(self, person: Person) -> Iterator[Problem]:
+        found, default = self._lists_of(), self.services.config.members.list
+        if person.is_deleted or self._is_expired(person):
+            if found:
+                self.mends["lists"] = found
+                yield Problem(f"the account is {'deleted' if person.is_deleted else 'expired'}, and its address is on {', '.join(found)}",
+                              "take it off", fixable=True)
+        elif not person.is_club and default not in found:
+            # Not fixable: whoever left the list by their own wish is not put back on it.
+            yield Problem(f"its address is not on {default}", f"unless they left it themselves: ceo mailman subscribe {default} {self.uid}")
+
+    def _lists_of(self) -> list[str]:
+        try:
+            return list(self.services.peers.lists_of(self.uid)["lists"])
+        except CeoError as error:
+            raise type(error)(f"{self.services.config.hosts.mail}: {error.message}", **error.more) from None
+
+    def _databases_of(self) -> list[str]:
+        host = self.services.config.hosts.database
+        try:
+            told = self.services.peers.databases(self.uid)
+        except CeoError as error:
+            raise type(error)(f"{host}: {error.message}", **error.more) from None
+        return [title for kind, title in TITLES.items() if told[kind]]
+
+    def _databases(self, person: Person) -> Iterator[Problem]:
+        if person.is_deleted and (found := self._databases_of()):
+            yield Problem(f"the account is deleted, and has a database left: {', '.join(found)}",
+                          f"keep a copy, then drop database and user {self.uid} on {self.services.config.hosts.database}")
+        elif not person.is_deleted:
+            self._databases_of()
+
+    def _memberships(self, person: Person) -> Iterator[Problem]:
+        directory = self.services.directory
+        if person.is_deleted:
+            own = directory.sudo_role_dn(self.uid)  # a club's role stays with it
+            for dn in directory.pointed_from(self.uid):
+                if not same(dn, own):
+                    yield Problem(f"the account is deleted, and {dn} names it", f"take it out of {dn}")
+        elif person.is_club and not directory.exists(directory.sudo_role_dn(self.uid)):
+            yield Problem("there is no sudo role: nobody of the club can act as it", f"add {directory.sudo_role_dn(self.uid)} with ldapadd")
+
+    def _transactions(self) -> Iterator[Problem]:
+        for row in self.record.listed(caller=None, state="undo_failed", limit=1000):
+            if row.subject == self.uid:
+                yield Problem(f"{row.operation} could not be undone",
+                              f"look with ceo transactions show {row.id}; then ceo transactions resume or abandon {row.id}")
+
+    # A name without an account
+
+    def _of_name(self) -> list[_Check]:
+        services = self.services
+        return [
+            _Check("LDAP", services.config.ldap.base, self._pointers, "nothing names it"),
+            _Check("Kerberos principal", f"{self.uid}@{services.config.realm}", self._left_principal, "there is none"),
+            _Check("home directory", services.admin_host.homes.path(self.uid), self._left_homes, "there is none, and none is archived"),
+            _Check("mailing lists", services.config.hosts.mail, self._left_lists, "its address is on none"),
+            _Check("databases", services.config.hosts.database, self._left_databases, "there is none"),
+            _Check("transactions", services.config.host, self._left_record, "none took the account away"),
+        ]
+
+    def _pointers(self) -> Iterator[Problem]:
+        directory = self.services.directory
+        if self.group:
+            yield Problem(f"{directory.group_dn(self.uid)} is there without its account", f"remove it: ldapdelete {directory.group_dn(self.uid)}")
+        for dn in directory.pointed_from(self.uid):
+            yield Problem(f"{dn} names it: whoever got the name would get that too", f"take it out of {dn}")
+
+    def _left_principal(self) -> Iterator[Problem]:
+        if self.services.admin_host.kadmin.get(self.uid):
+            yield Problem("there is one without an account", f"remove it: kadmin delprinc {self.uid}")
+
+    def _left_homes(self) -> Iterator[Problem]:
+        for path in self.services.admin_host.homes.left_behind(self.uid):
+            yield Problem(f"{path} is there", "keep what is wanted of it, and remove it")
+
+    def _left_lists(self) -> Iterator[Problem]:
+        if found := self._lists_of():
+            self.mends["lists"] = found
+            yield Problem(f"there is no account, and its address is on {', '.join(found)}", "take it off", fixable=True)
+
+    def _left_databases(self) -> Iterator[Problem]:
+        for title in self._databases_of():
+            yield Problem(f"a {title} database or user has the name", f"keep a copy, then drop it on {self.services.config.hosts.database}")
+
+    def _left_record(self) -> Iterator[Problem]:
+        deleted = self.record.newest_of(names.DELETIONS, self.uid)
+        if deleted is not None and deleted.operation != "purge_member":
+            yield Problem(f"{deleted.operation} {deleted.id} tells of an account that is gone", "the name stays taken: choose another")
+        yield from self._transactions()
+
+
+def _day(seconds: int) -> str:
+    return f"on {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" if seconds else "never"
+
+
+def _kadmin_day(seconds: int) -> str:
+    return f'"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"' if seconds else "never"

@@ -1,0 +1,245 @@
+"""ceo doctor: what is wrong with an account is found, told and mended, and a healthy one is left in peace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceo_common.errors import Forbidden, NotFound
+from ceo_common.krb5 import tickets
+from ceo_common.krb5.admin import DISALLOW_ALL, Admin
+from sandbox.club import BASE_DN, PASSWORD, REALM, host_place
+from tests.club.club import ADMIN, Club
+
+MAILMAN = "http://127.0.0.1:8001/3.1"
+
+
+def _problems(club: Club, uid: str) -> dict[str, dict[str, Any]]:
+    """What is wrong, by the check."""
+    return {finding["check"]: finding for finding in club.client("office1").examine(uid) if finding["state"] != "ok"}
+
+
+def _modify(club: Club, ldif: str) -> None:
+    """As ceod/admin, past ceod."""
+    cache = club.folder / "cc-ceod-admin"
+    words = ["sh", "-c", f"kinit -c FILE:{cache} -k -t {host_place(ADMIN)}/krb5.keytab ceod/admin && KRB5CCNAME=FILE:{cache} ldapmodify -Q"]
+    done = club.run_as("root", *words, text=ldif)
+    assert done.returncode == 0, done
+
+
+def _kadmin() -> Admin:
+    return Admin.with_password("sysadmin/admin", PASSWORD)
+
+
+def _subscribe(club: Club, uid: str) -> None:
+    done = club.run_as("root", "curl", "-sf", "-u", "ceod:mailman-rest", f"{MAILMAN}/members", "-d", f"list_id=csc-general.csclub.internal"
+                       f"&subscriber={uid}@csclub.internal&pre_verified=true&pre_confirmed=true&pre_approved=true", host="mail")
+    assert done.returncode == 0, done
+
+
+@pytest.fixture
+def uid(club: Club) -> str:
+    """A healthy member."""
+    found: str = club.add()["result"]["uid"]
+    return found
+
+
+def test_a_healthy_account_is_left_in_peace(club: Club, uid: str) -> None:
+    shared, syscom = club.name(), club.client("ctdalek")
+    club.done(syscom.add_club({"uid": shared, "cn": "Healthy Club"}))
+    gone = club.add()["result"]["uid"]
+    club.done(syscom.delete_member(gone))
+    for name in (uid, shared, gone):
+        assert _problems(club, name) == {}
+        with pytest.raises(NotFound, match="that ceod can mend"):
+            list(syscom.mend(name))
+    assert {finding["check"] for finding in syscom.examine(uid)} == {
+        "LDAP user", "LDAP group", "Kerberos principal", "user number", "home directory", "forwarding", "mailing lists", "databases", "memberships",
+        "transactions"}
+
+
+def test_a_missing_principal_is_made_with_a_password_that_is_shown_once(club: Club, uid: str) -> None:
+    _kadmin().delete(uid)
+    found = _problems(club, uid)
+    assert list(found) == ["Kerberos principal"] and found["Kerberos principal"]["fixable"]
+    with pytest.raises(Forbidden, match="Only the systems committee may mend an account"):
+        list(club.client("office1").mend(uid))
+    events = list(club.client("ctdalek").mend(uid))
+    assert [event["operation"] for event in events if event.get("state") == "started"] == ["Kerberos principal"]
+    assert {event["of"] for event in events if "of" in event} == {1}
+    result = events[-1]["result"]
+    password = result.pop("temporary_password")
+    assert result == {"uid": uid, "mended": ["Kerberos principal"], "warnings": [], "temporary_password_lost": False}
+    tickets.change_password(f"{uid}@{REALM}", password, "their-own-choice-7")
+    assert password not in str(club.journal("SELECT * FROM transactions WHERE subject = ?", uid))
+    assert _problems(club, uid) == {}
+
+
+def test_a_principal_of_an_expired_account_expires_with_it(club: Club, uid: str) -> None:
+    _modify(club, f"dn: uid={uid},ou=People,{BASE_DN}\nchangetype: modify\nadd: shadowExpire\nshadowExpire: 20000\n")
+    found = _problems(club, uid)
+    assert set(found) == {"Kerberos principal", "mailing lists"} and "2024-10-04" in found["Kerberos principal"]["found"]
+    assert not found["Kerberos principal"]["fixable"] and "modprinc -expire" in found["Kerberos principal"]["mend"]
+    _kadmin().delete(uid)
+    assert club.done(club.client("ctdalek").mend(uid))["mended"] == ["Kerberos principal", "mailing lists"]
+    assert club.principal(uid).expires == 20000 * 86400 and _problems(club, uid) == {}
+
+
+def test_a_missing_group_is_made(club: Club, uid: str) -> None:
+    _modify(club, f"dn: cn={uid},ou=Group,{BASE_DN}\nchangetype: delete\n")
+    assert list(_problems(club, uid)) == ["LDAP group"]
+    result = club.done(club.client("ctdalek").mend(uid))
+    assert result["mended"] == ["LDAP group"] and "temporary_password" not in result
+    club.whole(uid)
+    assert _problems(club, uid) == {}
+
+
+def test_a_home_with_the_wrong_owner_is_given_to_its_account(club: Club, uid: str) -> None:
+    home, number, wrong = Path(f"/users/{uid}"), os.stat(f"/users/{uid}").st_uid, 28999
+    elsewhere = Path(f"/users/{uid}-elsewhere")
+    (home / "a/b").mkdir(parents=True)
+    (home / "a/b/file").write_text("x")
+    (home / "program").write_text("x")
+    elsewhere.write_text("somebody's")
+    os.link(elsewhere, home / "a/hard")
+    (home / "link").symlink_to(elsewhere)
+    for path in (home, home / "a", home / "a/b", home / "a/b/file", home / "program", home / "link", elsewhere):
+        os.chown(path, wrong, wrong, follow_symlinks=False)
+    os.chmod(home / "program", 0o4755)
+    (home / "others").write_text("root's")
+    found = _problems(club, uid)["home directory"]
+    assert found["found"] == f"its owner is {wrong}:{wrong}, not {number}:{number}" and found["fixable"]
+
+    result = club.done(club.client("ctdalek").mend(uid))
+    assert result["mended"] == ["home directory"] and "1 files in the home have several names" in result["warnings"][0]
+    for path in (home, home / "a", home / "a/b", home / "a/b/file", home / "program", home / "link"):
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (number, number), path
+    assert elsewhere.stat().st_uid == wrong and elsewhere.read_text() == "somebody's"  # neither by its other name nor through the link
+    assert (home / "others").stat().st_uid == 0 and stat.S_IMODE((home / "program").stat().st_mode) == 0o755
+    assert _problems(club, uid) == {}
+    elsewhere.unlink()
+
+
+def test_a_missing_home_is_made_from_the_skeleton(club: Club, uid: str) -> None:
+    shared = club.name()
+    club.done(club.client("ctdalek").add_club({"uid": shared, "cn": "Homeless Club"}))
+    for name in (uid, shared):
+        before = {path: (mode, owner) for path, (mode, owner, _) in club.home(name).items()}
+        shutil.rmtree(f"/users/{name}")
+        assert list(_problems(club, name)) == ["home directory"]
+        club.done(club.client("ctdalek").mend(name))
+        assert {path: (mode, owner) for path, (mode, owner, _) in club.home(name).items()} == before
+        assert _problems(club, name) == {}
+
+
+def test_a_stale_address_leaves_the_lists(club: Club, uid: str) -> None:
+    club.done(club.client("ctdalek").delete_member(uid))
+    nobody = club.name()
+    for name in (uid, nobody):
+        _subscribe(club, name)
+        found = _problems(club, name)
+        assert list(found) == ["mailing lists"] and found["mailing lists"]["fixable"] and "csc-general" in found["mailing lists"]["found"]
+        assert club.done(club.client("ctdalek").mend(name))["mended"] == ["mailing lists"]
+        assert not club.on_list(name) and _problems(club, name) == {}
+
+
+def test_a_number_that_would_be_given_again_raises_its_counter(club: Club, uid: str) -> None:
+    counter = f"cn=members,ou=UidCounters,{BASE_DN}"
+
+    def at() -> int:
+        (entry,) = [entry for dn, entry in club.entries("(cn=members)").items() if dn == counter]
+        return int(entry["uidNumber"][0])
+
+    number = os.stat(f"/users/{uid}").st_uid
+    _modify(club, f"dn: {counter}\nchangetype: modify\nreplace: uidNumber\nuidNumber: {number - 3}\n")
+    found = _problems(club, uid)
+    assert list(found) == ["user number"] and f"is at {number - 3}" in found["user number"]["found"]
+    assert club.done(club.client("ctdalek").mend(uid))["mended"] == ["user number"]
+    used = {int(value) for entry in club.entries("(uidNumber>=20001)").values() for value in entry["uidNumber"]}
+    assert at() == max(n for n in used if n <= 29999 and n != at()) + 1 > number
+    assert _problems(club, uid) == {}
+
+
+def test_several_things_are_mended_at_once_or_rehearsed(club: Club, uid: str) -> None:
+    _kadmin().delete(uid)
+    shutil.rmtree(f"/users/{uid}")
+    _modify(club, f"dn: cn={uid},ou=Group,{BASE_DN}\nchangetype: delete\n")
+    syscom = club.client("ctdalek")
+    syscom.rehearsing = True
+    (told,) = syscom.mend(uid)
+    assert [step["name"] for step in told["steps"]] == ["LDAP group", "Kerberos principal", "home directory"]  # type: ignore[typeddict-item]
+    assert len(_problems(club, uid)) == 3
+    syscom.rehearsing = False
+    assert len(club.done(syscom.mend(uid))["mended"]) == 3
+    assert _problems(club, uid) == {}
+
+
+@pytest.mark.parametrize(("ldif", "check", "words"), [
+    ("replace: loginShell\nloginShell: /usr/bin/false", "LDAP user", "/usr/bin/false"),
+    ("replace: shadowExpire\nshadowExpire: 1", "LDAP user", "it is deleted, and its login shell"),
+])
+def test_what_only_people_can_mend_in_the_entry(club: Club, uid: str, ldif: str, check: str, words: str) -> None:
+    _modify(club, f"dn: uid={uid},ou=People,{BASE_DN}\nchangetype: modify\n{ldif}\n")
+    found = _problems(club, uid)[check]
+    assert words in found["found"] and found["mend"] and not found["fixable"]
+
+
+def test_what_only_people_can_mend_elsewhere(club: Club, uid: str) -> None:
+    home, syscom = Path(f"/users/{uid}"), club.client("ctdalek")
+    (home / ".forward").write_text('"|/usr/bin/evil"\n')
+    os.chmod(home, 0o777)
+    _kadmin().modify(uid, set_attributes=DISALLOW_ALL)
+    syscom.unsubscribe("csc-general", uid)
+    found = _problems(club, uid)
+    assert set(found) == {"Kerberos principal", "home directory", "forwarding", "mailing lists"}
+    assert "0777: others can write" in found["home directory"]["found"] and f"chmod go-w {home}" in found["home directory"]["mend"]
+    assert "a pipe" in found["forwarding"]["found"] and "disabled" in found["Kerberos principal"]["found"]
+    assert "unless they left it themselves" in found["mailing lists"]["mend"]
+    assert not any(finding["fixable"] for finding in found.values())
+    (home / ".forward").unlink()
+    (home / ".forward").symlink_to("/etc/passwd")
+    assert "a link" in _problems(club, uid)["forwarding"]["found"]
+
+
+def test_what_a_deleted_account_left_behind(club: Club, uid: str) -> None:
+    syscom = club.client("ctdalek")
+    club.done(syscom.create_database("mysql", uid))
+    club.done(syscom.delete_member(uid))
+    _modify(club, f"dn: cn=office,ou=Group,{BASE_DN}\nchangetype: modify\nadd: uniqueMember\nuniqueMember: uid={uid},ou=People,{BASE_DN}\n")
+    found = _problems(club, uid)
+    assert set(found) == {"databases", "memberships"}
+    assert "MySQL" in found["databases"]["found"] and f"cn=office,ou=Group,{BASE_DN}" in found["memberships"]["found"]
+    _modify(club, f"dn: cn=office,ou=Group,{BASE_DN}\nchangetype: modify\ndelete: uniqueMember\nuniqueMember: uid={uid},ou=People,{BASE_DN}\n")
+
+
+def test_what_points_at_a_name_without_an_account(club: Club) -> None:
+    name = club.name()
+    assert _problems(club, name) == {}
+    _modify(club, f"dn: cn=%office,ou=SUDOers,{BASE_DN}\nchangetype: add\nobjectClass: top\nobjectClass: sudoRole\ncn: %office\nsudoUser: {name}\n")
+    _kadmin().create(f"{name}@{REALM}", "some-password-5")
+    Path(f"/users/{name}").mkdir()
+    found = _problems(club, name)
+    assert set(found) == {"LDAP", "Kerberos principal", "home directory"} and f"ou=SUDOers,{BASE_DN}" in found["LDAP"]["found"]
+    _modify(club, f"dn: cn=%office,ou=SUDOers,{BASE_DN}\nchangetype: delete\n")
+    _kadmin().delete(name)
+    Path(f"/users/{name}").rmdir()
+    for wrong in ("office", "No Name"):
+        with pytest.raises(NotFound):
+            club.client("ctdalek").examine(wrong)
+
+
+def test_a_host_that_is_down_leaves_its_part_unknown(club: Club, uid: str) -> None:
+    club.service("mail", "stop", "ceod")
+    try:
+        found = _problems(club, uid)
+        assert {check: finding["state"] for check, finding in found.items()} == {"mailing lists": "unknown"}
+        assert "mail.csclub.internal" in found["mailing lists"]["found"]
+        with pytest.raises(NotFound, match="nothing"):
+            list(club.client("ctdalek").mend(uid))
+    finally:
+        club.service("mail", "start", "ceod")
