@@ -1,10 +1,12 @@
-"""ceo doctor: what is wrong with an account is found, told and mended, and a healthy one is left in peace."""
+"""ceo doctor: what is wrong with an account or a machine is found, told and mended, and what is healthy is left in peace."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from ceo_common.errors import Forbidden, NotFound
 from ceo_common.krb5 import tickets
 from ceo_common.krb5.admin import DISALLOW_ALL, Admin
 from sandbox.club import BASE_DN, PASSWORD, REALM, host_place
-from tests.club.club import ADMIN, Club
+from tests.club.club import ADMIN, CA, Club
+from tests.club.terminal import Open
 
 MAILMAN = "http://127.0.0.1:8001/3.1"
 
@@ -243,3 +246,117 @@ def test_a_host_that_is_down_leaves_its_part_unknown(club: Club, uid: str) -> No
             list(club.client("ctdalek").mend(uid))
     finally:
         club.service("mail", "start", "ceod")
+
+
+# The command, of an account
+
+
+def test_the_command_tells_mends_and_looks_again(club: Club, uid: str) -> None:
+    done = club.run_as("ctdalek", "ceo", "doctor", uid)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 10 and all(line.startswith("ok  ") for line in done.stdout.splitlines()), done
+    _kadmin().delete(uid)
+    done = club.run_as("office1", "ceo", "doctor", uid)
+    (line,) = [line for line in done.stdout.splitlines() if not line.startswith("ok  ") and "->" not in line]
+    assert done.returncode == 1 and line.startswith("PROBLEM  Kerberos principal ") and line.endswith(f"{uid}@{REALM}: there is none")
+    assert done.stdout.splitlines()[done.stdout.splitlines().index(line) + 1].strip() == "-> make it, with a temporary password"
+
+    assert "--yes" in club.run_as("ctdalek", "ceo", "doctor", uid, "--fix").stderr  # there is nobody to be asked
+    done = club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--dry-run")
+    assert done.returncode == 1 and f"mend_account of {uid} would run these steps" in done.stdout and club.principal(uid) is None
+    done = club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--yes")
+    assert done.returncode == 0 and "Kerberos principal: make it" in done.stderr and done.stdout.count("Temporary password: ") == 1, done
+    assert club.principal(uid)
+    done = club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--yes")
+    assert done.returncode == 0 and "There is nothing that ceod can mend." in done.stderr
+
+
+def test_the_command_in_json(club: Club, uid: str) -> None:
+    _modify(club, f"dn: cn={uid},ou=Group,{BASE_DN}\nchangetype: delete\n")
+    done = club.run_as("ctdalek", "ceo", "doctor", uid, "--json")
+    (problem,) = [finding for finding in json.loads(done.stdout)["findings"] if finding["state"] != "ok"]
+    assert done.returncode == 1 and problem["fixable"] and problem["check"] == "LDAP group"
+    told = json.loads(club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--dry-run", "--json").stdout)
+    assert [step["name"] for step in told["rehearsal"]["steps"]] == ["LDAP group"] and problem in told["findings"]
+    done = club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and done.stderr == "" and told["result"]["mended"] == ["LDAP group"]
+    assert {finding["state"] for finding in told["findings"]} == {"ok"}
+    assert club.run_as("ctdalek", "ceo", "doctor", "--fix").returncode == 2
+    assert club.run_as("regular1", "ceo", "doctor", uid).returncode == 77
+
+
+def test_the_command_asks_on_a_terminal(club: Club, terminal: Open, uid: str) -> None:
+    shutil.rmtree(f"/users/{uid}")
+    window = terminal("ctdalek", "ceo", "doctor", uid, "--fix")
+    window.see("PROBLEM", "make it, from the skeleton", f"Mend the account {uid}?")
+    window.type("y", "Enter")
+    window.see("home directory", "Examined again:")
+    assert window.ended() == 0 and club.home(uid)
+
+
+# The command, of a machine
+
+
+def _machine(club: Club, *, who: str = "regular1", **more: Any) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit status, and what is not well, by the check."""
+    done = club.run_as(who, "ceo", "doctor", "--json", **more)
+    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)["findings"] if finding["state"] != "ok"}
+
+
+def test_a_machine_where_all_is_well(club: Club) -> None:
+    assert _machine(club) == (0, {})
+    done = club.run_as("regular1", "ceo", "doctor")
+    assert done.returncode == 0
+    for words in ("configuration", "certificate authority", "ticket", "mail: port", "coffee: TLS", "phosphoric-acid: clock", "phosphoric-acid: ldap",
+                  "phosphoric-acid: kadmind", "mail: mailman", "coffee: mysql", "coffee: postgresql"):
+        assert f"ok       {words} " in done.stdout, words
+
+
+def test_without_a_ticket_the_way_is_examined_as_far_as_it_goes(club: Club) -> None:
+    status, found = _machine(club, ticket=False)
+    assert status == 1 and found["ticket"]["mend"] == "kinit"
+    assert {check: finding["state"] for check, finding in found.items() if check != "ticket"} == {
+        f"{host}: servers": "unknown" for host in ("phosphoric-acid", "mail", "coffee")}
+
+
+def test_a_host_that_is_down_and_a_server_that_is(club: Club) -> None:
+    club.service("coffee", "stop", "ceod")
+    club.service("mail", "stop", "mailman")
+    try:
+        status, found = _machine(club)
+    finally:
+        club.service("coffee", "start", "ceod")
+        club.service("mail", "start", "mailman")
+    assert status == 1 and set(found) == {"coffee: port", "phosphoric-acid: coffee", "mail: coffee", "mail: mailman"}, found
+    assert "does not answer" in found["coffee: port"]["found"] and "systemctl status ceod" in found["coffee: port"]["mend"]
+
+
+def _settings(club: Club, tmp_path: Path, **changes: str) -> dict[str, str]:
+    """The environment of a client with another configuration."""
+    text = Path("/etc/csc/ceo.toml").read_text()
+    for old, new in changes.items():
+        assert {"ca": CA, "mail": "mail.csclub.internal"}[old] in text
+        text = text.replace({"ca": CA, "mail": "mail.csclub.internal"}[old], new)
+    path = club.folder / f"{tmp_path.name}.toml"
+    path.write_text(text)
+    for folder in (path, *path.parents):
+        if folder.owner() == "root" and folder.is_relative_to("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o055 if folder.is_dir() else 0o644)
+    return {"CEO_CONFIG": str(path)}
+
+
+def test_a_wrong_ca(club: Club, tmp_path: Path) -> None:
+    other = club.folder / "other-ca.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-out", other,
+                    "-subj", "/CN=Another CA", "-days", "9"], check=True, capture_output=True)
+    other.chmod(0o644)
+    status, found = _machine(club, **_settings(club, tmp_path, ca=str(other)))
+    assert status == 1 and set(found) == {"phosphoric-acid: TLS", "mail: TLS", "coffee: TLS"}
+    assert f"{other} does not vouch for its certificate" in found["mail: TLS"]["found"]
+    status, found = _machine(club, **_settings(club, tmp_path, ca="/nonexistent/ca.pem"))
+    assert status == 1 and set(found) == {"certificate authority"}
+
+
+def test_a_name_that_has_no_address(club: Club, tmp_path: Path) -> None:
+    status, found = _machine(club, **_settings(club, tmp_path, mail="nowhere.csclub.internal"))
+    assert status == 1 and set(found) == {"nowhere: name"}

@@ -1,0 +1,95 @@
+"""ceo doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ceo import doctor as work
+from ceo.cli.context import Context, pass_context
+from ceo.cli.steps import Steps
+from ceo.cli.table import print_json
+from ceo.cli.write import How, followed, print_rehearsal, show_password, writing
+from ceo_common.config import CLIENT_FILE
+from ceo_common.text import shown
+
+EXIT_PROBLEM = 1
+EXIT_UNKNOWN = 75  # sysexits.h, EX_TEMPFAIL: ask again later
+_STATES = {"ok": "ok", "problem": "PROBLEM", "unknown": "unknown"}
+
+Json = dict[str, Any]
+
+
+@click.command()
+@click.argument("uid", required=False)
+@click.option("--fix", is_flag=True, help="Mend what ceod can, of the account UID.")
+@writing
+@pass_context
+def doctor(context: Context, /, how: How, uid: str | None, fix: bool) -> int:
+    """Examine this machine, or an account over every server; each thing that is wrong comes with how to mend it.
+
+    Exit status: 0 when all is well, 1 when something is wrong, 75 when something could not be looked at.
+
+    Example: ceo doctor jdoe --fix
+    """
+    if uid is None:
+        if fix:
+            raise click.UsageError("say whom: ceo doctor UID --fix mends an account")
+        found = _shown(work.examine_machine(context.session, work.config_path(CLIENT_FILE)), how)
+        if how.as_json:
+            print_json({"findings": found})
+        return _status(found)
+    found = _shown(work.examine(context.client, uid), how)
+    told: Json = {}
+    if fix and any(finding["fixable"] for finding in found):
+        found, told = _mended(context, how, uid, found)
+    elif fix:
+        how.note("There is nothing that ceod can mend.")
+    if how.as_json:
+        print_json({"findings": found, **told})
+    return _status(found)
+
+
+def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[list[Json], Json]:
+    """What is found afterwards, and what was told on the way."""
+    client = context.client
+    if how.dry_run:
+        client.rehearsing = True
+        told = dict(followed(client.mend(uid), Steps(quiet=True)))
+        if not how.as_json:
+            print_rehearsal(told, how)
+        return found, {"rehearsal": {name: told[name] for name in ("operation", "subject", "steps", "warnings")}}
+    how.note("To be mended:")
+    for finding in found:
+        if finding["fixable"]:
+            how.note(f"  {finding['check']}: {finding['mend']}")
+    how.confirm(f"Mend the account {uid}?")
+    last = followed(client.mend(uid), Steps(quiet=how.as_json or how.quiet))
+    result = last.get("result", {})
+    for warning in result.get("warnings", []):
+        how.note(f"Note: {warning}")
+    if waiting := last.get("waiting"):
+        how.note(f"Waits for its server, and is done by itself later: {', '.join(waiting)}")
+    if "temporary_password" in result and not how.as_json:
+        for line in show_password(result, again=f"ceo members pwreset {uid}"):
+            click.echo(shown(line))
+    how.note("Examined again:")
+    return _shown(work.examine(client, uid), how), {"result": result}
+
+
+def _shown(findings: Iterable[Json], how: How) -> list[Json]:
+    """The findings, each printed as it is found."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        if not how.as_json and not (how.quiet and finding["state"] == "ok"):
+            click.echo(f"{_STATES[finding['state']]:<8} {shown(finding['check']):<24} {shown(finding['looked_at'])}: {shown(finding['found'])}")
+            if finding["mend"]:
+                click.echo(f"{'':<8} {'':<24} -> {shown(finding['mend'])}")
+    return found
+
+
+def _status(found: list[Json]) -> int:
+    return {"problem": EXIT_PROBLEM, "unknown": EXIT_UNKNOWN, "ok": 0}[work.verdict(found)]
