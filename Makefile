@@ -1,8 +1,9 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
 # make test   lint, types, unit tests, and the end-to-end tests in three sandboxes side by side
+# make man    the manual pages, into build/man
 # make bench  ceod beside bare libldap and libkadm5clnt, among twenty thousand members; no part of make test
 # make soak   five thousand accounts expire while ceod is killed twice; no part of make test
-.PHONY: install demo test lint unit sandbox e2e crash faults bench soak clean
+.PHONY: install demo man test lint unit sandbox e2e crash faults bench soak clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -17,6 +18,9 @@ install:
 
 demo: install
 	@$(PYTHON) -m sandbox.demo
+
+man: install
+	@$(PYTHON) -m ceo.manual build/man
 
 # Three at a time, the longest first: much of the time is waiting for servers that are frozen.
 test:

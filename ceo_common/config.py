@@ -1,4 +1,7 @@
-"""Typed configuration from TOML: every problem at once, each named with its file and line."""
+"""Typed configuration from TOML: every problem at once, each named with its file and line.
+
+What a comment `#:` says of a key stands in the manual too; unlike an annotation or field(metadata=...) it costs nothing at import.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ class ConfigError(Exception):
 class Hosts:
     """Which host (its full name) has which role."""
 
-    admin: str
-    mail: str
-    database: str
-    library: str
+    admin: str  #: the host that writes the directory, Kerberos and home directories
+    mail: str  #: the host of the mailing lists
+    database: str  #: the host of MySQL and PostgreSQL
+    library: str  #: the host of the library's database
 
     def of(self, role: str) -> str:
         """The host of a role."""
@@ -44,49 +47,49 @@ class Hosts:
 class Client:
     """/etc/csc/ceo.toml."""
 
-    realm: str
-    domain: str
+    realm: str  #: the Kerberos realm
+    domain: str  #: the club's mail domain: an account's address is UID@domain
     hosts: Hosts
-    ca: str = "/etc/ssl/certs/ca-certificates.crt"
-    port: int = 9987
-    time_zone: str = "America/Toronto"
-    fee_per_term: int = 2  # dollars
+    ca: str = "/etc/ssl/certs/ca-certificates.crt"  #: who vouches for the hosts' certificates, a file of PEM certificates
+    port: int = 9987  #: where ceod listens on each host
+    time_zone: str = "America/Toronto"  #: terms begin and end at its midnight
+    fee_per_term: int = 2  #: dollars that a member pays for a term
 
 
 @dataclass(frozen=True)
 class Tls:
     """The certificate that ceod shows, and the CA that it trusts other ceods by."""
 
-    certificate: str
-    key: str
-    ca: str
+    certificate: str  #: the certificate and its chain, a PEM file
+    key: str  #: its private key, a PEM file
+    ca: str  #: who vouches for the other hosts, a file of PEM certificates
 
 
 @dataclass(frozen=True)
 class Ldap:
     """The club's directory."""
 
-    uri: str
-    base: str
-    ca: str = ""
+    uri: str  #: where it is; ldaps:// unless it is this very host
+    base: str  #: the suffix above ou=People and ou=Group
+    ca: str = ""  #: who vouches for its certificate; empty: the system's authorities
 
 
 @dataclass(frozen=True)
 class UwLdap:
     """The university's directory, read without a name."""
 
-    uri: str
-    base: str
+    uri: str  #: where it is
+    base: str  #: the entry above the people
 
 
 @dataclass(frozen=True)
 class Homes:
     """Where home directories are."""
 
-    root: str = "/users"
-    archive: str = "/users/.archive"  # on the same file system as root: an archived home is renamed
-    skeleton: str = "/etc/skel"
-    # Run for each new home, say ["setquota", "-u", "{uid_number}", "4000000", "5000000", "0", "0", "/users"].
+    root: str = "/users"  #: the folder that holds a folder for each account
+    archive: str = "/users/.archive"  #: where the homes of deleted accounts are kept; on the same file system as root: an archived home is renamed
+    skeleton: str = "/etc/skel"  #: what a new home is filled with
+    #: run for each new home: a program and its arguments, say ["setquota", "-u", "{uid_number}", "4000000", "5000000", "0", "0", "/users"]
     quota_command: list[str] = field(default_factory=list)
 
 
@@ -94,61 +97,61 @@ class Homes:
 class Smtp:
     """The server that takes our mail."""
 
-    host: str
-    port: int = 25
+    host: str  #: its name
+    port: int = 25  #: its port
 
 
 @dataclass(frozen=True)
 class Mailman:
     """Mailman's REST API, on this host's loopback."""
 
-    url: str
-    user: str
-    password: str = field(repr=False)
+    url: str  #: where it answers, such as http://127.0.0.1:8001/3.1
+    user: str  #: its administrator
+    password: str = field(repr=False)  #: the administrator's password
 
 
 @dataclass(frozen=True)
 class MySql:
     """MariaDB or MySQL, by its socket."""
 
-    socket: str
-    user: str
-    password: str = field(default="", repr=False)
+    socket: str  #: the path of its socket
+    user: str  #: who may create databases and users
+    password: str = field(default="", repr=False)  #: their password; empty: none is sent
 
 
 @dataclass(frozen=True)
 class PostgreSql:
     """PostgreSQL; `host` may be the folder of its socket."""
 
-    host: str
-    user: str
-    password: str = field(default="", repr=False)
+    host: str  #: its name, or the folder of its socket
+    user: str  #: who may create databases and roles
+    password: str = field(default="", repr=False)  #: their password; empty: none is sent
 
 
 @dataclass(frozen=True)
 class Library:
     """The library's database, and how long its books are lent."""
 
-    database: str = "library"
-    loan_days: int = 14
-    renewals: int = 1
+    database: str = "library"  #: the database's name; python -m ceod.library.migrate makes it
+    loan_days: int = 14  #: how many days a book is lent
+    renewals: int = 1  #: how often a loan may be renewed
 
 
 @dataclass(frozen=True)
 class Range:
     """Numbers from first to last."""
 
-    first: int
-    last: int
+    first: int  #: the first number, 1000 or more
+    last: int  #: the last one
 
 
 @dataclass(frozen=True)
 class Numbers:
     """The ranges of user and group numbers; each has a counter of its name in ou=UidCounters."""
 
-    members: Range = Range(20001, 29999)
-    clubs: Range = Range(30001, 39999)
-    administrative: Range = Range(10001, 19999)
+    members: Range = Range(20001, 29999)  #: people: members and club representatives
+    clubs: Range = Range(30001, 39999)  #: clubs
+    administrative: Range = Range(10001, 19999)  #: groups that are made by hand
 
     def ranges(self) -> dict[str, Range]:
         """Each by its name."""
@@ -159,21 +162,23 @@ class Numbers:
 class Members:
     """Rules of sign-up, of expiry and of reminders."""
 
-    login_shell: str = "/bin/bash"
-    shells: str = "/etc/shells"
-    deleted_shell: str = "/usr/sbin/nologin"
-    list: str = "csc-general"
-    announce_to: str = "syscom"
-    expire_at_once: int = 500  # accounts in one run
-    remind_a_day: int = 200  # mails
+    login_shell: str = "/bin/bash"  #: the login shell of a new account
+    shells: str = "/etc/shells"  #: the file that lists the shells which members may choose from
+    deleted_shell: str = "/usr/sbin/nologin"  #: the login shell of a deleted account
+    list: str = "csc-general"  #: the mailing list that every member is subscribed to
+    announce_to: str = "syscom"  #: who is mailed of each new account: a username or a list of this domain
+    expire_at_once: int = 500  #: how many accounts one run of expiry takes at most
+    remind_a_day: int = 200  #: how many reminders are mailed in a day at most
 
 
 @dataclass(frozen=True)
 class Groups:
     """What follows from being in a group: other groups, and mailing lists."""
 
+    #: by group, the groups that whoever is in it is put into as well
     auxiliary: dict[str, list[str]] = field(default_factory=lambda: {
         "syscom": ["office", "staff", "adm", "src"], "office": ["cdrom", "audio", "video", "www"]})
+    #: by group, the mailing lists that whoever is in it is subscribed to
     lists: dict[str, list[str]] = field(default_factory=lambda: {"syscom": ["syscom"], "exec": ["exec"]})
 
     def implied_by(self, group: str) -> list[str]:
@@ -188,30 +193,32 @@ class Groups:
 class Positions:
     """The club's offices: whoever holds one is in the group `group`."""
 
+    #: every position there is, in the club's order
     available: list[str] = field(default_factory=lambda: [
         "president", "vice-president", "treasurer", "secretary", "sysadmin", "cro", "librarian", "imapd", "webmaster", "offsck"])
+    #: those that somebody has to hold
     required: list[str] = field(default_factory=lambda: ["president", "vice-president", "sysadmin"])
-    group: str = "exec"
+    group: str = "exec"  #: the group of those who hold one
 
 
 @dataclass(frozen=True)
 class Daemon:
     """/etc/csc/ceod.toml."""
 
-    realm: str
-    domain: str
-    host: str
-    roles: list[str]
+    realm: str  #: the Kerberos realm
+    domain: str  #: the club's mail domain: an account's address is UID@domain
+    host: str  #: this host's full name
+    roles: list[str]  #: what this host does: admin, mail, database, library
     hosts: Hosts
     ldap: Ldap
-    port: int = 9987
-    state_dir: str = "/var/lib/ceod"
-    keytab: str = "/etc/krb5.keytab"
-    admin_keytab: str = "/etc/krb5.keytab"
-    templates: str = "/etc/csc/templates"
-    time_zone: str = "America/Toronto"
-    development: bool = False
-    development_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    port: int = 9987  #: where to listen
+    state_dir: str = "/var/lib/ceod"  #: the journal of transactions, the audit log, locks and the replay cache; on a local disk
+    keytab: str = "/etc/krb5.keytab"  #: the key of ceod/<this host>
+    admin_keytab: str = "/etc/krb5.keytab"  #: the key of ceod/admin, for kadmin; on the host of role admin
+    templates: str = "/etc/csc/templates"  #: the texts of the mails
+    time_zone: str = "America/Toronto"  #: terms begin and end at its midnight
+    development: bool = False  #: answer plain HTTP beside TLS, and development_networks alone
+    development_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])  #: who is answered in development mode
     tls: Tls | None = None
     uwldap: UwLdap | None = None
     homes: Homes = field(default_factory=Homes)
@@ -232,7 +239,7 @@ class Daemon:
 
 
 ROLES = ("admin", "mail", "database", "library")
-_NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql", "smtp")}
+NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql", "smtp")}
 
 
 class _Reader:
@@ -334,7 +341,7 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
             reader.problem(["roles"], f"{role!r} is not a role; roles are {', '.join(ROLES)}")
         elif config.hosts.of(role) != config.host:
             reader.problem(["hosts", role], f"this host has the role {role}, but hosts.{role} is {config.hosts.of(role)}")
-        for section in _NEEDS.get(role, ()):
+        for section in NEEDS.get(role, ()):
             if getattr(config, section) is None:
                 reader.problem([section, ""], f"the role {role} needs a section [{section}]")
     for name in config.positions.required:
