@@ -6,15 +6,20 @@ A command's module is imported when the command is run: `ceo --help` and complet
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ceo_common.errors import Aborted, CeoError
 from ceo_common.text import shown
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_CONFIG = 78  # sysexits.h, EX_CONFIG
 EXIT_INTERRUPTED = 130
@@ -45,6 +50,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str, str]]] = {
         "whoami": ("whoami", "whoami", "Who you are to ceo, and how long your ticket lives."),
         "doctor": ("doctor", "doctor", "What is wrong with this machine or an account, and how to mend it."),
         "api": ("api", "api", "One request to ceod, as scripts want it."),
+        "completion": ("completion", "completion", "What makes a shell complete the words of ceo."),
     },
 }
 _FLAT = {name: row for section in COMMANDS.values() for name, row in section.items()}
@@ -63,22 +69,37 @@ class Top(click.Group):
             return None
         module, attribute, _ = _FLAT[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"ceo.cli.{module}"), attribute)
+        _keep_examples(command)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """As click, but with what may have been meant."""
-        if args[0] not in _FLAT and not args[0].startswith("-"):
+        if args[0] not in _FLAT and not args[0].startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches  # noqa: PLC0415
 
             near = get_close_matches(args[0], _FLAT, n=1)
             raise click.UsageError(f"there is no command {shown(args[0])!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands from the table, and the options."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        found = [CompletionItem(name, help=text) for name, (_, _, text) in _FLAT.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """By section."""
         for section, commands in COMMANDS.items():
             with formatter.section(section):
                 formatter.write_dl([(name, text) for name, (_, _, text) in commands.items()])
+
+
+def _keep_examples(command: click.Command) -> None:
+    """Mark each paragraph `Example:` of the help of a command, and of those below it, with click's \\b: as it stands, not filled."""
+    command.help = inspect.cleandoc(command.help or "").replace("\n\nExample: ", "\n\n\b\nExample: ")
+    for sub in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_examples(sub)
 
 
 @click.group(cls=Top, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]},
@@ -90,8 +111,8 @@ def cli(context: click.Context) -> None:
     from ceo.cli.context import Context  # noqa: PLC0415 - not for --help
     from ceo_common.config import CLIENT_FILE, load_client  # noqa: PLC0415
 
-    if any(word in context.help_option_names for word in sys.argv[1:]):
-        return  # help needs no configuration
+    if any(word in context.help_option_names for word in sys.argv[1:]) or context.invoked_subcommand == "completion":
+        return  # these need no configuration
     context.obj = Context(load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE)))
     if context.invoked_subcommand is None:
         from ceo.tui.run import run  # noqa: PLC0415 - only the menu wants urwid
@@ -102,6 +123,8 @@ def cli(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run; every end has its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if "_CEO_COMPLETE" in os.environ:
+        _complete(words)
     as_json = "--json" in words or words[:1] == ["api"]
     try:
         result = cli.main(words, prog_name="ceo", standalone_mode=False)
@@ -122,6 +145,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         _known(error)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _complete(words: list[str]) -> NoReturn:
+    """Somebody pressed Tab: what fails completes nothing, and says nothing on their line."""
+    try:
+        cli.main(words, prog_name="ceo", standalone_mode=False)
+    except Exception:
+        sys.exit(1)
+    sys.exit(0)
 
 
 def _known(error: Exception) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, transact, writing
@@ -18,15 +19,16 @@ def _group(kind: str, title: str) -> click.Group:
     def group() -> None:
         pass
 
-    @group.command(help=f"Give an account a {title} database of its own; the password is shown once.\n\nExample: ceo {kind} create regular1")
-    @click.argument("uid")
+    @group.command(help=f"Give an account a {title} database of its own; the password is shown once.\n\n"
+                   f"Example: ceo {kind} create regular1 --dry-run")
+    @click.argument("uid", shell_complete=completion.uids)
     @writing
     @pass_context
     def create(context: Context, uid: str, how: How) -> None:
         transact(context, how, lambda client: client.create_database(kind, uid), lambda result: _told(result, title))
 
     @group.command(help=f"Give a {title} database another password, shown once.\n\nExample: ceo {kind} pwreset regular1 --dry-run")
-    @click.argument("uid")
+    @click.argument("uid", shell_complete=completion.uids)
     @writing
     @pass_context
     def pwreset(context: Context, uid: str, how: How) -> None:
@@ -34,7 +36,7 @@ def _group(kind: str, title: str) -> click.Group:
         transact(context, how, lambda client: client.reset_database(kind, uid), lambda result: _told(result, title))
 
     @group.command(help=f"Whether an account has a {title} database.\n\nExample: ceo {kind} get regular1")
-    @click.argument("uid")
+    @click.argument("uid", shell_complete=completion.uids)
     @json_option
     @pass_context
     def get(context: Context, uid: str, as_json: bool) -> None:

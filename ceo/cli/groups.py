@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, transact, writing
@@ -28,7 +29,7 @@ def clubs() -> None:
 def add_club(context: Context, uid: str, cn: str, how: How) -> None:
     """Make a club: an account without a password, its group, and the right of its members to act as it.
 
-    Example: ceo clubs add chess-club --cn "Chess Club"
+    Example: ceo clubs add chess-club --cn "Chess Club" --dry-run
     """
     transact(context, how, lambda client: client.add_club({"uid": uid, "cn": cn}), lambda result: [
         f"The club {result['uid']} is ready.  Who acts as it: ceo groups add-member {result['uid']} UID"])
@@ -46,13 +47,13 @@ def groups() -> None:
 def add_group(context: Context, group: str, how: How) -> None:
     """Make a group.
 
-    Example: ceo groups add webcom
+    Example: ceo groups add webcom --dry-run
     """
     transact(context, how, lambda client: client.add_group(group), lambda result: [f"The group {result['cn']} is ready."])
 
 
 @groups.command()
-@click.argument("group")
+@click.argument("group", shell_complete=completion.groups)
 @json_option
 @pass_context
 def get(context: Context, group: str, as_json: bool) -> None:
@@ -70,7 +71,7 @@ def get(context: Context, group: str, as_json: bool) -> None:
 
 
 @groups.command()
-@click.argument("text", required=False, default="")
+@click.argument("text", required=False, default="", shell_complete=completion.groups)
 @listing
 @pass_context
 def search(context: Context, text: str, form: Form) -> None:
@@ -88,8 +89,8 @@ def search(context: Context, text: str, form: Form) -> None:
 
 
 @groups.command()
-@click.argument("group")
-@click.argument("uid")
+@click.argument("group", shell_complete=completion.groups)
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def add_member(context: Context, group: str, uid: str, how: How) -> None:
@@ -101,8 +102,8 @@ def add_member(context: Context, group: str, uid: str, how: How) -> None:
 
 
 @groups.command()
-@click.argument("group")
-@click.argument("uid")
+@click.argument("group", shell_complete=completion.groups)
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def remove_member(context: Context, group: str, uid: str, how: How) -> None:
@@ -139,7 +140,7 @@ def get_positions(context: Context, as_json: bool) -> None:
 
 
 @positions.command(name="set")
-@click.argument("pairs", metavar="POSITION=UID,... ...", nargs=-1, required=True)
+@click.argument("pairs", metavar="POSITION=UID,... ...", nargs=-1, required=True, shell_complete=completion.holders)
 @writing
 @pass_context
 def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, change, writing
@@ -143,7 +144,7 @@ def copies(context: Context, book: str, count: int, how: How) -> None:
 
 @library.command()
 @click.argument("book")
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @click.option("--copy", "which", type=int, help="This copy, by its number.")
 @writing
 @pass_context
@@ -158,13 +159,13 @@ def lend(context: Context, book: str, uid: str, which: int | None, how: How) -> 
 
 @library.command(name="return")
 @click.argument("book")
-@click.argument("uid", required=False)
+@click.argument("uid", required=False, shell_complete=completion.uids)
 @writing
 @pass_context
 def return_(context: Context, book: str, uid: str | None, how: How) -> None:
     """Take a book back; UID may be left out where one person alone has it.
 
-    Example: ceo library return 9780131103627 ctdalek
+    Example: ceo library return 9780131103627 ctdalek --dry-run
     """
     number = _book(context, book)["book"]
     who = uid or _only_reader(context, number)
@@ -180,20 +181,20 @@ def _only_reader(context: Context, number: int) -> str:
 
 @library.command()
 @click.argument("book")
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def renew(context: Context, book: str, uid: str, how: How) -> None:
     """Let somebody keep a book for two weeks more, once.
 
-    Example: ceo library renew 9780131103627 ctdalek
+    Example: ceo library renew 9780131103627 ctdalek --dry-run
     """
     number = _book(context, book)["book"]
     change(context, how, lambda client: client.renew_loan(number, uid), lambda told: f"{told['uid']} has {told['title']} until {told['due_on']}.")
 
 
 @library.command()
-@click.argument("uid", required=False)
+@click.argument("uid", required=False, shell_complete=completion.uids)
 @listing
 @pass_context
 def loans(context: Context, uid: str | None, form: Form) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.members_upkeep import remind
 from ceo.cli.table import Form, listing, print_json, print_rows
@@ -17,7 +18,7 @@ _WHO = "uid cn program last_term expired"
 
 
 @click.command()
-@click.argument("term", required=False)
+@click.argument("term", required=False, shell_complete=completion.terms)
 @listing
 @pass_context
 def memberlist(context: Context, term: str | None, form: Form) -> None:

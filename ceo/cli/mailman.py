@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, change, writing
@@ -15,8 +16,8 @@ def mailman() -> None:
 
 
 @mailman.command()
-@click.argument("uid")
-@click.argument("list_name", metavar="LIST")
+@click.argument("uid", shell_complete=completion.uids)
+@click.argument("list_name", metavar="LIST", shell_complete=completion.own_lists)
 @writing
 @pass_context
 def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:
@@ -29,8 +30,8 @@ def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:
 
 
 @mailman.command()
-@click.argument("uid")
-@click.argument("list_name", metavar="LIST")
+@click.argument("uid", shell_complete=completion.uids)
+@click.argument("list_name", metavar="LIST", shell_complete=completion.lists_of_uid)
 @writing
 @pass_context
 def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
@@ -42,7 +43,7 @@ def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
 
 
 @mailman.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @json_option
 @pass_context
 def get(context: Context, uid: str, as_json: bool) -> None:

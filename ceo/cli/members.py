@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ceo import members as work
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.members_many import export, import_
 from ceo.cli.members_upkeep import expire, remind
@@ -38,7 +39,7 @@ for command in (import_, export, expire, remind):
 @click.option("--given-name", help="The given name.")
 @click.option("--sn", metavar="SURNAME", help="The surname.")
 @click.option("--terms", "count", type=COUNT, help="How many terms, from the current one on.")
-@click.option("--term", "exact", multiple=True, metavar="TERM", help="An exact term such as f2026; may be repeated.")
+@click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
 @click.option("--rep", is_flag=True, help="A club representative, who pays nothing.")
 @click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there; may be repeated.")
 @writing
@@ -46,7 +47,7 @@ for command in (import_, export, expire, remind):
 def add(context: Context, /, uid: str | None, how: How, **given: Any) -> None:
     """Sign somebody up.
 
-    Example: ceo members add jdoe --cn "Jane Doe" --program "Computer Science" --terms 2
+    Example: ceo members add jdoe --cn "Jane Doe" --program "Computer Science" --terms 2 --dry-run
     """
     if given["exact"] and given["count"]:
         raise click.UsageError("give --terms or --term, not both")
@@ -106,7 +107,7 @@ def _review(context: Context, member: Json) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @json_option
 @pass_context
 def get(context: Context, uid: str, as_json: bool) -> None:
@@ -120,9 +121,11 @@ def get(context: Context, uid: str, as_json: bool) -> None:
 
 def _asked(function: Any) -> Any:
     """The options that narrow a search."""
-    for name, text in (("position", "Who hold this position."), ("program", "Part of the program."), ("group", "Who are in this group."),
-                       ("term", "Who are registered for this term.")):
-        function = click.option(f"--{name}", metavar=name.upper(), help=text)(function)
+    for name, text, known in (
+        ("position", "Who hold this position.", completion.positions), ("program", "Part of the program.", None),
+        ("group", "Who are in this group.", completion.groups), ("term", "Who are registered for this term.", completion.terms),
+    ):
+        function = click.option(f"--{name}", metavar=name.upper(), help=text, shell_complete=known)(function)
     return function
 
 
@@ -172,7 +175,7 @@ def _print(rows: list[Json], form: Form) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @click.option("--shell", "login_shell", metavar="PATH", help="The login shell, one of /etc/shells.")
 @click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there and nowhere else; may be repeated.")
 @click.option("--no-forward", is_flag=True, help="Forward mail nowhere.")
@@ -181,7 +184,7 @@ def _print(rows: list[Json], form: Form) -> None:
 def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tuple[str, ...], no_forward: bool, how: How) -> None:
     """Change a login shell, or where mail is forwarded.
 
-    Example: ceo members modify regular1 --forward me@example.org
+    Example: ceo members modify regular1 --forward me@example.org --dry-run
     """
     if addresses and no_forward:
         raise click.UsageError("give --forward or --no-forward, not both")
@@ -193,16 +196,16 @@ def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tu
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @click.option("--terms", "count", type=COUNT, help="How many terms, from the first one that is not held on.")
-@click.option("--term", "exact", multiple=True, metavar="TERM", help="An exact term such as f2026; may be repeated.")
+@click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
 @click.option("--rep", is_flag=True, help="As a club representative, who pays nothing.")
 @writing
 @pass_context
 def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ...], rep: bool, how: How) -> None:
     """Register somebody for more terms; a representative who is given member terms becomes a member.
 
-    Example: ceo members renew regular1 --terms 2
+    Example: ceo members renew regular1 --terms 2 --dry-run
     """
     if exact and count:
         raise click.UsageError("give --terms or --term, not both")
@@ -218,13 +221,13 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def pwreset(context: Context, uid: str, how: How) -> None:
     """Give somebody a temporary password, shown once.
 
-    Example: ceo members pwreset regular1 --yes
+    Example: ceo members pwreset regular1 --dry-run
     """
     how.confirm(f"Reset the password of {uid}?")
     transact(context, how, lambda client: client.reset_password(uid), lambda result: [
@@ -232,7 +235,7 @@ def pwreset(context: Context, uid: str, how: How) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def delete(context: Context, uid: str, how: How) -> None:
@@ -246,7 +249,7 @@ def delete(context: Context, uid: str, how: How) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def restore(context: Context, uid: str, how: How) -> None:
@@ -258,7 +261,7 @@ def restore(context: Context, uid: str, how: How) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @writing
 @pass_context
 def purge(context: Context, uid: str, how: How) -> None:
@@ -271,7 +274,7 @@ def purge(context: Context, uid: str, how: How) -> None:
 
 
 @members.command()
-@click.argument("uid")
+@click.argument("uid", shell_complete=completion.uids)
 @json_option
 @pass_context
 def uwldap(context: Context, uid: str, as_json: bool) -> None:

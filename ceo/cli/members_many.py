@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, writing
@@ -173,8 +174,8 @@ def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @click.command()
-@click.option("--term", help="Those who are registered for this term.")
-@click.option("--group", help="Those who are in this group.")
+@click.option("--term", shell_complete=completion.terms, help="Those who are registered for this term.")
+@click.option("--group", shell_complete=completion.groups, help="Those who are in this group.")
 @click.option("--program", help="Those with this in their program.")
 @click.option("--output", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="Into this file; by default they are printed.")
 @json_option

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, print_json, print_rows
 from ceo.cli.write import How, transact, writing
@@ -49,7 +50,7 @@ def remind(context: Context, how: How) -> None:
 
 
 @click.command()
-@click.argument("uids", nargs=-1)
+@click.argument("uids", nargs=-1, shell_complete=completion.uids)
 @writing
 @pass_context
 def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
