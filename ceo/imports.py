@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceo.progress import follow
 from ceo_common import terms as term_rules
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Aborted, Busy, CeoError, InRecovery, Invalid, OutcomeUnknown
 
 if TYPE_CHECKING:

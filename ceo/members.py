@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceo.progress import Show, follow
 from ceo_common import terms
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Invalid, NotFound
 from ceo_common.events import Event
 from ceo_common.model import names

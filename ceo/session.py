@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.krb5 import tickets
 
 if TYPE_CHECKING:

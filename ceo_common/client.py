@@ -18,7 +18,7 @@ from requests_gssapi.exceptions import MutualAuthenticationError, SPNEGOExchange
 from urllib3.exceptions import NewConnectionError
 
 from ceo_common import errors
-from ceo_common.config import Hosts
+from ceo_common.client_config import Hosts
 from ceo_common.deadline import within
 from ceo_common.events import Event, Rehearsed, is_last
 from ceo_common.krb5.errors import gssapi_reason

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime
 
 _TERM = re.compile(r"([wsf])([0-9]{4})")
 YEARS_AHEAD = 5
@@ -44,7 +43,9 @@ class Term:
 
 def current(zone: str, now: datetime | None = None) -> Term:
     """The term of this moment in a time zone such as America/Toronto."""
-    return Term.of((now or datetime.now(ZoneInfo("UTC"))).astimezone(ZoneInfo(zone)).date())
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few commands ask what time it is
+
+    return Term.of((now or datetime.now(UTC)).astimezone(ZoneInfo(zone)).date())
 
 
 def consecutive(first: Term, count: int) -> list[str]:

@@ -109,7 +109,7 @@ def _keep_examples(command: click.Command) -> None:
 def cli(context: click.Context) -> None:
     """The club's electronic office: accounts and memberships.  Without a command it opens the menu."""
     from ceo.cli.context import Context  # noqa: PLC0415 - not for --help
-    from ceo_common.config import CLIENT_FILE, load_client  # noqa: PLC0415
+    from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415
 
     if any(word in context.help_option_names for word in sys.argv[1:]) or context.invoked_subcommand == "completion":
         return  # these need no configuration
@@ -158,7 +158,7 @@ def _complete(words: list[str]) -> NoReturn:
 
 def _known(error: Exception) -> None:
     """What is told by its class, which only a command that came this far has imported."""
-    from ceo_common.config import ConfigError  # noqa: PLC0415
+    from ceo_common.client_config import ConfigError  # noqa: PLC0415
     from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415
 
     if isinstance(error, ConfigError):

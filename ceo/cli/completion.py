@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
-    from ceo_common.config import Client as Settings
+    from ceo_common.client_config import Client as Settings
 
 PATIENCE_S = 1.0
 LETTERS = 2  # at least, before members are asked for: one letter fits a tenth of the club
@@ -85,7 +85,7 @@ def _asked(begun: str, look: Look) -> list[str]:
 
 
 def _settings() -> Settings:
-    from ceo_common.config import CLIENT_FILE, load_client  # noqa: PLC0415
+    from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415
 
     return load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE))
 

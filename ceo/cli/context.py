@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ceo.session import Session
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Unauthenticated
 from ceo_common.krb5 import tickets
 

@@ -7,7 +7,6 @@ import functools
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -103,6 +102,8 @@ def _print_plain(columns: list[str], cells: list[list[str]]) -> None:
 
 
 def _print_for_people(columns: list[str], cells: list[list[str]], form: Form) -> None:
+    import shutil  # noqa: PLC0415 - four milliseconds
+
     from rich.console import Console  # noqa: PLC0415 - heavy
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

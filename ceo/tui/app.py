@@ -15,7 +15,7 @@ import urwid
 from ceo.session import Session
 from ceo.tui import theme
 from ceo.tui.screen import Screen
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.errors import CeoError, Internal
 from ceo_common.krb5.errors import Krb5Error
 from ceo_common.text import shown

@@ -6,7 +6,7 @@ from ceo.session import Session
 from ceo.tui.app import App
 from ceo.tui.screens.login import Login
 from ceo.tui.screens.main_menu import MainMenu
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 
 OWN_CCACHE = "MEMORY:ceo-menu"
 
