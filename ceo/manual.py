@@ -93,6 +93,7 @@ ANSWERS = {
     "transactions list": Answer("Summary", f"several, under `transactions`, each with its `host`, {_SILENT}"),
     "transactions resume": Answer("Resumed"),
     "transactions show": Answer("Transaction"),
+    "doctor": Answer("Finding", "several, under `findings`; with --fix a `result` too, of a rehearsal the `rehearsal`"),
     "log": Answer("Log", f"of several hosts: under `rows`, each with its `host`, {_SILENT}"),
     "whoami": Answer("WhoAmI", "and `ticket_seconds_left`"),
 }

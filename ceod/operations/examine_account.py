@@ -216,7 +216,7 @@ class Examination:
                               "take it off", fixable=True)
         elif not person.is_club and default not in found:
             # Not fixable: whoever left the list by their own wish is not put back on it.
-            yield Problem(f"its address is not on {default}", f"unless they left it themselves: ceo mailman subscribe {default} {self.uid}")
+            yield Problem(f"its address is not on {default}", f"unless they left it themselves: ceo mailman subscribe {self.uid} {default}")
 
     def _lists_of(self) -> list[str]:
         try:
