@@ -45,6 +45,7 @@ ANSWERS = {
     "members add": _EVENT,
     "members delete": _EVENT,
     "members expire": Answer("Event", "the last of the transaction; ExpiryPlan with --dry-run or when nobody is due"),
+    "members export": Answer("Member", _MANY),
     "members get": Answer("Member"),
     "members import": Answer("", "`added`, `failed` and `temporary_passwords`; when it is refused or rehearsed `good` and `bad`"),
     "members list": Answer("Member", _MANY),

@@ -208,15 +208,12 @@ class Examination:
             yield Problem(f"a line of it is {kind}", f"its owner looks at it, or: ceo members modify {self.uid} --forward ADDRESS")
 
     def _lists(self, person: Person) -> Iterator[Problem]:
-        found, default = self._lists_of(), self.services.config.members.list
-        if person.is_deleted or self._is_expired(person):
-            if found:
-                self.mends["lists"] = found
-                yield Problem(f"the account is {'deleted' if person.is_deleted else 'expired'}, and its address is on {', '.join(found)}",
-                              "take it off", fixable=True)
-        elif not person.is_club and default not in found:
-            # Not fixable: whoever left the list by their own wish is not put back on it.
-            yield Problem(f"its address is not on {default}", f"unless they left it themselves: ceo mailman subscribe {self.uid} {default}")
+        # Whoever is on none may have left them by their own wish.
+        found = self._lists_of()
+        if found and (person.is_deleted or self._is_expired(person)):
+            self.mends["lists"] = found
+            yield Problem(f"the account is {'deleted' if person.is_deleted else 'expired'}, and its address is on {', '.join(found)}",
+                          "take it off", fixable=True)
 
     def _lists_of(self) -> list[str]:
         try:
