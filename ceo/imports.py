@@ -1,29 +1,29 @@
 """Signing up the people of a CSV file: checked whole, then added a batch at a time, and taken up again where it was cut off.
 
-What is under way stands in a file of the person's own: each batch's key is on disk before the batch is sent, so that a run that comes after
-a crash attaches to that batch and never sends it as another.
+What is under way stands in a file of the person's own: the people as they were checked, and each batch's key before the batch is sent. A run
+that comes after a crash attaches to that batch and never sends it as another. A password that nobody was given is set anew.
 """
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import hashlib
-import io
 import json
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ceo import sheet
 from ceo.progress import follow
 from ceo_common import terms as term_rules
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import Aborted, Busy, CeoError, InRecovery, Invalid, OutcomeUnknown
+from ceo_common.errors import Aborted, Busy, CeoError, InRecovery, Invalid, OutcomeUnknown, Unauthenticated
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -36,6 +36,9 @@ _LISTS = ("terms", "non_member_terms", "forwarding_addresses")
 BATCH = 25  # whose passwords are lost, and set anew, when the line breaks in the middle
 _CHECKED_AT_ONCE = 500  # a request has 1 MiB at most
 _PATIENCE_S = 90.0  # for a batch that ceod is still undoing
+# What an error says of those whom it is about; any other says that a server or a ticket is away.
+_ABOUT_THEM = ("exists", "invalid", "deleted_account", "left_behind")
+_AWAY = (69, 74, 75)
 
 
 @dataclass(frozen=True)
@@ -51,33 +54,16 @@ class Row:
         return str(self.member.get("uid", ""))
 
 
-def read(text: str, settings: Settings) -> list[Row]:
-    """The rows.  Raises Invalid (its heading, or no rows)."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    names = [name.strip() for name in reader.fieldnames or []]
-    reader.fieldnames = names
-    if unknown := [name for name in names if name not in COLUMNS]:
-        raise Invalid(f"the file has a column {unknown[0]!r}; columns are {', '.join(COLUMNS)}")
-    if missing := [name for name in _NEEDED if name not in names]:
-        raise Invalid(f"the file has no column {', '.join(missing)}; its first line has to name the columns")
+def read(data: bytes, settings: Settings) -> list[Row]:
+    """The rows; one without terms is for the current one.  Raises Invalid."""
     this_term = str(term_rules.current(settings.time_zone))
-    try:
-        rows = [Row(reader.line_num, _member(told, this_term)) for told in reader]
-    except csv.Error as error:
-        raise Invalid(f"line {reader.line_num} is not CSV: {error}") from None
-    if not rows:
-        raise Invalid("the file has no rows")
-    return rows
+    return [Row(line, _member(cells, this_term)) for line, cells in sheet.rows(data, COLUMNS, _NEEDED)]
 
 
-def _member(told: dict[str | None, Any], this_term: str) -> Json:
-    """A request's body; a row without terms is for the current one."""
-    extra = told.pop(None, None)
-    given = {str(name): value.strip() for name, value in told.items() if value and value.strip()}
-    member: Json = {name: value.replace(",", " ").replace(";", " ").split() if name in _LISTS else value for name, value in given.items()}
-    if "terms" not in member and "non_member_terms" not in member:
-        member["terms"] = [this_term]
-    return member | ({"(more cells than columns)": extra} if extra else {})
+def _member(cells: dict[str, str], this_term: str) -> Json:
+    """A request's body."""
+    member: Json = {name: value.replace(",", " ").replace(";", " ").split() if name in _LISTS else value for name, value in cells.items()}
+    return member if "terms" in member or "non_member_terms" in member else member | {"terms": [this_term]}
 
 
 def problems(client: Client, rows: list[Row], told: Callable[[int], None]) -> dict[int, list[str]]:
@@ -130,89 +116,136 @@ def near(client: Client, rows: list[Row], told: Callable[[int], None]) -> Iterat
         told(number)
 
 
-@dataclass
-class Import:
-    """One file's import; `batches` hold usernames."""
+class Place:
+    """Where a person's import of a certain file is kept, and its lock."""
 
-    path: Path
-    batches: list[list[str]]
-    keys: dict[str, str] = field(default_factory=dict)  # of a batch that was sent, by its number
-    done: list[int] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, text: str) -> Import | None:
-        """What was begun with this very text, or None."""
-        path = _folder() / f"import-{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
-        try:
-            return cls(path, **json.loads(path.read_text()))
-        except FileNotFoundError:
-            return None
-
-    @classmethod
-    def new(cls, text: str, uids: list[str]) -> Import:
-        """Begin, and put it on disk."""
-        path = _folder() / f"import-{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
-        made = cls(path, [uids[i:i + BATCH] for i in range(0, len(uids), BATCH)])
-        made.save()
-        return made
-
-    def save(self) -> None:
-        """On disk when it returns."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self.path.with_suffix(".new")
-        with part.open("w") as file:
-            json.dump({"batches": self.batches, "keys": self.keys, "done": self.done, "failed": self.failed}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(self.path)
-
-    def forget(self) -> None:
-        """All of it is done, and told."""
-        self.path.unlink(missing_ok=True)
-
-    @property
-    def left(self) -> list[int]:
-        """The numbers of the batches that are to be done."""
-        return [number for number in range(len(self.batches)) if number not in self.done]
+    def __init__(self, data: bytes, principal: str) -> None:
+        self.folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ceo"
+        # A key belongs to who sent it: as somebody else it is another import.
+        self.path = self.folder / f"import-{hashlib.sha256(principal.encode() + b'/' + data).hexdigest()[:32]}.json"
+        self.principal = principal
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """While nobody else is at the same file.  Raises Busy."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy("another run is importing this file just now") from None
             yield
-            if not self.path.exists():
-                Path(file.name).unlink(missing_ok=True)
 
-    def run(self, client: Client, rows: dict[str, Json], slip: Callable[[dict[str, str]], None]) -> Iterator[int]:
-        """Add what is left, and tell after each batch how many rows it had.
+    def load(self) -> Import | None:
+        """What was begun with this very file, or None.  Raises Invalid."""
+        return Import.load(self.path) if self.path.exists() else None
 
-        slip() gets the temporary passwords of a batch; when it returns they are in somebody's hands.  Raises OutcomeUnknown,
-        Unreachable and the like: another run goes on.
+    def begin(self, members: list[Json], slips: str | None) -> Import:
+        """Begin, and put it on disk.  Raises Invalid when another import that was cut off has some of them."""
+        uids = {str(member["uid"]) for member in members}
+        for path in self.folder.glob("import-*.json"):
+            other = Import.load(path)
+            if other.principal == self.principal and (both := uids & {str(member["uid"]) for batch in other.batches for member in batch}):
+                raise Invalid(f"an import of {datetime.fromtimestamp(other.begun):%Y-%m-%d %H:%M} was cut off and has {min(both)} too: "
+                              f"finish it first, with the file as it was; or forget it: rm {path}")
+        made = Import(str(self.path), self.principal, time.time(), slips, [members[i:i + BATCH] for i in range(0, len(members), BATCH)])
+        made.save()
+        return made
+
+
+@dataclass
+class Import:
+    """One file's import.  `batches` hold the requests' bodies, less those that were refused."""
+
+    path: str
+    principal: str
+    begun: float
+    slips: str | None
+    batches: list[list[Json]]
+    keys: dict[str, str] = field(default_factory=dict)  # of a batch that was sent, by its number
+    added: list[int] = field(default_factory=list)  # whose accounts are there
+    done: list[int] = field(default_factory=list)  # whose passwords were given out, too
+    given: list[str] = field(default_factory=list)  # usernames of a batch that is added and not done
+    failed: dict[str, str] = field(default_factory=dict)  # why somebody was not added
+    without: dict[str, str] = field(default_factory=dict)  # why somebody who was added has no password yet
+
+    @classmethod
+    def load(cls, path: Path) -> Import:
+        """From disk.  Raises Invalid."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (ValueError, TypeError):
+            raise Invalid(f"{path} is damaged: who of the file was added tells ceo members import --dry-run, after rm {path}") from None
+
+    def save(self) -> None:
+        """On disk when it returns."""
+        part = Path(self.path).with_suffix(".new")
+        with part.open("w") as file:
+            json.dump(asdict(self), file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(self.path)
+        folder = os.open(part.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def forget(self) -> None:
+        """All of it is done, and told."""
+        Path(self.path).unlink(missing_ok=True)
+
+    @property
+    def left(self) -> list[int]:
+        """The numbers of the batches that are to be done."""
+        return [number for number in range(len(self.batches)) if number not in self.done]
+
+    @property
+    def uids(self) -> list[str]:
+        """Of all who are added, once all is done."""
+        return [str(member["uid"]) for batch in self.batches for member in batch]
+
+    def run(self, client: Client, slip: Callable[[Json, str], None]) -> Iterator[int]:
+        """Do what is left, and tell after each batch how many rows it had.
+
+        slip() gets a member and their temporary password; when it returns it is in somebody's hands.  Raises OutcomeUnknown, Unreachable
+        and the like: another run goes on.
         """
         for number in self.left:
             count = len(self.batches[number])
-            slip(self._add(client, number, rows))
+            passwords = self._add(client, number) if number not in self.added else {}
+            for member in self.batches[number]:
+                if (uid := str(member["uid"])) not in self.given:
+                    self._give(client, member, passwords.get(uid), slip)
+                    if uid not in passwords:  # those of a batch are saved together
+                        self.given.append(uid)
+                        self.save()
             self.done.append(number)
+            self.given = []
             self.save()
             yield count
 
-    def _add(self, client: Client, number: int, rows: dict[str, Json]) -> dict[str, str]:
-        """The temporary passwords of a batch; who is refused is noted, and the others are added without them."""
-        until = time.monotonic() + _PATIENCE_S
-        while uids := self.batches[number]:
+    def _give(self, client: Client, member: Json, password: str | None, slip: Callable[[Json, str], None]) -> None:
+        """Whoever ended in the middle took the password along: nobody has it, so another does no harm."""
+        uid = str(member["uid"])
+        try:
+            slip(member, password or _another(client, uid))
+        except CeoError as error:
+            if error.exit_status in _AWAY or isinstance(error, Unauthenticated):
+                raise
+            self.without[uid] = error.message
+
+    def _add(self, client: Client, number: int) -> dict[str, str]:
+        """The temporary passwords, where they came; who is refused is left out of the batch, and the others are added."""
+        until, sent_before = time.monotonic() + _PATIENCE_S, str(number) in self.keys
+        passwords: dict[str, str] = {}
+        while members := self.batches[number]:
             if str(number) not in self.keys:
                 self._key(number, str(uuid.uuid4()))
             try:
-                members = [rows[uid] for uid in uids]
                 result = follow(client.add_members(members, self.keys[str(number)]), lambda _: None).get("result", {})
-                # Whoever ended in the middle took the passwords along: nobody has them, so others do no harm.
-                return result.get("temporary_passwords") or {uid: _another(client, uid) for uid in uids}
+                passwords = result.get("temporary_passwords") or {}
+                break
             except (OutcomeUnknown, Busy, InRecovery) as error:
                 if time.monotonic() > until:
                     raise
@@ -220,20 +253,24 @@ class Import:
                     self._key(number, None)  # it was never begun
                 time.sleep(1)
             except CeoError as error:
-                self._refused(number, error)
-        return {}
+                self._refused(number, error, sent_before=sent_before)
+        self.added.append(number)
+        self.save()
+        return passwords
 
-    def _refused(self, number: int, error: CeoError) -> None:
-        """Leave out those whom an error is about.  Raises it when it says nothing of anybody: a server or a ticket is away."""
+    def _refused(self, number: int, error: CeoError, *, sent_before: bool) -> None:
+        """Leave out those whom an error is about.  Raises it when it is about nobody."""
         cause = error.more.get("cause") or {} if isinstance(error, Aborted) else error.as_json()
-        if cause.get("code") not in ("exists", "invalid", "deleted_account", "left_behind"):
+        if cause.get("code") not in _ABOUT_THEM:
             if isinstance(error, Aborted):
                 self._key(number, None)  # it is undone, and another run may try again
             raise error
-        uids = self.batches[number]
-        about = {uids[i]: message for i, message in _by_row(error.problems) if i < len(uids)} or dict.fromkeys(uids, error.message)
-        self.failed |= about
-        self.batches[number] = [uid for uid in uids if uid not in about]
+        members = self.batches[number]
+        about = {i: message for i, message in _by_row(error.problems) if i < len(members)} or dict.fromkeys(range(len(members)), error.message)
+        # ceod forgets a key after a week.
+        hint = f"; perhaps this import made it on {datetime.fromtimestamp(self.begun):%Y-%m-%d}, then: ceo members pwreset" if sent_before else ""
+        self.failed |= {str(members[i]["uid"]): message + hint for i, message in about.items()}
+        self.batches[number] = [member for i, member in enumerate(members) if i not in about]
         self._key(number, None)
 
     def _key(self, number: int, key: str | None) -> None:
@@ -244,9 +281,8 @@ class Import:
 
 
 def _another(client: Client, uid: str) -> str:
-    last = follow(client.reset_password(uid), lambda _: None)
-    return str(last.get("result", {}).get("temporary_password") or "")
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ceo"
+    """Another temporary password.  Raises OutcomeUnknown when somebody else's line took it."""
+    password = follow(client.reset_password(uid), lambda _: None).get("result", {}).get("temporary_password")
+    if not password:
+        raise OutcomeUnknown(f"the new password of {uid} was lost on the way")
+    return str(password)

@@ -111,7 +111,7 @@ class Client:
     def all_members(self, **query: str | int) -> Iterator[Json]:
         """GET /api/members?stream: every one that fits, in no order.  Raises OutcomeUnknown when the list was cut off."""
         with self._ask(self.hosts.admin, "GET", f"/api/members?{urlencode({'stream': 1, **query})}", None, timeout=_STREAM_S) as response:
-            for line in _lines(response):
+            for line in self._whole_lines(self.hosts.admin, response):
                 told = json.loads(line)
                 if "complete" in told:
                     return
@@ -344,13 +344,13 @@ class Client:
         return self._json(host, "POST", f"/api/transactions/{_part(identifier)}/abandon", {"reason": reason})
 
     def raw(self, host: str, method: str, path: str, body: Any = None) -> Iterator[str]:
-        """Any request; the lines of its answer as they come.  Raises the server's refusals."""
+        """Any request; the lines of its answer as they come.  Raises the server's refusals, OutcomeUnknown (a stream without its end)."""
         with self._ask(host, method, path, body, timeout=_STREAM_S, delegate=method != "GET") as response:
-            try:
-                for line in _lines(response):
-                    yield line.decode(errors="replace")
-            except (requests.RequestException, OSError):
-                raise errors.OutcomeUnknown(f"the connection to {host} ended before its answer did") from None
+            line = b"{}"
+            for line in self._whole_lines(host, response):
+                yield line.decode(errors="replace")
+            if "ndjson" in response.headers.get("Content-Type", "") and not _is_end(line):
+                raise errors.OutcomeUnknown(f"the answer of {host} was cut off before its end was known")
 
     # How
 
@@ -380,6 +380,13 @@ class Client:
         if not self.rehearsing or method == "GET" or _is_rehearsal(path):
             return path
         return f"{path}{'&' if '?' in path else '?'}{_DRY_RUN}"
+
+    def _whole_lines(self, host: str, response: requests.Response) -> Iterator[bytes]:
+        """The lines.  Raises OutcomeUnknown when the connection breaks."""
+        try:
+            yield from _lines(response)
+        except (requests.RequestException, OSError):
+            raise errors.OutcomeUnknown(f"the connection to {host} ended in the middle of its answer", host=host) from None
 
     def _library(self, method: str, path: str, body: Json | None = None) -> Json:
         return self._json(self.hosts.library, method, f"/api/library{path}", body)
@@ -424,11 +431,11 @@ class Client:
     def _ask(
         self, host: str, method: str, path: str, body: Json | None, *, timeout: float, delegate: bool = False, key: str | None = None,
     ) -> requests.Response:
-        auth = _Auth(
-            mutual_authentication=requests_gssapi.REQUIRED, target_name=gssapi.Name(f"ceod@{host}", gssapi.NameType.hostbased_service),
-            delegate=delegate, creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
-        )
         try:
+            auth = _Auth(
+                mutual_authentication=requests_gssapi.REQUIRED, target_name=gssapi.Name(f"ceod@{host}", gssapi.NameType.hostbased_service),
+                delegate=delegate, creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
+            )
             with requests.Session() as session:
                 session.trust_env = False
                 session.verify = self.ca
@@ -438,6 +445,8 @@ class Client:
                 )
         except requests.exceptions.SSLError as error:
             raise errors.Unreachable(f"{host} shows a certificate that {self.ca} does not vouch for: {_reason(error)}", host=host) from None
+        except gssapi.exceptions.GSSError as error:
+            raise errors.Unauthenticated(f"the Kerberos ticket can't be used, so run kinit: {gssapi_reason(error)}", host=host) from None
         except MutualAuthenticationError:
             raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
         except (requests.ConnectionError, requests.Timeout) as error:
@@ -490,6 +499,15 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
+def _is_end(line: bytes) -> bool:
+    """Whether a line is the last of a stream: of a transaction's, or of a list's."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and ("complete" in told or told.get("status", "in progress") != "in progress")
+
+
 def _lines(response: requests.Response) -> Iterator[bytes]:
     """Lines as they come, none longer than the limit."""
     rest = b""
@@ -498,7 +516,7 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
         *whole, rest = rest.split(b"\n")
         yield from (line for line in whole if line)
         if len(rest) > _LINE_LIMIT:
-            return
+            raise errors.OutcomeUnknown("a line of the answer is longer than any that ceod sends")
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
 import os
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 EXIT_CONFIG = 78  # sysexits.h, EX_CONFIG
+EXIT_FILE = 66  # EX_NOINPUT
+EXIT_UNHEARD = 74  # EX_IOERR: something was changed, and whoever listened left
 EXIT_INTERRUPTED = 130
 
 # By section, in the order of `ceo --help`: the name, the module and the command in it, and what it does.
@@ -109,11 +112,8 @@ def _keep_examples(command: click.Command) -> None:
 def cli(context: click.Context) -> None:
     """The club's electronic office: accounts and memberships.  Without a command it opens the menu."""
     from ceo.cli.context import Context  # noqa: PLC0415 - not for --help
-    from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415
 
-    if any(word in context.help_option_names for word in sys.argv[1:]) or context.invoked_subcommand == "completion":
-        return  # these need no configuration
-    context.obj = Context(load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE)))
+    context.obj = Context()
     if context.invoked_subcommand is None:
         from ceo.tui.run import run  # noqa: PLC0415 - only the menu wants urwid
 
@@ -125,25 +125,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "_CEO_COMPLETE" in os.environ:
         _complete(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal can't show ends nothing
     as_json = "--json" in words or words[:1] == ["api"]
+    context: click.Context | None = None
     try:
-        result = cli.main(words, prog_name="ceo", standalone_mode=False)
+        # Not cli.main(): it would end a broken pipe with a status of its own.
+        with cli.make_context("ceo", words) as context:
+            result = cli.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("\nceo: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # ceo members list | head
-        sys.stdout = None  # nothing is flushed into it at the end
-        sys.exit(0)
-    except CeoError as error:
-        _tell(error, as_json=as_json)
-        sys.exit(error.exit_status)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it at the end
+        sys.exit(EXIT_UNHEARD if context and context.obj and context.obj.wrote else 0)
     except Exception as error:
-        _known(error)
+        _end(error, as_json=as_json)
     sys.exit(result if isinstance(result, int) else 0)
 
 
@@ -156,21 +160,29 @@ def _complete(words: list[str]) -> NoReturn:
     sys.exit(0)
 
 
-def _known(error: Exception) -> None:
-    """What is told by its class, which only a command that came this far has imported."""
-    from ceo_common.client_config import ConfigError  # noqa: PLC0415
+def _end(error: Exception, *, as_json: bool) -> NoReturn:
+    """What is told by its class; what is unforeseen is raised again."""
+    from ceo_common.client_config import ConfigError  # noqa: PLC0415 - only a command that came this far has imported them
     from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415
 
+    if isinstance(error, CeoError):
+        _tell(error, as_json=as_json)
+        sys.exit(error.exit_status)
     if isinstance(error, ConfigError):
-        _say(str(error))
-        sys.exit(EXIT_CONFIG)
-    if isinstance(error, Krb5Error):
-        _say(f"Kerberos: {error.message}")
-        sys.exit(69)
-    if isinstance(error, OSError):  # a file that was named: ceod's hosts have errors of their own
-        _say(f"{error.strerror}: {error.filename}" if error.filename else str(error))
-        sys.exit(74)
-    raise error
+        text, status, code = str(error), EXIT_CONFIG, "configuration"
+    elif isinstance(error, Krb5Error):
+        text, status, code = f"Kerberos: {error.message}", 69, "kerberos"
+    elif isinstance(error, UnicodeEncodeError):  # a word of the command line
+        text, status, code = "what was typed is not UTF-8", 65, "invalid"
+    elif isinstance(error, OSError):  # a file that was named: ceod's hosts have errors of their own
+        text, status, code = f"{error.strerror}: {error.filename}" if error.filename else str(error), EXIT_FILE, "file"
+    else:
+        raise error
+    if as_json:
+        click.echo(json.dumps({"error": text, "code": code, "problems": []}))
+    else:
+        _say(text)
+    sys.exit(status)
 
 
 def _tell(error: CeoError, *, as_json: bool) -> None:

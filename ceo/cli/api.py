@@ -25,7 +25,8 @@ def api(context: Context, method: str, path: str, body: str | None, host: str | 
 
     Example: ceo api GET /members/ctdalek
     """
-    told = _parsed(sys.stdin.read() if body == "-" else body)
+    told = _parsed(sys.stdin.buffer.read() if body == "-" else body)
+    context.wrote = method.upper() != "GET"
     where = "/api/" + path.removeprefix("/").removeprefix("api/")
     client = context.client
     lines = client.raw(host or client.hosts.admin, method.upper(), where, told)
@@ -52,10 +53,10 @@ def _is_aborted(line: str) -> bool:
     return isinstance(told, dict) and told.get("status") == "aborted"
 
 
-def _parsed(text: str | None) -> Any:
+def _parsed(text: str | bytes | None) -> Any:
     if text is None:
         return None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"the body is not JSON: {error}") from None

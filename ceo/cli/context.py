@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ceo.session import Session
+from ceo_common.client_config import CLIENT_FILE, load_client
 from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Unauthenticated
 from ceo_common.krb5 import tickets
@@ -20,11 +22,19 @@ TRIES = 3
 
 
 class Context:
-    """One run of the command line."""
+    """One run of the command line; what it needs is read when it is first needed."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.session = Session(settings)
+    wrote = False  # whether something was asked of ceod that changes something
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration.  Raises ConfigError."""
+        return load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE))
+
+    @cached_property
+    def session(self) -> Session:
+        """Who it is."""
+        return Session(self.settings)
 
     @cached_property
     def client(self) -> Client:
@@ -59,6 +69,8 @@ class Context:
                 return
             except tickets.PasswordRefused as error:
                 click.echo(f"ceo: the KDC refused that password: {error}", err=True)
+            except (tickets.WrongPassword, tickets.PasswordExpired):
+                raise Unauthenticated("the password is changed, but the KDC does not take it yet: try again in a moment") from None
         raise Unauthenticated("the password was not changed")
 
 

@@ -111,6 +111,7 @@ def remove_member(context: Context, group: str, uid: str, how: How) -> None:
 
     Example: ceo groups remove-member go-club rep1 --dry-run
     """
+    how.confirm(f"Take {uid} out of {group}, and out of what followed from it?")
     transact(context, how, lambda client: client.remove_from_group(group, uid), _outcomes)
 
 

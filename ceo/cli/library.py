@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 
+from ceo import sheet
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
@@ -17,6 +17,7 @@ from ceo_common.model import isbn as isbn_rules
 Json = dict[str, Any]
 _FIELDS = ("title", "authors", "isbn", "year", "edition", "publisher", "copies")
 _LOANS = "book title uid due_on overdue"
+EXIT_BAD_ROWS = 65
 
 
 @click.group()
@@ -86,46 +87,49 @@ def add(context: Context, /, how: How, **given: Any) -> None:
 
 
 @library.command(name="import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.argument("file", type=click.File("rb"))
 @writing
 @pass_context
-def import_(context: Context, file: TextIO, how: How) -> None:
+def import_(context: Context, file: BinaryIO, how: How) -> int:
     """Add the books of a CSV file, all of them or none; its columns: title, authors (with ; between), isbn, year, edition, publisher, copies.
 
     Example: ceo library import new-books.csv --dry-run
     """
-    rows = list(csv.DictReader(file))
-    if unknown := sorted({str(name) for row in rows for name in row} - set(_FIELDS)):
-        raise Invalid(f"the file has a column {unknown[0]}; columns are {', '.join(_FIELDS)}")
-    books = [_row(row) for row in rows]
-    plan = context.client.check_books(books)
-    if how.as_json and (how.dry_run or plan["problems"]):
-        print_json(plan)
-    elif plan["problems"]:
-        raise Invalid(f"{len(plan['problems'])} problems; no book was added", problems=[
-            {"field": _line(problem["field"]), "message": problem["message"]} for problem in plan["problems"]])
+    rows = sheet.rows(file.read(), _FIELDS, ("title", "authors"))
+    books = [_row(cells) for _, cells in rows]
+    try:
+        problems = context.client.check_books(books)["problems"]
+    except Invalid as error:
+        problems = error.problems
+    problems = [{"field": _line(rows, problem["field"]), "message": problem["message"]} for problem in problems]
+    if how.as_json and (how.dry_run or problems):
+        print_json({"books": len(books), "problems": problems})
+    elif problems:
+        raise Invalid(f"{len(problems)} problems; no book was added", problems=problems)
     elif how.dry_run:
         click.echo(f"{len(books)} books can be added; nothing was changed.")
-    if how.dry_run or plan["problems"]:
-        return
+    if how.dry_run or problems:
+        return EXIT_BAD_ROWS if problems else 0
     how.confirm(f"Add {len(books)} books?")
+    context.wrote = True
     numbers = context.client.add_books(books)
-    print_json({"books": numbers}) if how.as_json else click.echo(f"{len(numbers)} books are added.")
+    print_json({"books": numbers}) if how.as_json else click.echo(f"{len(numbers)} {'book is' if len(numbers) == 1 else 'books are'} added.")
+    return 0
 
 
-def _row(row: dict[str, str]) -> Json:
-    told: Json = {name: value.strip() for name, value in row.items() if value and value.strip()}
+def _row(cells: dict[str, str]) -> Json:
+    told: Json = dict(cells)
     told["authors"] = [author.strip() for author in told.get("authors", "").split(";") if author.strip()]
     for name in ("year", "copies"):
-        if name in told and told[name].isdecimal():
+        if told.get(name, "").isdecimal() and len(told[name]) < 10:
             told[name] = int(told[name])
     return told
 
 
-def _line(field: str) -> str:
-    """books.3.isbn is the isbn of the file's line 5: there is a heading, and lines count from 1."""
-    _, number, *rest = field.split(".")
-    return f"line {int(number) + 2}, {'.'.join(rest)}" if number.isdecimal() else field
+def _line(rows: list[tuple[int, dict[str, str]]], field: str) -> str:
+    """books.3.isbn is the isbn of the fourth row's line."""
+    _, number, *rest = [*field.split("."), ""]
+    return f"line {rows[int(number)][0]}, {'.'.join(rest).rstrip('.')}" if number.isdecimal() and int(number) < len(rows) else field
 
 
 @library.command()

@@ -38,17 +38,20 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
 @click.command()
 @click.option("--email", is_flag=True, help="Mail those whose membership is over, too (ceo members remind).")
 @click.option("--yes", is_flag=True, help="With --email: don't ask.")
+@click.option("--dry-run", is_flag=True, help="With --email: tell who would be mailed.")
 @listing
 @click.pass_context
-def expiredaccounts(click_context: click.Context, email: bool, yes: bool, form: Form) -> None:
+def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_run: bool, form: Form) -> None:
     """The accounts that are expired.
 
     Example: ceo expiredaccounts
     """
+    if email and form.as_json:
+        raise click.UsageError("give --email or --json, not both; for both: ceo members remind --json")
     context: Context = click_context.obj
     _print(context.client.expired(), _WHO, form)
     if email:
-        click_context.invoke(remind, yes=yes, as_json=False, dry_run=False, quiet=False)
+        click_context.invoke(remind, yes=yes, as_json=False, dry_run=dry_run, quiet=False)
 
 
 @click.command()

@@ -39,6 +39,7 @@ def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
 
     Example: ceo mailman unsubscribe regular1 csc-general --dry-run
     """
+    how.confirm(f"Take {uid} off {list_name}?")
     change(context, how, lambda client: client.unsubscribe(list_name, uid), lambda told: f"{uid} is off {list_name}.")
 
 

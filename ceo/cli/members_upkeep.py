@@ -24,8 +24,11 @@ def expire(context: Context, how: How) -> None:
     Example: ceo members expire --dry-run
     """
     plan = context.client.expiry()
-    if how.dry_run or not plan["count"]:
-        _show(plan, how, "nobody is due")
+    if how.dry_run:
+        _show(plan, how)
+        return
+    if not plan["count"]:
+        _nothing(how, "expired", "nobody is due")
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["members"], _WHO, _TABLE)
@@ -42,8 +45,11 @@ def remind(context: Context, how: How) -> None:
     Example: ceo members remind --dry-run
     """
     plan = context.client.reminders()
-    if how.dry_run or not plan["count"]:
-        _show(plan, how, "nobody is to be reminded")
+    if how.dry_run:
+        _show(plan, how)
+        return
+    if not plan["count"]:
+        _nothing(how, "reminded", "nobody is to be reminded")
         return
     how.confirm(f"Mail {plan['count']} of {plan['due']} who are to be reminded?")
     transact(context, how, lambda client: client.remind_members(), lambda result: _counted(result, "reminded"))
@@ -60,12 +66,16 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
     """
     whom = list(uids) or None
     plan = context.client.programs(whom)
-    if how.dry_run or not plan["changes"]:
+    told = f"{len(plan['changes'])} of {plan['looked_at']} differ; {plan['unknown']} are unknown to the university"
+    if how.dry_run:
         if how.as_json:
             print_json(plan)
         else:
             print_rows(plan["changes"], "uid old new", _TABLE)
-            how.note(f"{len(plan['changes'])} of {plan['looked_at']} differ; {plan['unknown']} are unknown to the university")
+            how.note(f"{told}; nothing was changed")
+        return
+    if not plan["changes"]:
+        _nothing(how, "updated", told)
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["changes"], "uid old new", _TABLE)
@@ -73,12 +83,19 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
     transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
 
 
-def _show(plan: dict[str, Any], how: How, nobody: str) -> None:
+def _show(plan: dict[str, Any], how: How) -> None:
     if how.as_json:
         print_json(plan)
         return
     print_rows(plan["members"], _WHO, _TABLE)
-    how.note(f"{plan['due']} are due, {plan['count']} in one run; nothing was changed" if plan["due"] else nobody)
+    how.note(f"{plan['due']} are due, {plan['count']} in one run; nothing was changed")
+
+
+def _nothing(how: How, what: str, why: str) -> None:
+    """The end of a run that had nothing to do, in the form of any other."""
+    result = {what: 0, "failed": {}}
+    how.note(why)
+    print_json({"status": "completed", "result": result, "waiting": []}) if how.as_json else click.echo(_counted(result, what)[0])
 
 
 def _counted(result: dict[str, Any], what: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -18,7 +19,7 @@ class Steps:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.live = sys.stderr.isatty()
+        self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.transaction = ""
         encoding = (sys.stderr.encoding or "").lower()
         self.marks = _MARKS if "utf" in encoding else _PLAIN

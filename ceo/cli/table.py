@@ -96,9 +96,11 @@ def _print_csv(columns: list[str], cells: list[list[str]]) -> None:
 def _print_plain(columns: list[str], cells: list[list[str]]) -> None:
     """Two blanks between the columns, nothing cut off."""
     rows = [[name.upper() for name in columns], *([shown(cell) for cell in row] for row in cells)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    from wcwidth import wcswidth  # noqa: PLC0415 - heavy
+
+    widths = [max(wcswidth(row[i]) for row in rows) for i in range(len(columns))]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo("  ".join(cell + " " * (width - wcswidth(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _print_for_people(columns: list[str], cells: list[list[str]], form: Form) -> None:

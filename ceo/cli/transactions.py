@@ -113,9 +113,10 @@ def resume(context: Context, transaction: str, how: How) -> None:
 def abandon(context: Context, transaction: str, reason: str, how: How) -> None:
     """Give up what could not be undone or done; what is left is listed.
 
-    Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand"
+    Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand" --yes
     """
     story = work.find(context.client, transaction)
+    how.confirm(f"Give up what is left of {transaction}?")
     change(context, how, lambda client: client.abandon(story["host"], transaction, reason), _left)
 
 

@@ -35,7 +35,7 @@ class How:
     @property
     def asking(self) -> bool:
         """Whether somebody is there to be asked, and wants to be."""
-        return sys.stdin.isatty() and not (self.as_json or self.yes)
+        return sys.stdin.isatty() and not (self.as_json or self.yes or self.dry_run)
 
     def confirm(self, question: str) -> None:
         """Ask before what is not easily taken back.  Raises Abort, UsageError (nobody is there to be asked)."""
@@ -67,7 +67,7 @@ def writing(function: Callable[..., Any]) -> Callable[..., Any]:
 def transact(context: Context, how: How, begin: Callable[[Client], Iterator[Event]], tell: Callable[[Json], Iterable[str]]) -> Json:
     """Run a transaction and print its result, whose lines tell() makes; the result, empty of a rehearsal."""
     client = context.client
-    client.rehearsing = how.dry_run
+    client.rehearsing, context.wrote = how.dry_run, not how.dry_run
     steps = Steps(quiet=how.as_json or how.quiet or how.dry_run)
     last = followed(begin(client), steps)
     if how.dry_run:
@@ -99,7 +99,7 @@ def followed(events: Iterator[Event], steps: Steps) -> Event:
 def change(context: Context, how: How, call: Callable[[Client], Json], tell: Callable[[Json], str]) -> None:
     """A change that is one step, and what to say of it."""
     client = context.client
-    client.rehearsing = how.dry_run
+    client.rehearsing, context.wrote = how.dry_run, not how.dry_run
     told = call(client)
     if how.dry_run:
         print_rehearsal(told, how)

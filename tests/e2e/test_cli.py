@@ -105,7 +105,7 @@ def test_transactions(club: Club) -> None:
     assert identifier not in club.run_as("regular1", "ceo", "transactions", "list").stdout
     assert club.run_as("ctdalek", "ceo", "transactions", "show", "0" * 8).returncode == 66
     assert club.run_as("office1", "ceo", "transactions", "resume", identifier).returncode == 73
-    assert club.run_as("office1", "ceo", "transactions", "abandon", identifier, "--reason", "x").returncode == 77
+    assert club.run_as("office1", "ceo", "transactions", "abandon", identifier, "--reason", "x", "--yes").returncode == 77
 
 
 def test_no_ticket_in_a_script(club: Club) -> None:
