@@ -1,8 +1,8 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
 # make test   lint, types, unit tests, and the end-to-end tests in three sandboxes side by side
 # make man    the manual pages, into build/man
-# make bench  ceod beside bare libldap and libkadm5clnt, among twenty thousand members; no part of make test
-# make soak   five thousand accounts expire while ceod is killed twice; no part of make test
+# make bench  ceod and ceo beside their bare floors, among twenty thousand members and fifty thousand books; no part of make test
+# make soak   five thousand accounts expire while ceod is killed twice, five hundred are imported while ceo is; no part of make test
 .PHONY: install demo man test lint unit sandbox e2e crash faults bench soak clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.

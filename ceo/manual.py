@@ -100,6 +100,8 @@ ANSWERS = {
     "whoami": Answer("WhoAmI", "and `ticket_seconds_left`"),
 }
 
+AS_IT_STANDS = "\b\n"  # click's mark of a paragraph that is not filled
+
 # What no error of ceod's stands for.
 STATUSES = {
     0: "Done.",
@@ -121,7 +123,7 @@ ENVIRONMENT = {
 
 SEE = "ceo(1), ceo.toml(5), ceod.toml(5), ceod(8)"
 
-# ceod(8), heading by heading; a line that begins with four blanks is typed, one with "TERM: " at its head is an entry.
+# ceod(8), heading by heading: a line that begins with four blanks is typed, one with "TERM: " at its head is an entry, which goes on where set in.
 CEOD = {
     "Synopsis": """
     gunicorn --config /etc/csc/gunicorn.conf.py
@@ -155,6 +157,7 @@ request with 403.
     "Signals": """
 TERM: Take no new requests, end the transactions that run, within ten minutes at most, and exit.
 HUP: Read the configuration and the certificates anew in new workers; the old ones end as with TERM, so that nobody is cut off.
+  On a configuration that can't be used ceod ends, with status 1, instead: check it first, as above.
 INT, QUIT: Exit without waiting. Transactions that are cut off are taken up at the next start: undone, or finished if they were committed.
 """,
     "Exit status": """
@@ -258,7 +261,10 @@ def _command(name: str, does: str, command: click.Command, above: click.Context)
             page.below(f"ceo {words}")
         text, examples = told(sub)
         for paragraph in text:
-            page.paragraph(paragraph)
+            if paragraph.startswith(AS_IT_STANDS):
+                page.code(*(line.strip() for line in paragraph.splitlines()[1:]))
+            else:
+                page.paragraph(paragraph)
         _options(page, sub, context)
         if words in ANSWERS:
             page.paragraph(f"With --json: {_answer(ANSWERS[words])}.")
@@ -285,10 +291,10 @@ def leaves(command: click.Command, path: list[str], above: click.Context) -> Ite
 
 
 def told(command: click.Command) -> tuple[list[str], list[str]]:
-    """What a command's help says: the paragraphs, and the examples."""
-    paragraphs = [text.removeprefix("\b\n") for text in inspect.cleandoc(command.help or "").split("\n\n")]
-    examples = [line.removeprefix("Example: ") for text in paragraphs if text.startswith("Example: ") for line in text.splitlines()]
-    return [text for text in paragraphs if not text.startswith("Example: ")], examples
+    """What a command's help says: the paragraphs, those that are not filled behind click's mark, and the examples."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    examples = [text for text in paragraphs if text.removeprefix(AS_IT_STANDS).startswith("Example: ")]
+    return [text for text in paragraphs if text not in examples], [text.partition("Example: ")[2] for text in examples]
 
 
 def _options(page: Page, command: click.Command, context: click.Context) -> None:
@@ -319,7 +325,7 @@ def _ceod() -> Page:
     for title, text in CEOD.items():
         page.head(title.upper())
         entries = title in ("Signals", "Exit status", "Environment", "Files")
-        for block in (text.strip("\n").splitlines() if entries else text.strip("\n").split("\n\n")):
+        for block in (re.split(r"\n(?! )", text.strip("\n")) if entries else text.strip("\n").split("\n\n")):
             if entries:
                 page.entry(*block.split(": ", 1))
             elif block.startswith("    "):

@@ -32,7 +32,7 @@ def doctor(context: Context, /, how: How, uid: str | None, fix: bool) -> int:
 
     Exit status: 0 when all is well, 1 when something is wrong, 75 when something could not be looked at.
 
-    Example: ceo doctor jdoe --fix
+    Example: ceo doctor regular1 --fix --dry-run
     """
     if uid is None:
         if fix:

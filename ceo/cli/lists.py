@@ -44,7 +44,7 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
 def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_run: bool, form: Form) -> None:
     """The accounts that are expired.
 
-    Example: ceo expiredaccounts
+    Example: ceo expiredaccounts --email --dry-run
     """
     if email and form.as_json:
         raise click.UsageError("give --email or --json, not both; for both: ceo members remind --json")

@@ -98,7 +98,7 @@ def _told(step: dict[str, Any]) -> str:
 def resume(context: Context, transaction: str, how: How) -> None:
     """Try what waits or could not be undone, now.
 
-    Example: ceo transactions resume 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
+    Example: ceo transactions resume 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --dry-run
     """
     story = work.find(context.client, transaction)
     change(context, how, lambda client: client.resume(story["host"], transaction),
@@ -113,7 +113,7 @@ def resume(context: Context, transaction: str, how: How) -> None:
 def abandon(context: Context, transaction: str, reason: str, how: How) -> None:
     """Give up what could not be undone or done; what is left is listed.
 
-    Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand" --yes
+    Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand" --dry-run
     """
     story = work.find(context.client, transaction)
     how.confirm(f"Give up what is left of {transaction}?")

@@ -105,4 +105,5 @@ def test_man_has_nothing_to_say_of_them(tmp_path: Path) -> None:
     assert len(files) == len(PAGES)
     done = subprocess.run(["man", "--warnings", "-l", *files], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", "MANPAGER": "cat", "LC_ALL": "C.UTF-8"})
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert re.search(r"\n +ceo completion bash > ~/\S+/ceo\n", done.stdout)
     assert "ceo members add jdoe --cn \"Jane Doe\"" in done.stdout
