@@ -12,6 +12,9 @@ T = TypeVar("T")
 
 CONNECT_S = 3.0
 OPERATION_S = 10.0
+# A statement of a database server's that waits for somebody's lock gives up before recovery looks for the last time (the engine's SETTLE_S):
+# else it would still act when what it does was looked for and not found.
+LOCK_WAIT_S = 2.0
 
 
 def within(seconds: float, backend: str, call: Callable[[], T]) -> T:

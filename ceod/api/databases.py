@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import flask
 
 from ceo_common.errors import Deleted, Invalid, NotFound, WrongState
@@ -32,8 +34,8 @@ def get(uid: str) -> flask.Response:
     if problem := name_rules.username_problem(uid):
         raise Invalid(problem, problems=[{"field": "uid", "message": problem}])
     services = ceod().services
-    return answer(Databases(uid=uid, mysql=create_database.server(services, "mysql").has(uid),
-                            postgresql=create_database.server(services, "postgresql").has(uid)))
+    return answer(Databases(uid=uid, mysql=bool(create_database.server(services, "mysql").parts(uid)),
+                            postgresql=bool(create_database.server(services, "postgresql").parts(uid))))
 
 
 @route(blueprint, "POST", "/db/mysql/<uid>", role="database", operation="database.change", subject="uid", streams=True)
@@ -74,8 +76,7 @@ def _create(kind: Kind, uid: str) -> flask.Response:
 def _reset(kind: Kind, uid: str) -> flask.Response:
     def prepare() -> Json:
         _usable(uid)
-        if not create_database.server(ceod().services, kind).has(uid):
-            raise NotFound(f"{uid} has no {create_database.TITLES[kind]} database yet: ceo {kind} create {uid}")
+        create_database.check_there(ceod().services, kind, uid)
         return _arguments(kind, uid)
 
     _account(uid)
@@ -99,7 +100,7 @@ def _usable(uid: str) -> None:
     person = _account(uid)
     if person.is_deleted:
         raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
-    if person.one("shadowExpire"):
+    if person.is_expired(time.time()):
         raise WrongState(f"{uid} is expired; renew it first: ceo members renew {uid}")
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from ceo_common.config import PostgreSql as Settings
 from ceo_common.errors import BackendDown
-from ceod.library.connection import connect, has_database
 from ceod.library.tables import REVISION, VERSION_TABLE
 from ceod.services.postgresql import BACKEND, said
+from ceod.services.postgresql_connection import connect, has_database
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from psycopg2 import sql
 
 from ceo_common.config import DAEMON_FILE, ConfigError, PostgreSql, load_daemon
-from ceod.library.connection import connect, has_database
+from ceod.services.postgresql_connection import connect, has_database
 
 _PLACE = Path(__file__).parent / "migrations"
 _LIMIT_S = 3600.0  # a migration of many rows may take its time

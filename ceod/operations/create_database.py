@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ceo_common.errors import BackendDown, CeoError, Exists, Invalid
+from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, NotFound, OutcomeUnknown, WrongState
 from ceod.operations.accounts import undone
 from ceod.operations.private import Private, ThisRun
 from ceod.services import mysql, postgresql
@@ -25,12 +25,26 @@ def server(tools: Services, kind: Kind) -> mysql.MySql | postgresql.PostgreSql:
 
 
 def check_free(tools: Services, kind: Kind, uid: str) -> None:
-    """Raises Invalid (a name that the server keeps for itself), Exists, BackendDown."""
-    if uid in _RESERVED[kind] or uid.startswith("pg_"):
+    """Raises Invalid (a name that the server keeps for itself), Exists, WrongState (half of it is there), BackendDown."""
+    if _is_there(tools, kind, uid):
+        raise Exists(f"{uid} has a {TITLES[kind]} database already; for another password: ceo {kind} pwreset {uid}", uid=uid)
+
+
+def check_there(tools: Services, kind: Kind, uid: str) -> None:
+    """Raises Invalid (a name that the server keeps for itself), NotFound, WrongState (half of it is there), BackendDown."""
+    if not _is_there(tools, kind, uid):
+        raise NotFound(f"{uid} has no {TITLES[kind]} database yet: ceo {kind} create {uid}")
+
+
+def _is_there(tools: Services, kind: Kind, uid: str) -> bool:
+    ours = {server(tools, kind).settings.user} | ({tools.config.library.database} if kind == "postgresql" else set())
+    if uid in _RESERVED[kind] | ours or (kind == "postgresql" and uid.startswith("pg_")):
         message = f"{TITLES[kind]} keeps the name {uid} for itself, so that account can't have a database there"
         raise Invalid(message, problems=[{"field": "uid", "message": message}])
-    if server(tools, kind).has(uid):
-        raise Exists(f"{uid} has a {TITLES[kind]} database already; for another password: ceo {kind} pwreset {uid}", uid=uid)
+    parts = server(tools, kind).parts(uid)
+    if len(parts) == 1:
+        raise WrongState(f"{TITLES[kind]} has half of what makes a database of {uid}, a {parts.pop()} of that name: ask the systems committee")
+    return bool(parts)
 
 
 def _mark(transaction: str) -> str:
@@ -68,11 +82,17 @@ class MySqlUser(_OfAccount):
         """Create them."""
         assert run.tools.mysql
         uid = run.arguments["uid"]
-        run.tools.mysql.create_user(uid, run.private.passwords[uid])
+        try:
+            run.tools.mysql.create_user(uid, run.private.passwords[uid])
+        except Exists:
+            run.note(there_before=True)
+            raise
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Drop them, if the database is ours."""
+        """Drop them, if the database is ours and they were not there before: a user bears no mark."""
         assert tools.mysql
+        if intent.get("there_before"):
+            return Undone.NOT_OURS
         return undone([tools.mysql.drop_user_if(intent["name"], _mark(transaction))])
 
 
@@ -104,7 +124,7 @@ class PostgreSqlDatabase(_OfAccount):
         run.tools.postgresql.create_database(run.arguments["uid"])
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Drop it, if the role is ours."""
+        """Drop it, if the role that owns it is ours."""
         assert tools.postgresql
         return undone([tools.postgresql.drop_database_if(intent["name"], _mark(transaction))])
 
@@ -129,6 +149,9 @@ class SetPassword(_OfAccount):
         return Undone.NOT_OURS
 
 
+_NOT_KNOWN = "not known whether it was written"
+
+
 class WriteInfoFile(Later[Services]):
     """The file in the account's home that says how to reach the database: while the password is in memory, or not at all."""
 
@@ -140,13 +163,14 @@ class WriteInfoFile(Later[Services]):
         uid, hint = turn.facts["uid"], f"for the file: ceo {turn.facts['kind']} pwreset {turn.facts['uid']}"
         if turn.private is None:
             if not turn.facts.get("info_file"):  # ceod ended when it was written, and noted, already
-                turn.note(info_file=None, info_file_problem=f"ceod ended before it was written; {hint}")
+                turn.note(info_file=None, info_file_problem=f"{_NOT_KNOWN} (ceod ended meanwhile; {hint})")
             return
         try:
             told = turn.tools.peers.write_database_info(uid, info(turn.facts, turn.private.passwords[uid]))
             turn.note(info_file=told["path"], info_file_problem=None)
         except CeoError as error:
-            turn.note(info_file=None, info_file_problem=f"{turn.tools.config.hosts.admin}: {error.message}; {hint}")
+            outcome = _NOT_KNOWN if isinstance(error, OutcomeUnknown) else "not written"
+            turn.note(info_file=None, info_file_problem=f"{outcome} ({turn.tools.config.hosts.admin}: {error.message}; {hint})")
 
 
 def info(facts: Json, password: str) -> Json:
@@ -156,7 +180,7 @@ def info(facts: Json, password: str) -> Json:
 
 def _result(facts: Json) -> Json:
     written = facts.get("info_file")
-    warnings = [] if written else [f"info_file: not written ({facts.get('info_file_problem')})"]
+    warnings = [] if written else [f"info_file: {facts.get('info_file_problem')}"]
     return info(facts, "") | {"uid": facts["uid"], "info_file": written, "warnings": warnings, "password": None, "password_lost": True}
 
 

@@ -6,29 +6,44 @@ MySQL itself has no comment on a database, by which a transaction knows its own;
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pymysql
 
 from ceo_common.config import MySql as Settings
-from ceo_common.deadline import CONNECT_S, OPERATION_S, within
+from ceo_common.deadline import CONNECT_S, LOCK_WAIT_S, OPERATION_S, within
 from ceo_common.errors import BackendDown, Exists, NotFound
 
 BACKEND = "mysql"
-_CANNOT_CREATE_USER, _DATABASE_EXISTS, _DATABASE_IS_NOT_THERE = 1396, 1007, 1008  # of the server's error list
-_CLIENT_ERRORS = 2000  # from there on it is the driver that says so, not the server
+_CANNOT_CREATE_USER, _DATABASE_EXISTS = 1396, 1007  # of the server's error list
+_CLIENT_ERRORS = range(2000, 3000)  # of the driver's: no server said so
+# What the driver makes of bytes that are no answer.
+_NO_MYSQL = (struct.error, IndexError, ValueError, UnboundLocalError, AssertionError)
 _HERE = "localhost"
-# A statement that waits for somebody's lock gives up before we do: else it would still act after its undo had looked.
-_LOCK_WAIT_S = int(OPERATION_S / 2)
 
 T = TypeVar("T")
-Cursor = pymysql.cursors.Cursor
 
 # The server's own names, and those that it refuses.
 RESERVED = frozenset((
-    "information_schema", "mysql", "performance_schema", "sys", "root", "mariadb", "test", "public", "none", "current_user", "current_role",
+    "information_schema", "mysql", "mariadb.sys", "performance_schema", "sys", "root", "mariadb", "test", "public", "none", "current_user",
+    "current_role",
 ))
+
+
+class Cursor(pymysql.cursors.Cursor):
+    """Sends nothing from `until` (of time.monotonic()) on: who waited was told that it did not answer, and something else is done by now."""
+
+    until = math.inf
+
+    def execute(self, query: str, args: Any = None) -> int:
+        """As the base class.  Raises BackendDown."""
+        if time.monotonic() > self.until:
+            raise BackendDown("MySQL did not answer in time", backend=BACKEND)
+        return super().execute(query, args)
 
 
 class MySql:
@@ -41,10 +56,11 @@ class MySql:
         """One round trip.  Raises BackendDown."""
         self._do(lambda cursor: cursor.execute("SELECT 1"))
 
-    def has(self, name: str) -> bool:
-        """Whether a database or a user bears this name.  Raises BackendDown."""
-        def look(cursor: Cursor) -> bool:
-            return _mark(cursor, name) is not None or _has_user(cursor, name)
+    def parts(self, name: str) -> set[str]:
+        """Which of "database" and "user" bear this name, wherever that user comes from.  Raises BackendDown."""
+        def look(cursor: Cursor) -> set[str]:
+            found = {"database": _mark(cursor, name) is not None, "user": _has_user(cursor, name, "%")}
+            return {part for part, there in found.items() if there}
 
         return self._do(look)
 
@@ -53,7 +69,7 @@ class MySql:
         def look(cursor: Cursor) -> list[str]:
             cursor.execute("SELECT schema_name FROM information_schema.schemata UNION SELECT user FROM mysql.user")
             rows: Any = cursor.fetchall()
-            return sorted({str(row[0]) for row in rows} - RESERVED)
+            return sorted({str(row[0]) for row in rows} - RESERVED - {self.settings.user})
 
         return self._do(look)
 
@@ -99,7 +115,7 @@ class MySql:
                 return None
             if found != mark:
                 return False
-            cursor.execute(f"DROP DATABASE {_identifier(name)}")
+            cursor.execute(f"DROP DATABASE {_identifier(name)}", ())
             return True
 
         return self._do(drop)
@@ -107,25 +123,39 @@ class MySql:
     def _do(self, work: Callable[[Cursor], T]) -> T:
         """Within the time limit, over a connection of its own.  Each statement of this kind commits by itself."""
         try:
-            return within(OPERATION_S, BACKEND, lambda: self._connected(work))
+            return self._connected(work)
         except pymysql.MySQLError as error:
             number = error.args[0] if error.args else 0
             if number in (_CANNOT_CREATE_USER, _DATABASE_EXISTS):
                 raise Exists("MySQL has a database or a user of that name already") from None
             told = error.args[1] if len(error.args) > 1 else error
-            did = "does not answer" if number >= _CLIENT_ERRORS else "does not do it"
+            # Where the driver understands nothing, a sentence stands in the place of a number.
+            did = "does not do it" if isinstance(number, int) and number not in _CLIENT_ERRORS else "does not answer"
             raise BackendDown(f"MySQL {did}: {told}", backend=BACKEND) from None
+        except _NO_MYSQL as error:
+            raise BackendDown(f"MySQL does not answer as it should: {error}", backend=BACKEND) from None
         except OSError as error:
             raise BackendDown(f"MySQL does not answer: {error}", backend=BACKEND) from None
 
     def _connected(self, work: Callable[[Cursor], T]) -> T:
-        with pymysql.connect(
+        # The driver's own limit for connecting ends before the server's greeting.
+        connection = within(CONNECT_S, BACKEND, self._connect)
+        until = time.monotonic() + OPERATION_S - CONNECT_S
+
+        def run() -> T:
+            with connection, connection.cursor() as cursor:
+                cursor.until = until
+                return work(cursor)
+
+        return within(OPERATION_S - CONNECT_S, BACKEND, run)
+
+    def _connect(self) -> pymysql.connections.Connection[Cursor]:
+        return pymysql.connect(
             unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password, autocommit=True, charset="utf8mb4",
             ssl_disabled=True,  # else the driver reads every authority that the system knows, for a socket without TLS
             connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
-            init_command=f"SET SESSION lock_wait_timeout = {_LOCK_WAIT_S}",
-        ) as connection, connection.cursor() as cursor:
-            return work(cursor)
+            cursorclass=Cursor, init_command=f"SET SESSION lock_wait_timeout = {int(LOCK_WAIT_S)}",
+        )
 
 
 def _mark(cursor: Cursor, name: str) -> str | None:
@@ -135,14 +165,14 @@ def _mark(cursor: Cursor, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _has_user(cursor: Cursor, name: str) -> bool:
-    cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s", (name,))
+def _has_user(cursor: Cursor, name: str, host: str = _HERE) -> bool:
+    cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s AND host LIKE %s", (name, host))
     return cursor.fetchone() is not None
 
 
 def _identifier(name: str) -> str:
-    """A quoted identifier (MariaDB, "Identifier Names"): the driver quotes values only."""
-    return f"`{name.replace('`', '``')}`"
+    """A quoted identifier (MariaDB, "Identifier Names"): the driver quotes values only, and puts them where a % stands alone."""
+    return f"`{name.replace('`', '``').replace('%', '%%')}`"
 
 
 def _pattern(name: str) -> str:

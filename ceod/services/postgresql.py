@@ -10,8 +10,9 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import encrypt_password
 
 from ceo_common.config import PostgreSql as Settings
-from ceo_common.deadline import CONNECT_S, OPERATION_S, within
+from ceo_common.deadline import LOCK_WAIT_S
 from ceo_common.errors import BackendDown, Exists, NotFound
+from ceod.services.postgresql_connection import connect
 
 BACKEND = "postgresql"
 CONNECTIONS = 10  # at once, of one account
@@ -32,10 +33,11 @@ class PostgreSql:
         """One round trip.  Raises BackendDown."""
         self._do(lambda cursor: cursor.execute("SELECT 1"))
 
-    def has(self, name: str) -> bool:
-        """Whether a database or a role bears this name.  Raises BackendDown."""
-        def look(cursor: Cursor) -> bool:
-            return _has_database(cursor, name) or _mark(cursor, name) is not None
+    def parts(self, name: str) -> set[str]:
+        """Which of "database" and "role" bear this name.  Raises BackendDown."""
+        def look(cursor: Cursor) -> set[str]:
+            found = {"database": _owner_mark(cursor, name), "role": _mark(cursor, name)}
+            return {part for part, mark in found.items() if mark is not None}
 
         return self._do(look)
 
@@ -43,7 +45,7 @@ class PostgreSql:
         """The databases and roles, the server's own left out.  Raises BackendDown."""
         def look(cursor: Cursor) -> list[str]:
             cursor.execute("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles")
-            return sorted({str(row[0]) for row in cursor.fetchall() if not row[0].startswith("pg_")} - RESERVED)
+            return sorted({str(row[0]) for row in cursor.fetchall() if not row[0].startswith("pg_")} - RESERVED - {self.settings.user})
 
         return self._do(look)
 
@@ -69,7 +71,7 @@ class PostgreSql:
     def set_password(self, name: str, password: str) -> None:
         """Give the role another password.  Raises NotFound, BackendDown (outcome unknown)."""
         def change(cursor: Cursor) -> None:
-            if not _has_database(cursor, name):
+            if _mark(cursor, name) is None:
                 raise NotFound(f"{name} has no PostgreSQL database yet: ceo postgresql create {name}")
             cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(
                 sql.Identifier(name), sql.Literal(_verifier(cursor, name, password))))
@@ -77,11 +79,12 @@ class PostgreSql:
         self._do(change)
 
     def drop_database_if(self, name: str, mark: str) -> bool | None:
-        """Drop the database if its role bears the mark: True when dropped, False when it is another's, None when not there."""
+        """Drop the database if the role that owns it bears the mark: True when dropped, False when it is another's, None when not there."""
         def drop(cursor: Cursor) -> bool | None:
-            if not _has_database(cursor, name):
+            found = _owner_mark(cursor, name)
+            if found is None:
                 return None
-            if _mark(cursor, name) != mark:
+            if found != mark:
                 return False
             cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
             return True
@@ -104,7 +107,7 @@ class PostgreSql:
     def _do(self, work: Callable[[Cursor], T]) -> T:
         """Within the time limit, over a connection of its own."""
         try:
-            return within(OPERATION_S, BACKEND, lambda: self._connected(work))
+            return self._connected(work)
         except (errors.DuplicateDatabase, errors.DuplicateObject):
             raise Exists("PostgreSQL has a database or a role of that name already") from None
         except psycopg2.Error as error:
@@ -112,10 +115,7 @@ class PostgreSql:
             raise BackendDown(f"PostgreSQL {did}: {said(error)}", backend=BACKEND) from None
 
     def _connected(self, work: Callable[[Cursor], T]) -> T:
-        connection = psycopg2.connect(
-            host=self.settings.host, user=self.settings.user, password=self.settings.password or None, dbname="postgres",
-            connect_timeout=int(CONNECT_S), options=f"-c statement_timeout={int(OPERATION_S * 1000)}", gssencmode="disable",
-        )
+        connection = connect(self.settings, "postgres", lock_wait_s=LOCK_WAIT_S)
         try:
             connection.autocommit = True  # CREATE DATABASE runs in no transaction
             with connection.cursor() as cursor:
@@ -129,9 +129,11 @@ def said(error: BaseException | None) -> str:
     return next(iter(str(error).splitlines()), "it ended the connection")
 
 
-def _has_database(cursor: Cursor, name: str) -> bool:
-    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-    return cursor.fetchone() is not None
+def _owner_mark(cursor: Cursor, name: str) -> str | None:
+    """The comment on the role that owns a database, None where there is none of that name."""
+    cursor.execute("SELECT coalesce(shobj_description(datdba, 'pg_authid'), '') FROM pg_database WHERE datname = %s", (name,))
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 def _mark(cursor: Cursor, name: str) -> str | None:

@@ -28,6 +28,8 @@ AT_ONCE = 16
 RETRY_S = (5.0, 30.0, 120.0, 600.0)  # then hourly
 RETRY_HOURLY_S = 3600.0
 GIVE_UP_S = 7 * 24 * 3600.0
+# What a server was told before it stopped or we did, it does within this time or not at all.
+SETTLE_S = 3.0
 
 # Before the intent, after each fact that is noted on the way, after the effect, after the record.
 Point = Literal["intent", "note", "effect", "record"]
@@ -56,7 +58,7 @@ class Engine(Generic[Tools]):
 
     def __init__(
         self, state_dir: Path, operations: Mapping[tuple[str, int], Operation[Tools, Any]], tools: Tools, *,
-        observer: Observer | None = None, settle_s: float = 3.0, on_given_up: Callable[[str, str], None] | None = None,
+        observer: Observer | None = None, settle_s: float = SETTLE_S, on_given_up: Callable[[str, str], None] | None = None,
     ) -> None:
         self.journal = Journal(state_dir)
         self.owner = Owner(state_dir)

@@ -46,8 +46,21 @@ def catalogue(club: Club, kind: Kind) -> list[str]:
 @contextmanager
 def second_step_waits(club: Club, kind: Kind) -> Iterator[None]:
     """Whoever creates the user (MySQL) or the database (PostgreSQL) waits for a lock, inside the server; no longer at the end."""
+    with _locked(club, kind, "mysql.global_priv" if kind == "mysql" else "pg_database"):
+        yield
+
+
+@contextmanager
+def password_waits(club: Club, kind: Kind) -> Iterator[None]:
+    """Whoever changes a password, likewise."""
+    with _locked(club, kind, "mysql.global_priv" if kind == "mysql" else "pg_authid"):
+        yield
+
+
+@contextmanager
+def _locked(club: Club, kind: Kind, table: str) -> Iterator[None]:
     words = ["mysql", "-N", "--unbuffered"] if kind == "mysql" else ["psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX"]
-    lock = "LOCK TABLES mysql.global_priv READ;" if kind == "mysql" else "BEGIN; LOCK TABLE pg_database IN SHARE MODE;"
+    lock = f"LOCK TABLES {table} READ;" if kind == "mysql" else f"BEGIN; LOCK TABLE {table} IN SHARE MODE;"
     entry = shell.resolve(club.state, "root@coffee")
     with subprocess.Popen(shell.command(club.state, entry, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdin and holder.stdout

@@ -108,15 +108,21 @@ def test_a_reset_killed_at_every_boundary(club: Club, coffee: Runner, kind: Kind
     assert databases.query(club, kind, again, FIRST, "SELECT 1").returncode == 0 and FIRST in (_info(again, kind) or "")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_somebody_else_made_meanwhile_is_not_taken_away(club: Club, coffee: Runner, kind: Kind) -> None:
-    """Between the check and the step a database of that name appears: the step is refused and its undo leaves it."""
-    (uid,) = _accounts(club, 1)
-    databases.as_root(club, kind, f"CREATE DATABASE {uid}" if kind == "mysql" else f"CREATE ROLE {uid}")
-    before = databases.catalogue(club, kind)
-    try:
-        last = coffee.ask(**_task(kind, CREATE[kind].name, uid, FIRST))["last"]
-        assert (last["status"], last["error"]["code"]) == ("aborted", "exists"), last
-        assert databases.catalogue(club, kind) == before
-    finally:
-        databases.as_root(club, kind, f"DROP DATABASE {uid}" if kind == "mysql" else f"DROP ROLE {uid}")
+@pytest.mark.parametrize(("kind", "step", "thing"), [
+    ("mysql", "MySQL database", "DATABASE {}"), ("mysql", "MySQL user", "USER {}@localhost"),
+    ("postgresql", "PostgreSQL role", "ROLE {}"), ("postgresql", "PostgreSQL database", "DATABASE {}"),
+])
+def test_what_somebody_else_made_meanwhile_is_not_taken_away(club: Club, coffee: Runner, kind: Kind, step: str, thing: str) -> None:
+    """After the check something of that name appears: the step that would make it is refused, its undo leaves it, and ours before it goes."""
+    crashes: list[dict[str, Any]] = [{}, {"end": ["intent", "undo", step]}, {"end": ["effect", "undo", step]}]
+    for uid, crash in zip(_accounts(club, len(crashes)), crashes, strict=True):
+        databases.as_root(club, kind, f"CREATE {thing.format(uid)}")
+        before = databases.catalogue(club, kind)
+        try:
+            told = coffee.ask(**_task(kind, CREATE[kind].name, uid, FIRST), **crash)
+            assert told["signal"] or told["last"]["error"]["code"] == "exists", told
+            assert bool(told["signal"]) == bool(crash)
+            assert coffee.ask(do="recover")["last"] == {"status": "recovered"}
+            assert coffee.states(uid)[0] == "aborted" and databases.catalogue(club, kind) == before, crash
+        finally:
+            databases.as_root(club, kind, f"DROP {thing.format(uid)}")

@@ -34,14 +34,18 @@ def wait(connection: Any) -> None:
             raise psycopg2.OperationalError("it did not answer in time")
 
 
-def connect(settings: Settings, database: str, seconds: float = OPERATION_S) -> Connection:
-    """A connection that is good for one operation of so many seconds.  Raises psycopg2.Error."""
+def connect(settings: Settings, database: str, seconds: float = OPERATION_S, *, lock_wait_s: float = 0) -> Connection:
+    """A connection that is good for one operation of so many seconds, whose statements wait so long for a lock (0: as long as that).
+
+    Raises psycopg2.Error.
+    """
     # For the whole process: connections that are not ours then have OPERATION_S for each answer.
     extensions.set_wait_callback(wait)
     connection: Connection = psycopg2.connect(
         host=settings.host, user=settings.user, password=settings.password or None, dbname=database, gssencmode="disable",
         connection_factory=Connection,
-        options=f"-c statement_timeout={int(seconds * 1000)} -c idle_in_transaction_session_timeout={int(_IDLE_S * 1000)}",
+        options=f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout={int(lock_wait_s * 1000)} "
+                f"-c idle_in_transaction_session_timeout={int(_IDLE_S * 1000)}",
     )
     connection.until = time.monotonic() + seconds - CONNECT_S
     return connection
