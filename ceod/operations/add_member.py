@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from ceo_common.errors import Exists
+from ceo_common.errors import Exists, WrongState
 from ceod.operations.accounts import AddGroups, AddUsers, BuildHomes, CreatePrincipals, SetForwarding, TakeNumbers, accounts
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private
@@ -54,11 +54,15 @@ class Subscribe(_ForTheMembers):
     name = "mailing list"
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
-        """By way of the mail host; who is on the list already stays on it."""
+        """By way of the mail host; who is on the list already stays on it, and who may never be is told of in the result."""
+        refused = {}
         for row in _still_theirs(turn, items):
-            with mail_host(turn.tools), contextlib.suppress(Exists):
-                turn.tools.peers.subscribe(turn.tools.config.members.list, row["uid"])
-        return {}
+            try:
+                with mail_host(turn.tools), contextlib.suppress(Exists):
+                    turn.tools.peers.subscribe(turn.tools.config.members.list, row["uid"])
+            except WrongState as error:
+                refused[row["uid"]] = error.message
+        return refused
 
 
 class Announce(Later[Services]):
@@ -87,9 +91,13 @@ def _member(facts: Json, row: Json) -> Json:
     return {name: row[name] for name in _SHOWN} | {"uid_number": facts["numbers"][row["uid"]]}
 
 
+def _warnings(facts: Json) -> list[str]:
+    return [*facts["warnings"], *_SUBSCRIBE.outcome(facts)[1].values()]
+
+
 def _result(facts: Json) -> Json:
     """What the journal keeps of the result: everything but the password."""
-    return _member(facts, facts) | {"warnings": facts["warnings"], "temporary_password": None, "temporary_password_lost": True}
+    return _member(facts, facts) | {"warnings": _warnings(facts), "temporary_password": None, "temporary_password_lost": True}
 
 
 def _secrets(private: Any) -> Json:
@@ -98,7 +106,7 @@ def _secrets(private: Any) -> Json:
 
 
 def _results(facts: Json) -> Json:
-    return {"members": [_member(facts, row) for row in facts["members"]], "warnings": facts["warnings"],
+    return {"members": [_member(facts, row) for row in facts["members"]], "warnings": _warnings(facts),
             "temporary_passwords": None, "temporary_passwords_lost": True}
 
 
@@ -107,7 +115,8 @@ def _all_secrets(private: Any) -> Json:
 
 
 _BEFORE = (TakeNumbers("members"), AddUsers(), AddGroups(), CreatePrincipals(), BuildHomes(), SetForwarding())
-_AFTER = (WelcomeMail(), Subscribe(), Announce())
+_SUBSCRIBE = Subscribe()
+_AFTER = (WelcomeMail(), _SUBSCRIBE, Announce())
 
 ADD_MEMBER: Operation[Services, Private] = Operation(
     name="add_member", version=1, before=_BEFORE, after=_AFTER, result=_result, secrets=_secrets,

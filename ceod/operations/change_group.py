@@ -7,7 +7,7 @@ from typing import Literal
 from ceo_common.config import Groups
 from ceo_common.errors import Exists, NotFound, WrongState
 from ceod.operations.changes import ChangeEntries, Changes
-from ceod.operations.lists import JoinLists, LeaveLists
+from ceod.operations.lists import JoinLists, LeaveLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Directory
@@ -110,7 +110,7 @@ def _pairs(*, join: bool) -> JoinLists | LeaveLists:
 def _result(facts: Json) -> Json:
     done = "added" if facts["join"] else "removed"
     return {"group": facts["group"], "uid": facts["uid"], "lists": facts["lists"],
-            "groups": {name: done if outcome == "to do" else outcome for name, outcome in facts["groups"].items()}}
+            "groups": {name: done if outcome == "to do" else outcome for name, outcome in facts["groups"].items()}, "warnings": warnings(facts)}
 
 
 CHANGE_GROUP: Operation[Services, Private] = Operation(

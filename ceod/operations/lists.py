@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from ceo_common.errors import BackendDown, CeoError, Exists, NotFound
+from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, WrongState
 from ceod.services.all import Services
 from ceod.transaction.step import Json, Later, Turn
 
@@ -14,13 +14,20 @@ Pairs = Callable[[Json], list[tuple[str, str]]]  # of the facts: each list with 
 
 @contextlib.contextmanager
 def mail_host(tools: Services) -> Iterator[None]:
-    """Whatever the mail host says, what was committed stands: its lists are tried again.  No such list and being on one come through."""
+    """Whatever the mail host says, what was committed stands: its lists are tried again.  What is final comes through: no such list, being on
+    one, and never to be on it.
+    """
     try:
         yield
-    except (Exists, NotFound):
+    except (Exists, NotFound, WrongState):
         raise
     except CeoError as error:
         raise BackendDown(f"{tools.config.hosts.mail}: {error}", backend="mailman") from error
+
+
+def warnings(facts: Json) -> list[str]:
+    """What a result warns of: what was known before the first step, and who may never be on a list."""
+    return [*facts.get("warnings", []), *facts.get("refused_by_lists", [])]
 
 
 class JoinLists(Later[Services]):
@@ -37,14 +44,22 @@ class JoinLists(Later[Services]):
         return bool(self.pairs(turn.facts))
 
     def do(self, turn: Turn[Services]) -> None:
-        """Who is on it already stays on it; a list that does not exist is nobody's, nor is one of somebody who was deleted meanwhile."""
+        """Who is on it already stays on it; a list that does not exist is nobody's, nor is one of somebody who was deleted meanwhile.
+        A list that will never take somebody is told of in the result.
+        """
         pairs = self.pairs(turn.facts)
         people = turn.tools.directory.people_named([uid for _, uid in pairs])
+        refused = []
         for list_name, uid in pairs:
             if uid not in people or people[uid].is_deleted:
                 continue
-            with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
-                turn.tools.peers.subscribe(list_name, uid)
+            try:
+                with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
+                    turn.tools.peers.subscribe(list_name, uid)
+            except WrongState as error:
+                refused.append(error.message)
+        if refused:
+            turn.note(refused_by_lists=refused)
 
 
 class LeaveLists(JoinLists):

@@ -6,7 +6,7 @@ from ceo_common.errors import Changed, Deleted, Exists, Invalid
 from ceo_common.model.member import Renewal
 from ceo_common.terms import in_order
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
-from ceod.operations.lists import JoinLists
+from ceod.operations.lists import JoinLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Person
@@ -65,7 +65,7 @@ class UnexpirePrincipal(ChangePrincipal):
 
 def _result(facts: Json) -> Json:
     return {"uid": facts["uid"], "terms": facts["terms"], "non_member_terms": facts["non_member_terms"],
-            "unexpired": bool(Unexpire.of(facts)), "warnings": facts["warnings"]}
+            "unexpired": bool(Unexpire.of(facts)), "warnings": warnings(facts)}
 
 
 RENEW_MEMBER: Operation[Services, Private] = Operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ceo_common.errors import Changed, NotFound, WrongState
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.delete_member import Disable, LeaveGroups
-from ceod.operations.lists import JoinLists
+from ceod.operations.lists import JoinLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import DELETED, Person
@@ -111,7 +111,7 @@ class JoinGroups(ChangeEntries):
 
 def _result(facts: Json) -> Json:
     return {"uid": facts["uid"], "groups": sorted(first_value(dn) for dn in JoinGroups.of(facts)),
-            "lists": facts["lists"], "warnings": facts["warnings"]}
+            "lists": facts["lists"], "warnings": warnings(facts)}
 
 
 RESTORE_MEMBER: Operation[Services, Private] = Operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ceo_common.config import Positions
 from ceo_common.errors import Invalid
 from ceod.operations.changes import ChangeEntries, Changes, as_json
-from ceod.operations.lists import JoinLists, LeaveLists
+from ceod.operations.lists import JoinLists, LeaveLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Directory
@@ -84,7 +84,8 @@ class FollowExecutive(ChangeEntries):
 
 
 def _result(facts: Json) -> Json:
-    return {"positions": facts["wanted"], "changed": sorted(facts["changes"]), "joined": facts["joined"], "left": facts["left"]}
+    return {"positions": facts["wanted"], "changed": sorted(facts["changes"]), "joined": facts["joined"], "left": facts["left"],
+            "warnings": warnings(facts)}
 
 
 SET_POSITIONS: Operation[Services, Private] = Operation(

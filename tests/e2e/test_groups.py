@@ -45,7 +45,7 @@ def test_what_follows_from_a_group_is_joined_and_left_with_it(club: Club) -> Non
     uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
     result = club.done(syscom.add_to_group("syscom", uid))
     implied = ["office", "staff", "adm", "src", "cdrom", "audio", "video", "www"]
-    assert result == {"group": "syscom", "uid": uid, "lists": ["syscom"], "groups": dict.fromkeys(["syscom", *implied], "added")}
+    assert result == {"group": "syscom", "uid": uid, "lists": ["syscom"], "groups": dict.fromkeys(["syscom", *implied], "added"), "warnings": []}
     assert all(uid in _inside(club, group) for group in ["syscom", *implied]) and club.on_list(uid, "syscom")
     with pytest.raises(Exists, match="in syscom already"):
         list(syscom.add_to_group("syscom", uid))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ceo_common.errors import Exists, Forbidden, Invalid, NotFound
+from ceo_common.errors import Exists, Forbidden, Invalid, NotFound, WrongState
 from tests.club.club import Club
 
 REST = "http://127.0.0.1:8001/3.1"
@@ -63,6 +63,24 @@ def test_a_moderated_list_holds_what_nobody_approved(club: Club, moderated: str)
     uid = club.add()["result"]["uid"]
     assert club.client("ctdalek").subscribe(moderated, uid)["subscribed"]  # the committee's word is enough
     club.client("ctdalek").unsubscribe(moderated, uid)
+
+
+def test_what_mailman_refuses_for_good_is_told_and_not_tried_again(club: Club) -> None:
+    office, uid, added = club.client("office1"), club.add()["result"]["uid"], club.name()
+    addresses = {name: f"{name}@csclub.internal" for name in (uid, added)}
+    for address in addresses.values():
+        _rest(club, "bans", "-d", f"email={address}")
+    try:
+        with pytest.raises(WrongState, match=f"{addresses[uid]} is banned from the list exec"):
+            office.subscribe("exec", uid)
+        last = club.add(uid=added)
+        assert last["waiting"] == [] and last["result"]["warnings"] == [f"{addresses[added]} is banned from the list csc-general"]
+        told = club.done(club.client("ctdalek").add_to_group("exec", uid))
+        assert told["warnings"] == [f"{addresses[uid]} is banned from the list exec"]
+    finally:
+        for address in addresses.values():
+            _rest(club, f"bans/{address}", "-X", "DELETE")
+        club.done(club.client("ctdalek").remove_from_group("exec", uid))
 
 
 @pytest.mark.parametrize("name", ["no-such-list", "csc-general.csclub.internal", "csc-general-owner"])
