@@ -23,7 +23,7 @@ books = Table(
     Column("added_by", Text, nullable=False),
     # The authors once more, so that a search looks in one text with one index.
     Column("byline", Text, nullable=False),
-    Column("plain_title", Text, sa.Computed("plain(title)", persisted=True)),
+    Column("plain_title", Text, sa.Computed("left(plain(title), 200)", persisted=True)),
     Column("words", Text, sa.Computed("plain(title || ' ' || byline)", persisted=True)),
 )
 

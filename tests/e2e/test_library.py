@@ -158,6 +158,16 @@ def test_books_are_found_the_nearest_first(club: Club, question: str, title: str
     assert (page["books"][0]["title"] if page["books"] else None) == title, [book["title"] for book in page["books"]]
 
 
+def test_a_title_of_characters_that_are_words(club: Club) -> None:
+    """U+FDFA is eighteen letters in its plain form, and an index takes so many bytes."""
+    title = "\ufdfa" * 512
+    numbers = [_book(club, title=title)["book"] for _ in range(2)]
+    found = club.client("regular1").books(q=title[:64], size=1)
+    assert found["found"] == 2 and found["books"][0]["title"] == title
+    after = club.client("regular1").books(q=title[:64], size=1, after=found["next"])
+    assert [page["books"][0]["book"] for page in (found, after)] == numbers and after["next"] is None
+
+
 @pytest.mark.parametrize("question", [None, "the", "algorithms", "prog"])
 def test_pages_of_books_hold_each_once(club: Club, question: str | None) -> None:
     query = {"q": question} if question else {}
