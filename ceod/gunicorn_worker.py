@@ -22,7 +22,7 @@ _DEFER_AFTER_S = 5.0
 
 def application() -> flask.Flask:
     """The app for a worker; post_worker_init starts it."""
-    from ceod.api import create_app  # noqa: PLC0415 - in the worker, not in gunicorn's master
+    from ceod.api import create_app  # noqa: PLC0415 - imported when gunicorn starts, by its configuration
 
     return create_app(load_daemon(os.environ.get("CEOD_CONFIG", DAEMON_FILE)))
 

@@ -1,4 +1,8 @@
-"""gunicorn -c /etc/csc/gunicorn.conf.py: ceod in production.  What it needs of ceod's configuration it reads there."""
+"""gunicorn -c /etc/csc/gunicorn.conf.py: ceod in production.  What it needs of ceod's configuration it reads there.
+
+HUP is for another configuration and for renewed certificates; a new version of ceod needs a restart, since the workers have what was imported
+once, before the first of them.
+"""
 
 import os
 

@@ -214,7 +214,7 @@ class Homes:
                 # Without the site's packages, of which it needs none, Python starts in a third of the time.
                 [sys.executable, "-I", "-S", as_user.__file__, verb, self.path(uid)], input=text.encode(errors="surrogateescape"),
                 capture_output=True, check=False, timeout=10, user=uid_number, group=uid_number, extra_groups=[], umask=0o077, cwd="/",
-                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
             )
         except subprocess.TimeoutExpired:
             raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
