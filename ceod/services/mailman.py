@@ -58,8 +58,8 @@ class Mailman:
 
     def check_joining(self, list_name: str, address: str, *, approved: bool = True) -> None:
         """Raises what subscribe() would."""
-        def look() -> bool:
-            found = self._list(list_name)
+        def look(client: Client) -> bool:
+            found = self._list(client, list_name)
             return not approved and any(asked["email"] == address for asked in found.requests)
 
         waits = self._do(look)
@@ -70,11 +70,11 @@ class Mailman:
 
     def check_list(self, list_name: str) -> None:
         """Raises NotFound (no such list), BackendDown."""
-        self._do(lambda: self._list(list_name))
+        self._do(lambda client: self._list(client, list_name))
 
     def is_on(self, list_name: str, address: str) -> bool:
         """Whether an address is on a list.  Raises NotFound (no such list), BackendDown."""
-        return bool(self._do(lambda: self._list(list_name).is_member(address)))
+        return bool(self._do(lambda client: self._list(client, list_name).is_member(address)))
 
     def unsubscribe(self, list_name: str, address: str) -> None:
         """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""

@@ -197,12 +197,11 @@ def test_what_only_people_can_mend_elsewhere(club: Club, uid: str) -> None:
     (home / ".forward").write_text('"|/usr/bin/evil"\n')
     os.chmod(home, 0o777)
     _kadmin().modify(uid, set_attributes=DISALLOW_ALL)
-    syscom.unsubscribe("csc-general", uid)
+    syscom.unsubscribe("csc-general", uid)  # by their own wish, say: nothing is wrong with that
     found = _problems(club, uid)
-    assert set(found) == {"Kerberos principal", "home directory", "forwarding", "mailing lists"}
+    assert set(found) == {"Kerberos principal", "home directory", "forwarding"}
     assert "0777: others can write" in found["home directory"]["found"] and f"chmod go-w {home}" in found["home directory"]["mend"]
     assert "a pipe" in found["forwarding"]["found"] and "disabled" in found["Kerberos principal"]["found"]
-    assert "unless they left it themselves" in found["mailing lists"]["mend"]
     assert not any(finding["fixable"] for finding in found.values())
     (home / ".forward").unlink()
     (home / ".forward").symlink_to("/etc/passwd")
