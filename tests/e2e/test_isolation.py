@@ -17,7 +17,7 @@ from tests.club.club import CA, Club
 from tests.club.tokens import fresh_token, send
 
 PEOPLE = [uid for uid, *_ in generated_names()][:50]
-BINDS = 1000
+BINDS = 500
 REQUESTS = 500
 SETTINGS = Ldap("ldaps://phosphoric-acid.csclub.internal", BASE_DN, CA)
 
