@@ -3,7 +3,7 @@
 # make man    the manual pages, into build/man
 # make bench  ceod and ceo beside their bare floors, among twenty thousand members and fifty thousand books; no part of make test
 # make soak   five thousand accounts expire while ceod is killed twice, five hundred are imported while ceo is; no part of make test
-.PHONY: install demo man test lint unit sandbox e2e cli crash faults bench soak clean
+.PHONY: install demo man test lint unit sandbox e2e crash faults bench soak clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -24,7 +24,7 @@ man: install
 
 # Three at a time, the longest first: much of the time is waiting for servers that are frozen.
 test:
-	@$(MAKE) --no-print-directory --jobs=3 e2e crash faults cli lint unit sandbox
+	@$(MAKE) --no-print-directory --jobs=3 e2e crash faults lint unit sandbox
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)
@@ -32,14 +32,14 @@ lint: install
 	@echo "$@: nothing found"
 
 unit: install
-	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/cli --ignore tests/crash --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
+	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/crash --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
 
 # From outside: it brings its own sandboxes up and down.
 sandbox: install
 	@.venv/bin/pytest tests/sandbox $(AS_ONE)
 
-# The quiet ones, what people type, those that end operations in the middle, those that freeze, stop and kill servers.
-e2e cli crash faults: install
+# The quiet ones, those that end operations in the middle, those that freeze, stop and kill servers.
+e2e crash faults: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
 bench soak: install
