@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ceo_common.errors import Aborted, OutcomeUnknown
 from ceo_common.events import Event
@@ -44,8 +43,3 @@ def aborted_sentence(event: Event) -> str:
     else:
         said += " Nothing was done."
     return said
-
-
-def result_of(event: Event) -> dict[str, Any]:
-    """The result of a completed one."""
-    return event.get("result", {})

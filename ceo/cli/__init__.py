@@ -78,7 +78,7 @@ class Top(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """As click, but with what may have been meant."""
         if args[0] not in _FLAT and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches  # noqa: PLC0415
+            from difflib import get_close_matches  # noqa: PLC0415 - for a mistyped word alone
 
             near = get_close_matches(args[0], _FLAT, n=1)
             raise click.UsageError(f"there is no command {shown(args[0])!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx)
@@ -86,7 +86,7 @@ class Top(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """The commands from the table, and the options."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for the Tab key alone
 
         found = [CompletionItem(name, help=text) for name, (_, _, text) in _FLAT.items() if name.startswith(incomplete)]
         return found + click.Command.shell_complete(self, ctx, incomplete)
@@ -163,7 +163,7 @@ def _complete(words: list[str]) -> NoReturn:
 def _end(error: Exception, *, as_json: bool) -> NoReturn:
     """What is told by its class; what is unforeseen is raised again."""
     from ceo_common.client_config import ConfigError  # noqa: PLC0415 - only a command that came this far has imported them
-    from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415
+    from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415 - as above
 
     if isinstance(error, CeoError):
         _tell(error, as_json=as_json)

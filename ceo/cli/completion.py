@@ -68,7 +68,7 @@ def own_lists(_context: click.Context, _parameter: click.Parameter, begun: str) 
 
 def terms(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Terms: those of a year back, and of two years ahead."""
-    from ceo_common.terms import consecutive, current  # noqa: PLC0415
+    from ceo_common.terms import consecutive, current  # noqa: PLC0415 - zoneinfo, for terms alone
 
     return _fitting(begun, lambda: consecutive(current(_settings().time_zone) + -3, 10))
 
@@ -76,7 +76,7 @@ def terms(_context: click.Context, _parameter: click.Parameter, begun: str) -> l
 def _asked(begun: str, look: Look) -> list[str]:
     """What `look` finds with the ticket that is there."""
     def with_ticket() -> Iterable[str]:
-        from ceo.session import Session  # noqa: PLC0415
+        from ceo.session import Session  # noqa: PLC0415 - every command imports this module
 
         session = Session(_settings())
         return look(session.client()) if session.find() else []
@@ -85,7 +85,7 @@ def _asked(begun: str, look: Look) -> list[str]:
 
 
 def _settings() -> Settings:
-    from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415
+    from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415 - as above
 
     return load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE))
 

@@ -39,9 +39,19 @@ class Context:
     @cached_property
     def client(self) -> Client:
         """The client, with a ticket.  Raises Unauthenticated."""
-        if not self.session.find():
-            self._ask_for_ticket()
+        self._have_ticket()
         return self.session.client()
+
+    @property
+    def principal(self) -> str:
+        """Whose ticket it is.  Raises Unauthenticated."""
+        self._have_ticket()
+        assert self.session.ticket
+        return self.session.ticket.client
+
+    def _have_ticket(self) -> None:
+        if self.session.ticket is None and not self.session.find():
+            self._ask_for_ticket()
 
     def _ask_for_ticket(self) -> None:
         """Like kinit: the ticket stays in the default cache."""

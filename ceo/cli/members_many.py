@@ -50,8 +50,7 @@ def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool,
         raise click.UsageError("missing: --slips (with --json no password is printed)")
     data = file.read()
     rows = imports.read(data, context.settings)
-    assert context.client and context.session.ticket  # whoever asks for the client has one
-    place = imports.Place(data, context.session.ticket.client)
+    place = imports.Place(data, context.principal)
     with place.alone():
         begun, near = None if how.dry_run else place.load(), list[Json]()
         if begun:
@@ -69,7 +68,7 @@ def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool,
 
 def _checked(context: Context, rows: list[Row], how: How) -> tuple[list[Row], list[Json], list[Json]]:
     """The rows that can be added, the report of the others, and lapsed members whom a good row may mean."""
-    from ceo import imports  # noqa: PLC0415
+    from ceo import imports  # noqa: PLC0415 - as above
 
     with _bar(how, "checking", len(rows)) as told:
         bad = imports.problems(context.client, rows, told)
@@ -100,10 +99,8 @@ def _refused(good: int, report: list[Json], near: list[Json], how: How) -> int:
 
 
 def _confirm(good: int, report: list[Json], how: How) -> None:
-    if report and not how.yes:
-        how.confirm(f"{len(report)} rows can't be added, as listed above.  Add the other {good}?")
-    elif not how.yes:
-        how.confirm(f"Add {good} {'account' if good == 1 else 'accounts'}?")
+    how.confirm(f"{len(report)} rows can't be added, as listed above.  Add the other {good}?" if report else
+                f"Add {good} {'account' if good == 1 else 'accounts'}?")
 
 
 def _run(context: Context, begun: Import, out: TextIO | None, near: list[Json], how: How) -> int:
