@@ -36,13 +36,17 @@ def enter(state: State, host: str) -> list[str]:
     return ["nsenter", "-t", str(pid), *user, "--mount", "--uts", "--ipc", "--pid", "--net"]
 
 
-def command(state: State, entry: Entry, argv: list[str], *, folder: str | None = None) -> list[str]:
-    """The whole argv, from outside, of a command inside."""
-    environment = processes.ENVIRONMENT | {
+def environment(entry: Entry) -> dict[str, str]:
+    """All of it that a command inside has."""
+    return processes.ENVIRONMENT | {
         "HOME": entry.home, "USER": entry.user, "LOGNAME": entry.user, "TERM": os.environ.get("TERM", "dumb"), "SHELL": "/bin/bash",
         "PATH": f"{PYTHON.parent}:{processes.PATH}", "PGHOST": "coffee.csclub.internal", "PGDATABASE": "postgres", "PGGSSENCMODE": "disable",
     } | entry.environment
-    words = [f"{name}={value}" for name, value in environment.items()]
+
+
+def command(state: State, entry: Entry, argv: list[str], *, folder: str | None = None) -> list[str]:
+    """The whole argv, from outside, of a command inside."""
+    words = [f"{name}={value}" for name, value in environment(entry).items()]
     # env -C is last: the folder may be readable by that user alone.
     return [*enter(state, entry.host), "env", "-i", *words, *processes.become(entry.uid), "env", "-C", folder or entry.home,
             *processes.moved_clock(state.offset_seconds), *argv]

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,8 +32,9 @@ from ceo_common.krb5 import tickets
 from ceo_common.krb5.admin import Admin, NotThere
 from ceo_common.krb5.errors import Krb5Error
 from sandbox import shell
-from sandbox.club import BASE_DN, CHECKOUT, OUTSIDE, PASSWORD, PYTHON, REALM, SRV, host_place
+from sandbox.club import BASE_DN, CHECKOUT, DESK, OUTSIDE, PASSWORD, PYTHON, REALM, SRV, host_place
 from sandbox.state import State
+from tests.club.warm import Warm
 
 T = TypeVar("T")
 ADMIN = "phosphoric-acid"
@@ -88,7 +90,7 @@ class Club:
         return Client(hosts=self.settings.hosts, port=self.settings.port, ca=self.settings.ca,
                       credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": name}))
 
-    def run_as(self, who: str, *argv: str, text: str = "", ticket: bool = True, host: str = "desk", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run_as(self, who: str, *argv: str, text: str = "", ticket: bool = True, host: str = DESK, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command as a person at the desk (or on a host), with a ticket."""
         entry = shell.resolve(self.state, f"{who}@{host}")
         if ticket and who != "root":
@@ -96,7 +98,13 @@ class Club:
             os.chown(cache.removeprefix("FILE:"), self._uid(entry.uid), -1)
             entry.environment["KRB5CCNAME"] = cache
         entry.environment |= environment
+        if argv[0] == "ceo" and host == DESK and not self.state.offset_seconds:
+            return self._warm.run(entry, list(argv), text)
         return subprocess.run(shell.command(self.state, entry, list(argv)), input=text, text=True, capture_output=True, check=False)
+
+    @cached_property
+    def _warm(self) -> Warm:
+        return Warm()
 
     def _uid(self, uid: str) -> int:
         import pwd
