@@ -76,9 +76,12 @@ class Child:
             self._socket.close()
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [*self._argv, str(theirs.fileno())], env=self._environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-            )
+            self._process = self._launch(theirs)
+
+    def _launch(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self._argv, str(theirs.fileno())], env=self._environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+        )
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         with self._starting:

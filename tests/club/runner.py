@@ -32,6 +32,7 @@ from ceod.services.directory import Directory
 from ceod.transaction.engine import Engine
 from ceod.transaction.record import Request
 from ceod.transaction.recovery import Recovery
+from tests.club.helpers import fork_helpers
 
 
 class Ends:
@@ -115,6 +116,7 @@ def child(task: dict[str, Any], state_dir: Path, services: Services, ccaches: st
 
 
 def main(state_dir: Path, ccaches: str) -> None:
+    fork_helpers()
     services = connect(load_daemon("/etc/csc/ceod.toml"))
     services.acceptor.own_credential()
     if services.admin:
