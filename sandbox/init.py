@@ -56,6 +56,7 @@ def run(directory: Path, options: Options, cache: int, *, cached: bool, progress
         says.say(step="Making the servers' first data (kept for the next time)")
         data.make()
         subprocess.run([*tar, "--sparse", "-cf", "-", *data.KEPT], stdout=cache, check=True)
+        says.say(made=True)
     data.make_homes()
     says.say(step="Starting the hosts")
     switch = Switch(outer_proc, options)

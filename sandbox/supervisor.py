@@ -64,8 +64,13 @@ def main(directory: Path, options: init.Options) -> int:
 
     tar = cache_file()
     tar.parent.mkdir(exist_ok=True)
-    cached = tar.exists()
     part = tar.with_suffix(f".{os.getpid()}")
+    making = os.open(tar.parent, os.O_RDONLY | os.O_CLOEXEC)
+    if not tar.exists():
+        # Of several that start at once one makes the data, the others wait for it.
+        fcntl.flock(making, fcntl.LOCK_EX)
+    if cached := tar.exists():
+        fcntl.flock(making, fcntl.LOCK_UN)
     cache = os.open(tar, os.O_RDONLY) if cached else os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600)
 
     go_read, go = os.pipe()
@@ -73,8 +78,7 @@ def main(directory: Path, options: init.Options) -> int:
     progress, progress_write = os.pipe()
     sys.stdout.flush()
     if (child := os.fork()) == 0:
-        os.close(lock)
-        for descriptor in (go, unshared, progress):
+        for descriptor in (lock, making, go, unshared, progress):
             os.close(descriptor)
         log = os.open(directory / "log/supervisor", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.setsid()
@@ -89,7 +93,7 @@ def main(directory: Path, options: init.Options) -> int:
         if os.read(unshared, 1):
             ns.map_ids(child)
             os.write(go, b"gg")
-        return _watch(directory, child, progress, part, tar, cached=cached)
+        return _watch(directory, child, progress, part, tar, making)
     except ns.NotAllowed as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1
@@ -103,19 +107,21 @@ def main(directory: Path, options: init.Options) -> int:
             shutil.rmtree(directory / name, ignore_errors=True)
 
 
-def _watch(directory: Path, child: int, progress: int, part: Path, tar: Path, *, cached: bool) -> int:
+def _watch(directory: Path, child: int, progress: int, part: Path, tar: Path, making: int) -> int:
     """Hand on the progress lines, then wait for the end."""
     up = False
     with os.fdopen(progress) as lines:
         for line in lines:
             told = json.loads(line)
+            if "made" in told:
+                part.rename(tar)
+                fcntl.flock(making, fcntl.LOCK_UN)
+                with contextlib.suppress(FileNotFoundError):  # a sandbox of another version of these sources tidies as well
+                    for old in sorted(tar.parent.glob("sandbox-*.tar"), key=lambda path: path.stat().st_mtime)[:-3]:
+                        old.unlink()
+                continue
             if "up" in told:
                 up = True
-                if not cached:
-                    part.rename(tar)
-                    with contextlib.suppress(FileNotFoundError):  # another sandbox, up for the first time too, tidies as well
-                        for old in sorted(tar.parent.glob("sandbox-*.tar"), key=lambda path: path.stat().st_mtime)[:-3]:
-                            old.unlink()
                 (directory / "club.json").write_text(json.dumps(told["up"]))
             with contextlib.suppress(BrokenPipeError):
                 print(line, end="", flush=True)
