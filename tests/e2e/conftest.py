@@ -3,3 +3,4 @@
 from tests.club.fixtures import _own_environment, club, runner, session, terminal
 
 __all__ = ["_own_environment", "club", "runner", "session", "terminal"]
+pytest_plugins = ["schemathesis.pytest.plugin"]

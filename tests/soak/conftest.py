@@ -4,3 +4,4 @@ from tests.club.fixtures import _own_environment, club, crowd
 from tests.club.report import pytest_terminal_summary
 
 __all__ = ["_own_environment", "club", "crowd", "pytest_terminal_summary"]
+pytest_plugins = ["schemathesis.pytest.plugin"]
