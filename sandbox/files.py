@@ -164,8 +164,9 @@ access to * by * read
 
 
 def _mailman() -> None:
-    # Each runner costs a second of processor time at every start: without those of posts, which nobody can hand in here.
-    drop = ("archive", "bounces", "command", "digest", "in", "lmtp", "nntp", "pipeline", "shunt", "task")
+    # Each runner costs a second of processor time at every start: without those of posts, which nobody can hand in here, and
+    # without the one that tries again after a quarter of an hour.
+    drop = ("archive", "bounces", "command", "digest", "in", "lmtp", "nntp", "pipeline", "retry", "shunt", "task")
     off = "".join(f"[runner.{name}]\nstart: no\n" for name in drop)
     write("/etc/mailman3/mailman.cfg", f"""[mailman]
 site_owner: root@{DOMAIN}
