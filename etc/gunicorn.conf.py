@@ -4,6 +4,7 @@ HUP is for another configuration and for renewed certificates; a new version of 
 once, before the first of them.
 """
 
+import gc
 import os
 
 from ceo_common.config import DAEMON_FILE, load_daemon
@@ -43,7 +44,12 @@ def ssl_context(config, default_ssl_context_factory):
 
 def on_starting(server):
     """Refuse a grace that could end a transaction in the middle."""
+    # What is imported stays: the collector need not look through it again and again meanwhile, and then never.
+    gc.disable()
     import ceod.api  # noqa: F401 - imported once and not in each worker; no thread is started by it
+
+    gc.enable()
+    gc.freeze()
     from ceod.operations.registry import OPERATIONS
 
     needed = max(operation.deadline_s for operation in OPERATIONS.values())
