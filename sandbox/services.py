@@ -89,3 +89,4 @@ RUN = {
 }
 INITDB = str(_PG / "initdb")
 POSTGRES = str(_PG / "postgres")
+PSQL = str(_PG / "psql")  # the one in PATH is a script in Perl that looks for this one

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from ceod.operations.create_database import Kind
 from sandbox import shell
+from sandbox.services import PSQL
 from tests.club.club import Club
 
 # Every database, user, right and limit; passwords are looked at by using them.
@@ -27,12 +28,12 @@ def query(club: Club, kind: Kind, name: str, password: str, text: str, database:
     if kind == "mysql":
         words = ["mysql", "--protocol=socket", "--socket=/run/mysqld/mysqld.sock", f"--user={name}", "-N", "-e", text, database or name]
         return club.run_as("root", *words, host="coffee", MYSQL_PWD=password)
-    return club.run_as("root", "psql", "-h", "127.0.0.1", "-U", name, "-d", database or name, "-Atc", text, host="coffee", PGPASSWORD=password)
+    return club.run_as("root", PSQL, "-h", "127.0.0.1", "-U", name, "-d", database or name, "-Atc", text, host="coffee", PGPASSWORD=password)
 
 
 def as_root(club: Club, kind: Kind, text: str) -> str:
     """What the server's own administrator is answered."""
-    words = ["mysql", "-N"] if kind == "mysql" else ["psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1"]
+    words = ["mysql", "-N"] if kind == "mysql" else [PSQL, "-h", "/run/postgresql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1"]
     done = club.run_as("root", *words, text=text, host="coffee")
     assert done.returncode == 0, done
     return done.stdout
@@ -59,7 +60,7 @@ def password_waits(club: Club, kind: Kind) -> Iterator[None]:
 
 @contextmanager
 def _locked(club: Club, kind: Kind, table: str) -> Iterator[None]:
-    words = ["mysql", "-N", "--unbuffered"] if kind == "mysql" else ["psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX"]
+    words = ["mysql", "-N", "--unbuffered"] if kind == "mysql" else [PSQL, "-h", "/run/postgresql", "-U", "postgres", "-AtX"]
     lock = f"LOCK TABLES {table} READ;" if kind == "mysql" else f"BEGIN; LOCK TABLE {table} IN SHARE MODE;"
     entry = shell.resolve(club.state, "root@coffee")
     with subprocess.Popen(shell.command(club.state, entry, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:

@@ -23,6 +23,7 @@ from ceo_common.terms import current
 from ceod.library import search
 from ceod.library.tables import REVISION
 from sandbox.club import BASE_DN, PYTHON
+from sandbox.services import PSQL
 from tests.club.club import Club
 
 COFFEE = "coffee.csclub.internal"
@@ -31,7 +32,7 @@ ZONE = "America/Toronto"
 
 def _sql(club: Club, text: str, *options: str) -> list[str]:
     """Lines that psql prints."""
-    done = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", *options, "library",
+    done = club.run_as("root", PSQL, "-h", "/run/postgresql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", *options, "library",
                        text=text, host="coffee")
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -376,7 +377,7 @@ def test_a_book_is_not_lent_twice(club: Club, readers: Iterator[str]) -> None:
         assert sorted(loan["loan"] for loan in desks[0].loans_of_book(book)) == sorted(loan["loan"] for loan in lent)
     # And whatever ceod does, PostgreSQL says no.
     again = f"INSERT INTO loans (book, copy, uid, lent_at, lent_by, due_on) SELECT book, copy, 'x', now(), 'x', now() FROM loans WHERE id = {lent[0]['loan']};"
-    done = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-AtX", "library", text=again, host="coffee")
+    done = club.run_as("root", PSQL, "-h", "/run/postgresql", "-U", "postgres", "-AtX", "library", text=again, host="coffee")
     assert "one_loan_a_copy" in done.stderr
     assert _at_once([lambda: desks[0].give_back(book, lent[0]["uid"]) and "back"] * 3).count("back") == 1
 
