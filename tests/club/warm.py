@@ -56,6 +56,7 @@ class Warm:
 def _serve(channel: socket.socket) -> list[str]:
     """Fork for each request; in the forks this returns the argv."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends pytest, whose end is heard here
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, _LIMIT, 4)
         if not message:
@@ -63,6 +64,7 @@ def _serve(channel: socket.socket) -> list[str]:
         if os.fork() == 0:
             channel.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             if (pid := os.fork()) == 0:
                 return _become(descriptors, *json.loads(message))
             _, status = os.waitpid(pid, 0)
