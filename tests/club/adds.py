@@ -78,6 +78,7 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
             os.kill(kadmind, signal.SIGSTOP)
             # Each gets as far as kadmind, or was there before the freeze and goes on to its end.
             until(lambda adds=adds: all(_held(club, add) or not add.is_alive() for add in adds), 20)  # type: ignore[misc]
+            time.sleep(0.2)  # what kadmind had answered before it was frozen is noted by then, and looked at below
             owners = {club.transaction_of(add.uid)[2] for add in adds}
             if all(_held(club, add) for add in adds) and (not apart or len(owners) == count):
                 yield adds
