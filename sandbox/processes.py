@@ -29,9 +29,17 @@ def moved_clock(offset_seconds: int) -> list[str]:
     """
     if not offset_seconds:
         return []
+    return [*_faketime(), f"FAKETIME={offset_seconds:+d}"]
+
+
+def movable_clock(file: Path) -> list[str]:
+    """The same for a clock that is moved while the command runs, by what the file says, such as +60s."""
+    return [*_faketime(), f"FAKETIME_TIMESTAMP_FILE={file}", "FAKETIME_NO_CACHE=1"]
+
+
+def _faketime() -> list[str]:
     library = min(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return ["env", f"LD_PRELOAD={library}", f"FAKETIME={offset_seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
-            f"PYTHONPATH={CHECKOUT}/sandbox/moved"]
+    return ["env", f"LD_PRELOAD={library}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1", f"PYTHONPATH={CHECKOUT}/sandbox/moved"]
 
 
 def run(argv: Sequence[str], *, user: str = "root", text: str = "", environment: dict[str, str] | None = None) -> str:
