@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceo.progress import Show, follow
 from ceo.session import Session
-from ceo_common.config import Client as Settings
+from ceo_common.client_config import Client as Settings
 from ceo_common.deadline import within
 from ceo_common.errors import BackendDown, CeoError, Unauthenticated
 from ceo_common.events import Event
@@ -62,7 +62,7 @@ def examine_machine(session: Session, path: str) -> Iterator[Json]:
     """The configuration, the ticket, and the way to every host; `path` is the configuration file that was read."""
     settings = session.settings
     yield finding("configuration", "ok", path, f"realm {settings.realm}, {len(settings.hosts.all())} hosts, port {settings.port}")
-    trusted = _authorities(settings)
+    trusted = authorities(settings)
     yield trusted
     ticket = _ticket(session)
     yield ticket
@@ -73,7 +73,8 @@ def examine_machine(session: Session, path: str) -> Iterator[Json]:
         yield from examine_host(settings, host, client, trusted=trusted["state"] == "ok")
 
 
-def _authorities(settings: Settings) -> Json:
+def authorities(settings: Settings) -> Json:
+    """Whether the file of those who vouch for certificates is there."""
     try:
         ssl.create_default_context(cafile=settings.ca)
     except (OSError, ssl.SSLError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ceo_common.errors import BackendDown, CeoError, NotFound, Unreachable
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+
+_STEPS = {"intent": "was begun; its outcome is being looked at", "done": "done", "undone": "undone", "not_ours": "nothing of ours was there",
+          "undo_failed": "COULD NOT BE UNDONE", "pending": "to be done", "skipped": "not wanted any more", "given_up": "given up"}
 
 
 def listed(client: Client, *, state: str = "", limit: int = 50) -> tuple[list[Json], dict[str, str]]:
@@ -53,3 +57,18 @@ def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], 
         except (Unreachable, BackendDown) as error:
             silent[host] = error.message
     return sorted(rows, key=lambda row: float(row["at"]), reverse=True), silent
+
+
+def step_told(step: Json) -> str:
+    """A step's state in words, with its error and when it is tried again."""
+    told = f"waits after {step['attempts']} tries" if step["state"] == "waiting" else _STEPS.get(step["state"], str(step["state"]))
+    if step["state"] == "waiting" and step["next_at"]:
+        told += f"; next on {when(step['next_at'])}"
+    if step["error"] and step["state"] != "done":
+        told += f" ({step['error'].get('error', '')})"
+    return told
+
+
+def when(seconds: float) -> str:
+    """A moment, in this machine's time."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -138,9 +138,9 @@ class Client:
         """POST /api/members/UID/renew: terms or non_member_terms."""
         return self._transact("POST", f"/api/members/{_part(uid)}/renew", terms, delegate=True, key=key)
 
-    def reset_password(self, uid: str) -> Iterator[Event]:
+    def reset_password(self, uid: str, key: str | None = None) -> Iterator[Event]:
         """POST /api/members/UID/pwreset."""
-        return self._transact("POST", f"/api/members/{_part(uid)}/pwreset", {})
+        return self._transact("POST", f"/api/members/{_part(uid)}/pwreset", {}, key=key)
 
     def delete_member(self, uid: str, key: str | None = None) -> Iterator[Event]:
         """DELETE /api/members/UID."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
 from ceo import transactions as work
@@ -26,6 +24,6 @@ def log(context: Context, host: str | None, limit: int, form: Form) -> None:
     if form.as_json:
         print_json({"rows": rows, "silent": silent})
     else:
-        print_rows(rows, "when who what subject outcome", form, {"when": lambda row: datetime.fromtimestamp(row["at"]).strftime("%Y-%m-%d %H:%M:%S")})
+        print_rows(rows, "when who what subject outcome", form, {"when": lambda row: work.when(row["at"])})
     for name, why in silent.items():
         click.echo(f"ceo: {name} did not answer: {shown(why)}", err=True)

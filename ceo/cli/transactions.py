@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
     if form.as_json:
         print_json({"transactions": rows, "silent": silent})
     else:
-        print_rows(rows, "when state operation subject caller transaction", form, {"when": lambda row: _when(row["created"])})
+        print_rows(rows, "when state operation subject caller transaction", form, {"when": lambda row: work.when(row["created"])})
     if not rows and not form.as_json:
         click.echo("There are none.", err=True)
     for host, why in silent.items():
@@ -56,9 +55,9 @@ def show(context: Context, transaction: str, as_json: bool) -> None:
         print_json(story)
         return
     click.echo(f"{story['operation']} of {shown(story['subject'])}, asked by {shown(story['caller'])} from {shown(story['remote'])} "
-               f"on {_when(story['created'])}: {story['state']}")
+               f"on {work.when(story['created'])}: {story['state']}")
     for step in story["steps"]:
-        click.echo(f"  {step['number']:>2}. {shown(step['name']):<20} {_told(step)}")
+        click.echo(f"  {step['number']:>2}. {shown(step['name']):<20} {shown(work.step_told(step))}")
     if story["error"]:
         click.echo(f"Why: {shown(story['error'].get('error', ''))}")
     if story["reason"]:
@@ -77,18 +76,6 @@ def follow(context: Context, transaction: str, as_json: bool) -> None:
     story = work.find(context.client, transaction)
     last = followed(context.client.events(story["host"], transaction), Steps(quiet=as_json))
     print_json(last) if as_json else click.echo(f"{story['operation']} of {shown(story['subject'])}: completed")
-
-
-def _told(step: dict[str, Any]) -> str:
-    texts = {"intent": "was begun; its outcome is being looked at", "done": "done", "undone": "undone",
-             "not_ours": "nothing of ours was there", "undo_failed": "COULD NOT BE UNDONE", "pending": "to be done",
-             "waiting": f"waits after {step['attempts']} tries", "skipped": "not wanted any more", "given_up": "given up"}
-    told: str = texts.get(step["state"], step["state"])
-    if step["state"] == "waiting" and step["next_at"]:
-        told += f"; next on {_when(step['next_at'])}"
-    if step["error"] and step["state"] != "done":
-        told += f" ({shown(step['error'].get('error', ''))})"
-    return told
 
 
 @transactions.command()
@@ -124,7 +111,3 @@ def _left(told: dict[str, Any]) -> str:
     if not told["left"]:
         return "Abandoned; nothing is left."
     return "Abandoned.  What is left: " + "; ".join(f"{item['step']}: {item['facts']}" for item in told["left"])
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
