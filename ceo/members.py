@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ceo.progress import Show, follow
 from ceo_common import terms
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import Invalid, NotFound
-from ceo_common.events import Event
+from ceo_common.errors import CeoError, NotFound
 from ceo_common.model import names
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
-
-
-def create_member(client: Client, member: Json, show: Show, key: str | None = None) -> Event:
-    """Sign somebody up.  Raises the server's refusals, Aborted, OutcomeUnknown."""
-    return follow(client.add_member(member, key), show)
-
-
-def reset_password(client: Client, uid: str, show: Show) -> Event:
-    """Give somebody a temporary password."""
-    return follow(client.reset_password(uid), show)
 
 
 def look_up(client: Client, uid: str) -> Json:
@@ -67,17 +55,34 @@ def new_member(
     return body
 
 
-def form_problems(uid: str, cn: str, program: str, count: str, addresses: str) -> dict[str, str]:
+def form_problems(settings: Settings, uid: str, cn: str, program: str, wanted: str, addresses: str) -> dict[str, str]:
     """What is wrong with a sign-up form, by field; the server's rules and the desk's (a username of at least 3 characters)."""
     found = {
         "uid": names.username_problem(uid) or ("a username here has at least 3 characters" if len(uid) < 3 else None),
         "cn": names.full_name_problem(cn, uid),
         "program": names.text_problem(program, "the program"),
-        "terms": None if count.isascii() and count.isdigit() and 1 <= int(count) <= 3 * terms.YEARS_AHEAD else
-        f"a number of terms from 1 to {3 * terms.YEARS_AHEAD}",
-        "forwarding_addresses": next((problem for address in split(addresses) if (problem := names.address_problem(address))), None),
+        "terms": _terms_problem(settings, wanted),
+        "forwarding_addresses": addresses_problem(addresses),
     }
     return {field: problem for field, problem in found.items() if problem}
+
+
+def _terms_problem(settings: Settings, wanted: str) -> str | None:
+    try:
+        wanted_terms(settings, wanted)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def addresses_problem(addresses: str) -> str | None:
+    """Why mail can't be forwarded to these, or None."""
+    return next((problem for address in split(addresses) if (problem := names.address_problem(address))), None)
+
+
+def fee(settings: Settings, held: list[str], *, rep: bool) -> str:
+    """What somebody pays for so many terms, in words."""
+    return "free for a representative" if rep else f"${settings.fee_per_term * len(held)}"
 
 
 def split(addresses: str) -> list[str]:
@@ -85,7 +90,7 @@ def split(addresses: str) -> list[str]:
     return addresses.replace(",", " ").split()
 
 
-def by_field(error: Invalid) -> dict[str, str]:
+def by_field(error: CeoError) -> dict[str, str]:
     """The server's problems, by the form's fields."""
     found: dict[str, str] = {}
     for problem in error.problems:
@@ -106,3 +111,93 @@ def described(member: Json) -> list[tuple[str, str]]:
         ("Kind", "club" if member["is_club"] else None),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def last_term(member: Json) -> str:
+    """The last term that somebody is registered for, of either kind; empty when there is none."""
+    held = [term for term in [*member["terms"], *member["non_member_terms"]] if _is_term(term)]
+    return terms.in_order(held)[-1] if held else ""
+
+
+def is_rep(member: Json) -> bool:
+    """Whether somebody's last term is a representative's."""
+    return bool(member["non_member_terms"]) and last_term(member) not in member["terms"]
+
+
+def standing_of(member: Json, now: terms.Term) -> str:
+    """A word for what is unusual about somebody: deleted, expired, club, lapsed; empty for one who is registered."""
+    last = last_term(member)
+    lapsed = not last or terms.Term.parse(last) < now
+    return "deleted" if member["deleted"] else "club" if member["is_club"] else "expired" if member["expired"] else "lapsed" if lapsed else ""
+
+
+def wanted_terms(settings: Settings, text: str, member: Json | None = None) -> list[str]:
+    """What a form's terms mean: a number counts from the first term that is not held, from the current one on; or the terms themselves.
+
+    Raises ValueError.
+    """
+    if text.isascii() and text.isdigit():
+        if not 1 <= int(text[:3]) <= 3 * terms.YEARS_AHEAD:
+            raise ValueError(f"a number of terms from 1 to {3 * terms.YEARS_AHEAD}, or the terms themselves, such as w2027 s2027")
+        return next_terms(settings, member or {"terms": [], "non_member_terms": []}, int(text[:3]))
+    wanted = [str(terms.Term.parse(term)) for term in text.replace(",", " ").lower().split()]
+    if not wanted:
+        raise ValueError("how many terms?  A number, or the terms themselves, such as w2027 s2027")
+    return list(dict.fromkeys(wanted))
+
+
+NARROWING = ("term", "group", "position", "program")
+
+
+def search(client: Client, text: str, count: int) -> tuple[list[Json], bool]:
+    """Whom a text fits by username, name or program, at most about so many, the likeliest first; and whether that is all.
+
+    Words such as term:f2026 (or f2026 alone), group:office, position:librarian, program:math narrow it.
+    """
+    words, narrow = _narrowed(text)
+    found: dict[str, Json] = {}
+    whole = True
+    for query in _queries(words):
+        if query.keys() & narrow.keys():
+            continue
+        page = client.members(size=count, **narrow, **query)
+        found |= {row["uid"]: row for row in page["members"] if row["uid"] not in found}
+        whole = whole and page["found"] <= count
+        if len(found) >= count:
+            whole = False
+            break
+    wanted = " ".join(words).lower()
+    return sorted(found.values(), key=lambda row: (row["uid"] != wanted, not row["uid"].startswith(wanted))), whole
+
+
+def _queries(words: list[str]) -> list[dict[str, str]]:
+    """What is asked for, the likeliest first; of several words the family name may come first, or the last one be of the program."""
+    text = " ".join(words)
+    if not words:
+        return [{}]
+    if len(words) == 1:
+        return [{"uid": text}, {"name": text}, {"program": text}]
+    return [{"name": text}, {"name": " ".join([*words[1:], words[0]])}, {"program": text}, {"name": " ".join(words[:-1]), "program": words[-1]}]
+
+
+def _narrowed(text: str) -> tuple[list[str], dict[str, str]]:
+    """The words that are searched for, and what narrows the search."""
+    words: list[str] = []
+    narrow: dict[str, str] = {}
+    for word in text.split():
+        name, colon, value = word.partition(":")
+        if colon and value and name in NARROWING:
+            narrow[name] = value
+        elif _is_term(word.lower()):
+            narrow["term"] = word.lower()
+        else:
+            words.append(word)
+    return words, narrow
+
+
+def _is_term(word: str) -> bool:
+    try:
+        terms.Term.parse(word)
+    except ValueError:
+        return False
+    return True

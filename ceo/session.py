@@ -15,10 +15,12 @@ from ceo_common.krb5 import tickets
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
+OWN_CCACHE = "MEMORY:ceo-menu"
+
 
 @dataclass
 class Session:
-    """Who we are.  `ccache` None is the default cache, which other programs share; the menu has a MEMORY one of its own."""
+    """Who we are.  `ccache` None is the default cache, which other programs share; a password typed into the menu fills one of its own."""
 
     settings: Settings
     ccache: str | None = None
@@ -36,10 +38,14 @@ class Session:
         """Get a ticket with a password.  Raises WrongPassword, PasswordExpired, Krb5Error."""
         self.ticket = tickets.initial(f"{name}@{self.settings.realm}", password, self.ccache)
 
+    def get_own(self, name: str, password: str) -> None:
+        """As get(), into a cache in memory that no other program sees; it is used from then on."""
+        ticket = tickets.initial(f"{name}@{self.settings.realm}", password, OWN_CCACHE)
+        self.ccache, self.ticket = OWN_CCACHE, ticket
+
     def change_password(self, name: str, old: str, new: str) -> None:
-        """Change an expired password, and get a ticket with the new one.  Raises PasswordRefused, WrongPassword, Krb5Error."""
+        """Change an expired password.  Raises PasswordRefused, WrongPassword, Krb5Error."""
         tickets.change_password(f"{name}@{self.settings.realm}", old, new)
-        self.get(name, new)
 
     @property
     def name(self) -> str:
@@ -58,10 +64,12 @@ class Session:
         from ceo_common.client import Client  # noqa: PLC0415
 
         settings = self.settings
-        name = self.ticket.ccache if self.ticket else None
-        store = {"ccache": name} if name else None
+        ticket = self.ticket
+        # By name too: somebody else's ticket that came into the cache meanwhile is not ours to use.
+        who = gssapi.Name(ticket.client, gssapi.NameType.kerberos_principal) if ticket else None
+        store = {"ccache": ticket.ccache} if ticket else None
         return Client(hosts=settings.hosts, port=settings.port, ca=settings.ca,
-                      credential=lambda: gssapi.Credentials(usage="initiate", store=store))
+                      credential=lambda: gssapi.Credentials(name=who, usage="initiate", store=store))
 
 
 def login_name() -> str:

@@ -54,6 +54,7 @@ class Client:
     port: int = 9987  #: where ceod listens on each host
     time_zone: str = "America/Toronto"  #: terms begin and end at its midnight
     fee_per_term: int = 2  #: dollars that a member pays for a term
+    lock_after_min: int = 15  #: minutes without a key after which the menu asks for the password; 0 for never
 
 
 class Reader:

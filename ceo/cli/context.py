@@ -76,6 +76,7 @@ class Context:
             new = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
             try:
                 self.session.change_password(name, old, new)
+                self.session.get(name, new)
                 return
             except tickets.PasswordRefused as error:
                 click.echo(f"ceo: the KDC refused that password: {error}", err=True)

@@ -1,59 +1,120 @@
-"""The menu's frame: a stack of screens, a title, a status line, and the one pipe through which worker threads speak."""
+"""The menu's frame: a stack of screens between a title and a status line, the keys that work everywhere, and what goes on behind them."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import queue
 import random
 import threading
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import urwid
 
 from ceo.session import Session
-from ceo.tui import theme
-from ceo.tui.screen import Screen
+from ceo.tui import keys, standing, theme
+from ceo.tui.standing import Standing
+from ceo.tui.terminal import Loop, Paste, Terminal
+from ceo.tui.widgets.safe import Markup, safe
+from ceo.tui.workers import Workers
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import CeoError, Internal
+from ceo_common.errors import CeoError, Unauthenticated
 from ceo_common.krb5.errors import Krb5Error
-from ceo_common.text import shown
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
-_STATUS_S = 20.0
+T = TypeVar("T")
+_TICK_S = 1.0
+_LOOK_S = 30.0
+_RESIZED = "window resize"
+_LOOK_ANSWER_S = 5.0
+
+
+class Layer(Protocol):
+    """What the frame asks of a screen."""
+
+    title: str
+    body: urwid.Widget
+    note: Markup  # the line beneath the body
+    role: str  # of the host that it needs, or nothing
+    locked: bool  # whether no key works but its own, and nothing beneath is to be seen
+
+    def on_top(self) -> None:
+        """It came to the top, first or again."""
+
+    def left(self) -> None:
+        """It was taken off the stack."""
+
+    def standing_told(self) -> None:
+        """It has become known, or has changed, what one may do."""
+
+    def takes_text(self) -> bool:
+        """Whether the cursor is in a field."""
+
+    def bound(self) -> list[keys.Bindings]:
+        """The keys that work now: its own, and those of the widget in its focus."""
+
+    def key(self, name: str) -> bool:
+        """A key that no widget wanted; whether it was used."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The screens that open from everywhere; given from outside, because screens know the frame and not the other way round."""
+
+    people: Callable[[App], Layer]
+    help: Callable[[App], Layer]
+    lock: Callable[[App], Layer]
+    sign_in: Callable[[App], Layer]
+    welcome: Callable[[App], Layer | None]  # what there is to tell as soon as it is known who uses the menu
 
 
 class App:
-    """Runs until the last screen is left."""
+    """Runs until the last screen is left.  Screens share through it: the client, who we are, drafts, and what is under way."""
 
-    def __init__(self, settings: Settings, session: Session, draw: random.Random | None = None) -> None:
+    def __init__(self, settings: Settings, session: Session, doors: Doors, draw: random.Random | None = None) -> None:
         self.settings = settings
         self.session = session
-        self.stack: list[Screen] = []
-        self._heard: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._title = urwid.Text("")
-        self._status = urwid.Text("", wrap=urwid.CLIP)
-        self._hint = urwid.Text("", wrap=urwid.CLIP)
-        self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
+        self.doors = doors
+        self.turned_away: CeoError | None = None
+        self.operator = ""  # who uses the menu, once it is known
+        self.standing = Standing(settings.hosts)
+        self.stack: list[Layer] = []
+        self.drafts: dict[str, dict[str, str]] = {}
+        self.running: list[Layer] = []  # transactions whose end has not come
+        self.under_way: list[Layer] = []  # those that were left to themselves, until somebody looks
+        self._waiting: list[Callable[[], None]] = []  # what goes on when there is a ticket again
         self._client: Client | None = None
-        footer = urwid.Pile([urwid.AttrMap(self._hint, "hint"), urwid.AttrMap(self._status, "status")])
-        self.frame = urwid.Frame(urwid.SolidFill(" "), header=urwid.AttrMap(self._title, "title"), footer=footer)
-        self.loop = urwid.MainLoop(self.frame, theme.PALETTE, unhandled_input=self._key)
-        self._pipe = self.loop.watch_pipe(self._hear)
-
-    @property
-    def client(self) -> Client:
-        """The HTTP client; only worker threads call its methods."""
-        if self._client is None:
-            self._client = self.session.client()
-        return self._client
+        self._making = threading.Lock()
+        self._touched = time.time()  # of the wall clock, which goes on while the machine sleeps
+        self._looked = time.monotonic()
+        self._paste = Paste()
+        self._shut = False
+        self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
+        self.bindings: dict[keys.Key, keys.Action] = {
+            keys.BACK: self.pop, keys.PEOPLE: lambda: self.push(doors.people(self)), keys.HELP: lambda: self.push(doors.help(self)),
+            keys.LOCK: self.lock, keys.QUIT: self.leave}
+        self._title = urwid.Text("", wrap=urwid.CLIP)
+        self._note = urwid.Text("")
+        self._hint = urwid.Text("", wrap=urwid.CLIP)
+        self._status, self._hosts = urwid.Text("", wrap=urwid.CLIP), urwid.Text("", wrap=urwid.CLIP)
+        head = urwid.Pile([urwid.AttrMap(self._title, "title"), urwid.Divider()])
+        status = urwid.AttrMap(urwid.Columns([self._status, ("pack", self._hosts)], dividechars=1), "status")
+        foot = urwid.Pile([urwid.Padding(self._note, left=1, right=1), urwid.Padding(urwid.AttrMap(self._hint, "hint"), left=1, right=1), status])
+        self.frame = urwid.Frame(urwid.SolidFill(" "), header=head, footer=foot)
+        self.screen = Terminal()
+        self.bindings[keys.REDRAW] = self.screen.clear
+        self.loop = Loop(self.frame, theme.dress(self.screen), screen=self.screen, input_filter=self._typed, unhandled_input=self._key)
+        self.loop.unforeseen = self._unforeseen
+        self.workers = Workers(self.loop, self._unforeseen)
+        urwid.command_map.update({"ctrl u": "delete to start of line", "ctrl w": "delete word left", "ctrl a": "cursor max left",
+                              "ctrl e": "cursor max right"})
 
     # Screens
 
-    def push(self, screen: Screen) -> None:
+    def push(self, screen: Layer) -> None:
         """Put a screen on top."""
         self.stack.append(screen)
         self.redraw()
@@ -61,79 +122,224 @@ class App:
 
     def pop(self) -> None:
         """Back to the screen below; it is as it was left.  From the last one out."""
-        self.stack.pop()
+        self.stack.pop().left()
         if not self.stack:
             raise urwid.ExitMainLoop
         self.redraw()
         self.stack[-1].on_top()
 
+    def remove(self, screen: Layer) -> None:
+        """Take a screen off the stack, wherever it is."""
+        if self.stack[-1] is screen:
+            self.pop()
+        elif screen in self.stack:
+            self.stack.remove(screen)
+            screen.left()
+
+    def replace(self, old: Layer, new: Layer) -> None:
+        """Put a screen in the place of the one on top."""
+        assert self.stack[-1] is old
+        self.stack.pop().left()
+        self.push(new)
+
     def back_to_first(self) -> None:
         """Back to the main menu."""
-        del self.stack[1:]
+        while len(self.stack) > 1:
+            self.stack.pop().left()
         self.redraw()
         self.stack[-1].on_top()
 
-    def replace(self, screen: Screen) -> None:
-        """Put a screen in the top one's place."""
-        self.stack.pop()
-        self.push(screen)
+    def leave(self) -> None:
+        """End the menu; what was begun goes on without it."""
+        raise urwid.ExitMainLoop
+
+    def turn_away(self, error: CeoError) -> None:
+        """End the menu for somebody who may not use it."""
+        self.turned_away = error
+        self.leave()
 
     def redraw(self) -> None:
-        """The frame around the top screen, when its hint or the stack changed."""
+        """The frame around the top screen."""
         top = self.stack[-1]
-        crumbs = " > ".join(screen.title for screen in self.stack if screen.title)
-        self._title.set_text(f" {self._name}" + (f"  >  {crumbs}" if crumbs else ""))
-        self._hint.set_text(f" {top.hint}")
-        self.frame.body = urwid.Padding(top.body, left=2, right=2)
-        self.tell_status()
+        down = self.standing.down(top.role) if top.role else ""
+        banner = urwid.Pile([urwid.AttrMap(urwid.Padding(urwid.Text(safe(down)), left=1, right=1), "alarm"), urwid.Divider()]) if down else None
+        self.frame.body = urwid.Padding(urwid.Frame(top.body, header=banner), left=2, right=2)
+        self._title.set_text(safe(self._crumbs()))
+        self._note.set_text(safe(top.note))
+        bindings = [*top.bound(), *([] if top.locked else [self.bindings])]
+        self._hint.set_text(safe(self._hints(bindings)))
+        self._tell_status()
 
-    def tell_status(self) -> None:
-        """Who we are and how long the ticket lives."""
+    def _hints(self, bindings: list[keys.Bindings]) -> str:
+        """Each key that has a word for it, once; where there is no room for all, those that work everywhere stay."""
+        told = {key.label: key.word for binding in reversed(bindings) for key in binding if key.word}
+        order = dict.fromkeys(key.label for binding in bindings for key in binding if key.word)
+        hints = [f"{label} {told[label]}" for label in order]
+        while len("   ".join(hints)) > self.screen.width - 2 and len(hints) > 3:
+            del hints[0]
+        return "   ".join(hints)
+
+    def _crumbs(self) -> str:
+        if self.stack[-1].locked:
+            return f" {self._name}"
+        titles = [screen.title for screen in self.stack if screen.title]
+        crumbs = [self._name, *titles]
+        while crumbs[1:-1] not in ([], ["…"]) and len("  ›  ".join(crumbs)) > self.screen.width - 2:
+            del crumbs[1 if crumbs[1] != "…" else 2]
+            crumbs[1:1] = ["…"] if crumbs[1] != "…" else []
+        return " " + "  ›  ".join(crumbs)
+
+    def _tell_status(self) -> None:
         left = self.session.seconds_left
         ticket = f"ticket {left // 3600} h {left % 3600 // 60:02d} min" if left else "no ticket"
-        self._status.set_text(f" {shown(self.session.name)}  |  {ticket}")
+        self._status.set_text(safe(f" {self.operator or self.session.name}  |  {ticket}"))
+        silent = [standing.short(host) for host in self.standing.silent]
+        told = ("alarm", f" {', '.join(silent)} silent ") if silent else "all hosts answer " if self.standing.who is not None else ""
+        self._hosts.set_text(safe(told))
+
+    # Keys
+
+    def _typed(self, typed: list[object], _raw: list[int]) -> list[object]:
+        """What was typed, before any widget sees it."""
+        if _RESIZED in typed:
+            self.loop.set_alarm_in(0, lambda *_: self.redraw())  # the crumbs and hints that there is room for
+        if any(key != _RESIZED for key in typed):
+            self._touched = time.time()
+        return self._paste.filtered(typed, into_text=self.stack[-1].takes_text())
 
     def _key(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self.stack) and self.stack[-1].key(key) is None
+        """A key that no widget wanted."""
+        if not isinstance(key, str):
+            return False
+        top = self.stack[-1]
+        return top.key(key) or (not top.locked and keys.press(self.bindings, key))
 
-    # Threads
+    def _unforeseen(self, error: Exception) -> None:
+        self.say("problem", f"Something unforeseen happened, which is a fault of this program: {type(error).__name__}: {error}")
 
-    def work(self, job: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[CeoError], None]) -> None:
-        """Run a job in a thread; its outcome is heard in the loop."""
-        def run() -> None:
-            try:
-                result = job()
-            except CeoError as error:
-                kept = error
-                self.say(lambda: failed(kept))
-            except Krb5Error as error:
-                told = Internal(f"Kerberos: {error.message}")
-                self.say(lambda: failed(told))
-            except Exception as error:
-                unforeseen = Internal(f"something unforeseen happened: {type(error).__name__}: {error}")
-                self.say(lambda: failed(unforeseen))
+    def say(self, style: str, told: str) -> None:
+        """Say something beneath whatever screen is on top, unless that is locked."""
+        if self.stack and not self.stack[-1].locked:
+            self.stack[-1].note = (style, told)
+            self.redraw()
+
+    # What waits for a server
+
+    def ask(self, job: Callable[[Client], T], then: Callable[[T], None], failed: Callable[[CeoError], None]) -> None:
+        """Have a worker ask; one of the two hears how it ended.  Where the ticket has ended the password is asked for first."""
+        def again() -> None:
+            self.ask(job, then, failed)
+
+        def refused(error: CeoError) -> None:
+            if isinstance(error, Unauthenticated) and not self._still_has_ticket():
+                self.sign_in(again)
             else:
-                self.say(lambda: then(result))
+                failed(error)
 
-        threading.Thread(target=run, daemon=True).start()
+        if self._has_ticket():
+            self.workers.start(lambda: job(self.client()), then, refused)
+        else:
+            self.sign_in(again)
 
-    def say(self, what: Callable[[], None]) -> None:
-        """From any thread: have the loop do something and draw."""
-        self._heard.put(what)
-        os.write(self._pipe, b".")
+    def client(self) -> Client:
+        """The HTTP client; for workers' threads, because making it takes a while."""
+        with self._making:
+            if self._client is None:
+                self._client = self.session.client()
+            return self._client
 
-    def _hear(self, _data: bytes) -> bool:
-        while not self._heard.empty():
-            self._heard.get()()
-        return True
+    def _has_ticket(self) -> bool:
+        """Whether whoever uses the menu has one; somebody else's that came into the same cache does not count."""
+        return self.session.seconds_left > 0 or self._still_has_ticket()
 
-    def run(self, first: Screen) -> None:
-        """Until the last screen is left or Ctrl-C."""
+    def _still_has_ticket(self) -> bool:
+        """What the cache says now: somebody may have emptied it."""
+        with contextlib.suppress(Krb5Error):
+            if self.session.find() and self.operator in ("", self.session.name):
+                self.operator = self.session.name
+                return True
+        self.session.ticket = None
+        return False
+
+    def sign_in(self, then: Callable[[], None] | None = None) -> None:
+        """Have the password box get a ticket, and go on.  A lock gets one too."""
+        self._waiting += [then] if then else []
+        if not self.stack[-1].locked:
+            self.push(self.doors.sign_in(self))
+
+    def signed_in(self) -> None:
+        """There is a ticket, for the first time or again: go on with what waited for it."""
+        self._client = None
+        if not self.operator:
+            self.operator = self.session.name
+            self._welcome()
+        waiting, self._waiting = self._waiting, []
+        self._look()
+        for then in waiting:
+            then()
+
+    def lock(self) -> None:
+        """Show nothing until the password is given; a box that asks for it already gives way to the lock."""
+        if not self.operator or self._shut:
+            return
+        while self.stack[-1].locked:
+            self.stack.pop().left()
+        self.push(self.doors.lock(self))
+
+    def shut(self, yes: bool) -> None:
+        """Whether the menu can't be left, for a shell or at all."""
+        self._shut = yes
+        self.screen.shut(yes)
+
+    # In the background
+
+    def run(self, first: Layer) -> None:
+        """Until the last screen is left."""
         self.push(first)
-        self._tick()
+        if self._has_ticket():
+            self._welcome()
+        else:
+            self.sign_in()
+        self.loop.set_alarm_in(0, self._begin)
         with contextlib.suppress(KeyboardInterrupt):
             self.loop.run()
 
+    def _welcome(self) -> None:
+        if welcome := self.doors.welcome(self):
+            self.push(welcome)
+
+    def _begin(self, *_: object) -> None:
+        self._look()
+        self._tick()
+
     def _tick(self, *_: object) -> None:
-        self.tell_status()
-        self.loop.set_alarm_in(_STATUS_S, self._tick)
+        idle = self.settings.lock_after_min * 60
+        if idle and time.time() - self._touched > idle and self.operator:
+            self.lock()
+        elif self.operator and not self._has_ticket():
+            self.sign_in()
+        if time.monotonic() - self._looked > _LOOK_S:
+            self._look()
+        self.redraw()
+        self.loop.set_alarm_in(_TICK_S, self._tick)
+
+    def _look(self) -> None:
+        """Ask who we are and which hosts answer."""
+        self._looked = time.monotonic()
+        if self.session.ticket:
+            self.workers.start(lambda: standing.look(self.watching_client()), self._saw, lambda _: None)
+
+    def watching_client(self) -> Client:
+        """A client that waits for no host for long: for what looks at several, so that a silent one does not hold up the others."""
+        client = self.session.client()
+        client.answer_s = _LOOK_ANSWER_S
+        return client
+
+    def _saw(self, note: Callable[[Standing], None]) -> None:
+        before = self.standing.who, self.standing.groups
+        note(self.standing)
+        self._looked = time.monotonic()
+        if before != (self.standing.who, self.standing.groups):
+            for screen in self.stack:
+                screen.standing_told()
+        self.redraw()

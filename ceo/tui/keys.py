@@ -1,16 +1,72 @@
-"""The keys that mean the same on every screen; help and code both read this table."""
+"""Every key of the menu, as data: code binds these and nothing else, and help is drawn from what is bound."""
 
 from __future__ import annotations
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "back": ("esc",),
-    "next": ("tab", "down"),
-    "previous": ("shift tab", "up"),
-    "accept": ("enter",),
-    "quit": ("ctrl c",),
-}
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 
-def means(key: str, meaning: str) -> bool:
-    """Whether a key as urwid names it has this meaning."""
-    return key in KEYS[meaning]
+@dataclass(frozen=True)
+class Key:
+    """A key: its names as urwid says them, its label as people say it, a word for the hint line, a sentence for help."""
+
+    names: tuple[str, ...]
+    label: str
+    word: str
+    does: str
+
+
+Action = Callable[[], None]
+Bindings = Mapping[Key, Action]
+
+# On every screen.
+BACK = Key(("esc",), "Esc", "back", "Back to where you came from; what you typed stays.")
+PEOPLE = Key(("/", "f2"), "/", "find", "Find somebody, from anywhere; in a field that holds text already: F2.")
+HELP = Key(("?", "f1"), "?", "help", "The keys of this screen; in a field that holds text already: F1.")
+LOCK = Key(("f9",), "F9", "", "Lock the screen; your password opens it again.")
+REDRAW = Key(("ctrl l",), "Ctrl-L", "", "Draw the screen anew.")
+QUIT = Key(("ctrl c",), "Ctrl-C", "", "Leave at once; what was begun goes on, and the next start tells how it ended.")
+
+# Where something is chosen.
+CHOOSE = Key(("enter", " "), "Enter", "choose", "Take what is marked.")
+OPEN = Key(("enter",), "Enter", "open", "Open the row that is marked.")
+UP = Key(("up",), "Up", "", "One up.")
+DOWN = Key(("down",), "Down", "", "One down.")
+PAGE_UP = Key(("page up",), "Page-Up", "", "A page up.")
+PAGE_DOWN = Key(("page down",), "Page-Down", "", "A page down.")
+FIRST = Key(("home",), "Home", "", "To the first.")
+LAST = Key(("end",), "End", "", "To the last.")
+
+# In a form.
+NEXT = Key(("enter",), "Enter", "next", "On to the next field; from the last one: go on.")
+ACCEPT = Key(("enter",), "Enter", "go on", "Go on with what is typed.")
+DOWN_FIELD = Key(("down", "tab"), "Tab", "", "The next field.")
+LOOK_UP = Key(("tab",), "Tab", "look up", "In the username: ask the university, and fill in what it knows.")
+UP_FIELD = Key(("up", "shift tab"), "Shift-Tab", "", "The field before.")
+DONE = Key(("ctrl d",), "Ctrl-D", "", "Go on from any field.")
+ANEW = Key(("ctrl n",), "Ctrl-N", "", "Empty the whole form.")
+
+# Where something is confirmed, shown, or to be tried again.
+CONFIRM = Key(("enter",), "Enter", "do it", "Do what is shown.")
+GO_ON = Key(("enter", " "), "Enter", "go on", "Done with this.")
+AGAIN = Key(("ctrl r", "f5"), "Ctrl-R", "again", "Ask once more.")
+
+# Of single screens.
+COLUMN = Key(("right", "left", "tab"), "Right", "", "To the other column.")
+SIDE = Key(("tab", "left", "right"), "Tab", "other side", "Between what is shown, which scrolls, and what can be done.")
+RENEW_INSTEAD = Key(("ctrl r",), "Ctrl-R", "renew instead", "Renew the account that is shown, instead of making another.")
+OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open that book", "Open the book that has this ISBN, instead of adding another.")
+MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; shown first.")
+MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")
+LAST_LOOK = Key(("enter",), "Enter", "go on", "To a last look; nothing is done before.")
+MEND = Key(("enter",), "Enter", "mend", "Mend what ceod can; shown once more before.")
+STORY = Key(("enter",), "Enter", "its transaction", "Open the story of the transaction that it tells of.")
+
+
+def press(bindings: Bindings, name: str) -> bool:
+    """Do what a key that urwid calls `name` is bound to; whether there was anything."""
+    for key, action in bindings.items():
+        if name in key.names:
+            action()
+            return True
+    return False

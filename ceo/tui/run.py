@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from ceo.session import Session
-from ceo.tui.app import App
-from ceo.tui.screens.login import Login
-from ceo.tui.screens.main_menu import MainMenu
-from ceo_common.client_config import Client as Settings
+import sys
 
-OWN_CCACHE = "MEMORY:ceo-menu"
+from ceo.session import Session
+from ceo.tui.app import App, Doors
+from ceo.tui.screens.help import Help
+from ceo.tui.screens.how_it_ended import how_it_ended
+from ceo.tui.screens.main_menu import MainMenu
+from ceo.tui.screens.people import People
+from ceo.tui.screens.sign_in import Lock, SignIn
+from ceo_common.client_config import Client as Settings
+from ceo_common.text import shown
 
 
 def run(settings: Settings) -> None:
-    """Open it with the ticket that is there, else with one of its own that nobody else sees."""
-    session = Session(settings)
-    there = session.find()
-    if not there:
-        session.ccache = OWN_CCACHE
-    app = App(settings, session)
-    app.run(MainMenu(app) if there else Login(app, MainMenu(app)))
+    """Open it with the ticket that is there, else with one of its own that nobody else sees.  Raises Unauthenticated."""
+    app = App(settings, Session(settings), Doors(people=People, help=Help, lock=Lock, sign_in=SignIn, welcome=how_it_ended))
+    app.run(MainMenu(app))
+    if app.turned_away:
+        raise app.turned_away
+    if app.running:
+        titles = ", ".join(screen.title for screen in app.running)
+        print(f"ceo: it goes on without you: {shown(titles)}.  The next start tells how it ended.", file=sys.stderr)

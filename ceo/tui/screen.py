@@ -1,170 +1,151 @@
-"""The tiny protocol that every screen honours, and the pieces they are made of."""
+"""What all screens have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import urwid
 
-from ceo.tui.keys import means
-from ceo_common.text import shown
+from ceo.tui import keys
+from ceo.tui.app import App
+from ceo.tui.widgets.form import Field
+from ceo.tui.widgets.safe import Markup
+from ceo_common.errors import CeoError
 
 if TYPE_CHECKING:
-    from ceo.tui.app import App
+    from ceo_common.client import Client
+
+T = TypeVar("T")
+
+SETTLE_S = 0.7  # a key that was typed before the end of something could be seen does nothing to it
 
 
 class Screen:
-    """One screen: a title for the breadcrumbs, a hint line, a body that keeps what was typed while other screens lie above it."""
+    """One screen: a title for the breadcrumbs, a body that keeps what was typed while others lie above it, keys, and a line of note.
+
+    `about` is what help says of it to somebody who sees it for the first time.
+    """
 
     title = ""
-    hint = "Esc back"
+    about = ""
+    role = ""
+    locked = False
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.body: urwid.Widget = urwid.SolidFill(" ")
+        self.bindings: dict[keys.Key, Callable[[], None]] = {}
+        self.note: Markup = ""
+        self._asked: dict[str, int] = {}
+        self._writing = False
+        self._wrote = 0.0
 
     def on_top(self) -> None:
         """It came to the top, first or again."""
 
-    def key(self, key: str) -> str | None:
-        """A key that the body did not want; None when it was used."""
-        if means(key, "back"):
-            self.app.pop()
-            return None
-        return key
+    def left(self) -> None:
+        """It was taken off the stack."""
 
+    def standing_told(self) -> None:
+        """It has become known, or has changed, what one may do."""
 
-class Choice(urwid.WidgetWrap):  # type: ignore[misc]
-    """A line of a menu, with the letter that jumps to it; greyed with its reason when it may not be taken."""
+    def bound(self) -> list[keys.Bindings]:
+        """The screen's own keys, and those of the widgets down to the one in focus."""
+        theirs = (getattr(widget, "bindings", None) for widget in _focused(self.body))
+        return [self.bindings, *(bindings for bindings in theirs if isinstance(bindings, dict))]
 
-    def __init__(self, label: str, action: Callable[[], None]) -> None:
-        self.label = label
-        self.action = action
-        text = urwid.SelectableIcon(f"  {label}", 2)
-        super().__init__(urwid.AttrMap(text, "choice", "choice focus"))
+    def takes_text(self) -> bool:
+        """Whether the cursor is in a field."""
+        return any(isinstance(widget, Field) for widget in _focused(self.body))
 
-    def keypress(self, size: tuple[int], key: str) -> str | None:
-        """Enter or blank takes it."""
-        if means(key, "accept") or key == " ":
-            self.action()
-            return None
-        return key
+    def key(self, name: str) -> bool:
+        """A key that no widget wanted."""
+        return keys.press(self.bindings, name)
 
-    def mouse_event(self, size: tuple[int], event: str, button: int, col: int, row: int, focus: bool) -> bool:
-        """A click takes it."""
-        if event == "mouse press" and button == 1:
-            self.action()
-            return True
-        return False
-
-
-class Menu(urwid.WidgetWrap):  # type: ignore[misc]
-    """Choices one below the other; a letter jumps to the next one that begins with it."""
-
-    def __init__(self, choices: Sequence[Choice]) -> None:
-        self.choices = choices
-        self.walker = urwid.SimpleFocusListWalker(list(choices))
-        super().__init__(urwid.ListBox(self.walker))
-
-    def keypress(self, size: tuple[int, int], key: str) -> str | None:
-        """First-letter jump."""
-        if len(key) == 1 and key.isalpha():
-            _, at = self.walker.get_focus()
-            order = [*range(at + 1, len(self.choices)), *range(at + 1)]
-            for i in order:
-                if self.choices[i].label.lower().startswith(key.lower()):
-                    self.walker.set_focus(i)
-                    return None
-        found: str | None = super().keypress(size, key)
-        return found
-
-
-class Field(urwid.WidgetWrap):  # type: ignore[misc]
-    """A labelled line to type in, with the place for what is wrong with it."""
-
-    LABEL = 18
-
-    def __init__(self, label: str, text: str = "", mask: str | None = None) -> None:
-        self.edit = urwid.Edit(edit_text=text, mask=mask, wrap=urwid.CLIP)
-        self._suggested = bool(text)
-        self._problem = urwid.Text("")
-        line = urwid.Columns([(self.LABEL, urwid.Text(label)), urwid.AttrMap(self.edit, "field", "field focus")])
-        under = urwid.Columns([(self.LABEL, urwid.Text("")), urwid.AttrMap(self._problem, "problem")])
-        super().__init__(urwid.Pile([line, under]))
-
-    def keypress(self, size: tuple[int], key: str) -> str | None:
-        """A first letter typed takes the place of what was suggested; any other key accepts it."""
-        if self._suggested and len(key) == 1:
-            self.edit.set_edit_text("")
-        self._suggested = False
-        found: str | None = super().keypress(size, key)
-        return found
+    def tell(self, style: str, told: str) -> None:
+        """Say something in the line beneath the body."""
+        self.note = (style, told)
+        if self.in_sight:
+            self.app.redraw()
 
     @property
-    def text(self) -> str:
-        """What is typed."""
-        return str(self.edit.edit_text)
+    def in_sight(self) -> bool:
+        """Whether it is on top: what an answer opens or does on its own is done only then."""
+        return bool(self.app.stack) and self.app.stack[-1] is self
 
-    def fill(self, text: str) -> None:
-        """Put text in, safe to show, the cursor behind it."""
-        self.edit.set_edit_text(shown(text))
-        self.edit.set_edit_pos(len(self.edit.edit_text))
+    def go_to(self, screen: Screen) -> None:
+        """Put a screen above this one, if this one still is on top: for what an answer opens."""
+        if self.in_sight:
+            self.app.push(screen)
 
-    def complain(self, problem: str) -> None:
-        """Show what is wrong, or nothing."""
-        self._problem.set_text(shown(problem))
+    def ask(self, job: Callable[[Client], T], then: Callable[[T], None], failed: Callable[[CeoError], None] | None = None, *,
+            about: str = "") -> None:
+        """Have a worker read something; the answer is heard only while this screen is still there.
+
+        Of several questions about the same (all are, where nothing is said), only the last one's answer is heard.  A failure is told
+        beneath, if nowhere else.
+        """
+        self._asked[about] = number = self._asked.get(about, 0) + 1
+
+        def counts() -> bool:
+            return self in self.app.stack and self._asked[about] == number
+
+        def heard(told: T) -> None:
+            if counts():
+                then(told)
+
+        def refused(error: CeoError) -> None:
+            if counts():
+                (failed or self.complain)(error)
+
+        self.app.ask(job, heard, refused)
+
+    def write(self, what: str, job: Callable[[Client], T], then: Callable[[T], None], failed: Callable[[CeoError], None] | None = None, *,
+              draft: dict[str, str] | None = None) -> None:
+        """Have a worker change something in one step, one at a time; `what` says it in words.
+
+        Its end is told even where this screen has been left.  At a good end the draft is emptied, if nobody has typed into it since, and an
+        Enter that was typed before the end could be seen changes nothing more.
+        """
+        if self._writing or time.monotonic() - self._wrote < SETTLE_S:
+            return
+        self._writing, sent = True, dict(draft or {})
+        self.tell("hint", "One moment ...")
+
+        def done(told: T) -> None:
+            self._writing, self._wrote = False, time.monotonic()
+            if draft is not None and draft == sent:
+                draft.clear()
+            if self in self.app.stack:
+                then(told)
+            else:
+                self.app.say("good", f"{what}: done.")
+
+        def refused(error: CeoError) -> None:
+            self._writing = False
+            if self in self.app.stack:
+                (failed or self.complain)(error)
+            else:
+                self.app.say("problem", f"{what}: {error.message}")
+
+        self.app.ask(job, done, refused)
+
+    def complain(self, error: CeoError) -> None:
+        """Tell of an error beneath the body."""
+        why = "; ".join(problem["message"] for problem in error.problems)
+        self.tell("problem", f"{error.message}: {why}" if why else error.message)
 
 
-class Form(urwid.WidgetWrap):  # type: ignore[misc]
-    """Fields one below the other.  Tab and Enter go on; Enter on the last accepts; `leaving` hears of each field that is left."""
-
-    def __init__(self, fields: dict[str, Field], accept: Callable[[], None], leaving: Callable[[str], None] | None = None,
-                 head: Sequence[Any] = ()) -> None:
-        self.fields = fields
-        self.accept = accept
-        self.leaving = leaving
-        self._first = len(head)
-        self.walker = urwid.SimpleFocusListWalker([*head, *fields.values()])
-        self.walker.set_focus(self._first)
-        super().__init__(urwid.ListBox(self.walker))
-
-    def keypress(self, size: tuple[int, int], key: str) -> str | None:
-        """Move between the fields."""
-        _, at = self.walker.get_focus()
-        last = len(self.walker) - 1
-        if means(key, "next") or means(key, "accept"):
-            if self.leaving and key == "tab":
-                self.leaving(list(self.fields)[at - self._first])
-            if at < last:
-                self.walker.set_focus(at + 1)
-            elif means(key, "accept"):
-                self.accept()
-            return None
-        if means(key, "previous"):
-            self.walker.set_focus(max(self._first, at - 1))
-            return None
-        found: str | None = super().keypress(size, key)
-        return found
-
-    def complain(self, problems: dict[str, str]) -> None:
-        """Show each problem at its field and go to the first."""
-        for name, field in self.fields.items():
-            field.complain(problems.get(name, ""))
-        for i, name in enumerate(self.fields):
-            if name in problems:
-                self.walker.set_focus(self._first + i)
-                return
-
-
-class Page(urwid.WidgetWrap):  # type: ignore[misc]
-    """Text lines that scroll."""
-
-    def __init__(self, lines: Sequence[Any] = ()) -> None:
-        self.walker = urwid.SimpleFocusListWalker([])
-        super().__init__(urwid.ListBox(self.walker))
-        self.show(lines)
-
-    def show(self, lines: Sequence[Any]) -> None:
-        """Replace the lines; each is urwid markup whose texts are safe already."""
-        self.walker[:] = [urwid.Text(line) for line in lines]
+def _focused(body: urwid.Widget) -> Iterator[urwid.Widget]:
+    """The widgets from the body down to the one with the cursor."""
+    widget: urwid.Widget | None = body
+    while widget is not None:
+        yield widget
+        if isinstance(widget, urwid.WidgetWrap):
+            widget = widget._w
+        elif isinstance(widget, urwid.WidgetDecoration):
+            widget = widget.original_widget
+        else:
+            widget = getattr(widget, "focus", None)

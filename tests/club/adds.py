@@ -49,7 +49,7 @@ class Adding(threading.Thread):
         return self.events[-1] if self.events else {}
 
 
-def _pid_of(program: str) -> int:
+def pid_of(program: str) -> int:
     for path in Path("/proc").glob("[0-9]*/comm"):
         try:
             if path.read_text().strip() == program:
@@ -59,16 +59,17 @@ def _pid_of(program: str) -> int:
     raise AssertionError(f"no {program} runs")
 
 
-def _held(club: Club, add: Adding) -> bool:
+def is_held(club: Club, uid: str) -> bool:
+    """Whether the sign-up of a name waits for kadmind."""
     query = ('SELECT 1 FROM steps s JOIN transactions t ON t.id = s."transaction" '
              "WHERE t.subject = ? AND t.state = 'running' AND s.name = ? AND s.state = 'intent'")
-    return bool(club.journal(query, add.uid, HELD_AT))
+    return bool(club.journal(query, uid, HELD_AT))
 
 
 @contextmanager
 def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Adding]]:
     """`count` adds that wait for a frozen kadmind in the middle (with `apart`: in different workers); it is let go at the end."""
-    kadmind = _pid_of("kadmind")
+    kadmind = pid_of("kadmind")
     # Behind the checks, which ask kadmind too.
     begun = f"SELECT COUNT(*) FROM transactions WHERE state != 'queued' AND subject IN ({','.join('?' * count)})"
     for _ in range(60):
@@ -77,10 +78,10 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
             until(lambda adds=adds: club.journal(begun, *(a.uid for a in adds))[0][0] == count or not any(a.is_alive() for a in adds), 20)  # type: ignore[misc]
             os.kill(kadmind, signal.SIGSTOP)
             # Each gets as far as kadmind, or was there before the freeze and goes on to its end.
-            until(lambda adds=adds: all(_held(club, add) or not add.is_alive() for add in adds), 20)  # type: ignore[misc]
+            until(lambda adds=adds: all(is_held(club, add.uid) or not add.is_alive() for add in adds), 20)  # type: ignore[misc]
             time.sleep(0.2)  # what kadmind had answered before it was frozen is noted by then, and looked at below
             owners = {club.transaction_of(add.uid)[2] for add in adds}
-            if all(_held(club, add) for add in adds) and (not apart or len(owners) == count):
+            if all(is_held(club, add.uid) for add in adds) and (not apart or len(owners) == count):
                 yield adds
                 return
         finally:

@@ -56,6 +56,7 @@ def until(question: Callable[[], T], seconds: float = 20, what: str = "") -> T:
 class Club:
     """One running sandbox."""
 
+    _students = count(700)
     _numbers = count(1)  # one row, although each folder of tests has a Club of its own
 
     def __init__(self, folder: Path) -> None:
@@ -141,6 +142,19 @@ class Club:
         *_, last = events
         assert last["status"] == "completed" and not last["waiting"], last
         return last["result"]
+
+    def student(self) -> dict[str, Any]:
+        """Somebody whom the university knows and the club does not, nor anybody of a like name: `uid`, `cn`, `program`."""
+        office = self.client("office1")
+        for number in self._students:
+            found = office.uw_person(f"s{number:04d}uw")
+            if not self.entries(f"(uid={found['uid']})") and not office.lapsed(uid=found["uid"], cn=found["cn"]):
+                return found
+        raise AssertionError("no student is left")
+
+    def has_password(self, uid: str) -> None:
+        """Let somebody have the password that the sandbox's people have, to be changed never."""
+        Admin.with_password("sysadmin/admin", PASSWORD).set_password(uid, PASSWORD)
 
     # The world, read past ceod
 

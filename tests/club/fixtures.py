@@ -1,4 +1,4 @@
-"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, crash, faults, bench, soak)."""
+"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, menu, crash, faults, bench, soak)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox import shell
+from sandbox import processes, shell
 from sandbox.club import OUTSIDE
 from tests.club.club import CA, Club
 from tests.club.crashes import Runner
@@ -22,7 +22,7 @@ from tests.club.terminal import Open, Terminal
 def club(tmp_path_factory: pytest.TempPathFactory) -> Club:
     """The club."""
     if not (OUTSIDE / "club.json").exists():
-        pytest.exit("these tests run inside a sandbox: make e2e, crash, faults, bench or soak", returncode=2)
+        pytest.exit("these tests run inside a sandbox: make e2e, menu, crash, faults, bench or soak", returncode=2)
     folder: Path = tmp_path_factory.mktemp("club")
     # People read their own ccaches there.
     for path in (folder, *folder.parents):
@@ -56,21 +56,23 @@ def terminal(club: Club) -> Iterator[Open]:
     """Opens a command of a person in a terminal."""
     opened: list[Terminal] = []
 
-    def open_(who: str, *argv: str, ticket: bool = True, cache: Path | None = None, **environment: str) -> Terminal:
+    def open_(who: str, *argv: str, ticket: bool = True, clock: Path | None = None, columns: int = 80, rows: int = 24,
+              **environment: str) -> Terminal:
         entry = shell.resolve(club.state, who)
         if ticket:
             club.run_as(who, "true")  # hands the ccache over
             entry.environment["KRB5CCNAME"] = club.ccache(who)
         else:
             entry.environment["KRB5CCNAME"] = f"FILE:/users/{who}/ccache-{len(opened)}"
-        entry.environment |= {"TERM": "xterm-256color", **environment}
-        opened.append(Terminal(shell.command(club.state, entry, list(argv))))
+        entry.environment |= {"TERM": "xterm-256color", "XDG_STATE_HOME": f"/users/{who}/state-{len(opened)}", **environment}
+        moved = processes.movable_clock(clock) if clock else []
+        opened.append(Terminal(shell.command(club.state, entry, [*moved, *argv]), columns=columns, rows=rows))
         return opened[-1]
 
     yield open_
     for one in opened:
         one.close()
-    subprocess.run("rm -f /users/*/ccache-*", shell=True, check=True)
+    subprocess.run("rm -rf /users/*/ccache-* /users/*/state-*", shell=True, check=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A program in a real terminal of 80x24: type keys, read the text (a pty, and pyte as the terminal)."""
+"""A program in a real terminal: type keys, read the text (a pty, and pyte as the terminal)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from collections.abc import Callable
 
 import pyte
 
-KEYS = {"Enter": "\r", "Tab": "\t", "Esc": "\x1b", "Up": "\x1b[A", "Down": "\x1b[B", "Backspace": "\x7f", "Ctrl-C": "\x03", "Ctrl-U": "\x15"}
+KEYS = {
+    "Enter": "\r", "Tab": "\t", "Shift-Tab": "\x1b[Z", "Esc": "\x1b", "Backspace": "\x7f", "Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C",
+    "Left": "\x1b[D", "Home": "\x1b[H", "End": "\x1b[F", "Page-Up": "\x1b[5~", "Page-Down": "\x1b[6~", "F1": "\x1bOP", "F2": "\x1bOQ",
+    "F5": "\x1b[15~", "F9": "\x1b[20~", **{f"Ctrl-{letter}": chr(ord(letter) - 64) for letter in "ABCDEFGHKLNPRSTUWXYZ"},
+}
+_ESC_S = 0.15  # urwid waits that long for the rest of a sequence
 
 
 class Terminal:
@@ -25,6 +30,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self.pressed: list[str] = []
         self.master, slave = pty.openpty()
         self._size(slave, columns, rows)
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
@@ -40,10 +46,21 @@ class Terminal:
         self._size(self.master, columns, rows)
 
     def type(self, *keys: str) -> None:
-        """Type texts and named keys."""
+        """Type texts and named keys, without waiting for what they do."""
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
-            self.read(0.05)
+            self.read(_ESC_S if key == "Esc" else 0.02)
+
+    def press(self, *keys: str) -> None:
+        """Type keys that are not text, and count them."""
+        self.pressed += keys
+        self.type(*keys)
+
+    def click(self, text: str) -> None:
+        """The left button, where a text stands (SGR mouse protocol, xterm's 1006)."""
+        row = next(i for i, line in enumerate(self.screen.display) if text in line)
+        place = f"{self.screen.display[row].index(text) + 1};{row + 1}"
+        self.type(f"\x1b[<0;{place}M", f"\x1b[<0;{place}m")
 
     def read(self, seconds: float) -> None:
         """Take what the program draws."""
@@ -68,10 +85,21 @@ class Terminal:
 
     def see(self, *texts: str, seconds: float = 15) -> str:
         """Wait until all of these stand on the screen, wherever lines were broken."""
+        return self._until(lambda: all(self.shows(text) for text in texts), f"{texts} not on the screen", seconds)
+
+    def miss(self, *texts: str, seconds: float = 15) -> str:
+        """Wait until none of these stands on the screen any more."""
+        return self._until(lambda: not any(self.shows(text) for text in texts), f"{texts} still on the screen", seconds)
+
+    def shows(self, text: str) -> bool:
+        """Whether a text stands on the screen now."""
+        return text in self.text or text in " ".join(self.text.split())
+
+    def _until(self, question: Callable[[], bool], problem: str, seconds: float) -> str:
         end = time.monotonic() + seconds
-        while not all(text in self.text or text in " ".join(self.text.split()) for text in texts):
-            assert time.monotonic() < end, f"{texts} not on the screen:\n{self.text}"
-            self.read(0.1)
+        while not question():
+            assert time.monotonic() < end, f"{problem}:\n{self.text}"
+            self.read(0.05)
         return self.text
 
     def ended(self, seconds: float = 10) -> int:
@@ -83,11 +111,13 @@ class Terminal:
         return self.process.returncode
 
     def close(self) -> None:
-        """End it."""
+        """End it, if it has not ended."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(10)
-        os.close(self.master)
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
 
 
 Open = Callable[..., Terminal]

@@ -15,7 +15,6 @@ from ceo_common.krb5 import tickets
 from sandbox.club import PASSWORD, REALM
 from tests.club.adds import HELD_AT, Adding, ended, held
 from tests.club.club import ADMIN, CA, Club, until
-from tests.club.terminal import Open
 from tests.club.tokens import fresh_token, send
 
 
@@ -102,22 +101,6 @@ def test_a_host_that_is_down_is_named(club: Club) -> None:
     finally:
         club.state.call("desk", do="join", host="coffee")
     assert done.returncode == 0 and "coffee.csclub.internal did not answer" in done.stderr
-
-
-def test_the_screen_goes_on_while_the_host_is_away(club: Club, terminal: Open) -> None:
-    window = terminal("office1", "ceo")
-    window.see("Display member")
-    window.type("d", "Enter")
-    window.see("Username")
-    club.state.call("desk", do="cut", host="phosphoric-acid")
-    try:
-        window.type("ctdalek", "Enter")
-        window.see("looking up", seconds=2)
-        window.see("does not answer on port 9987", seconds=20)
-    finally:
-        club.state.call("desk", do="join", host="phosphoric-acid")
-    window.type("Enter")
-    window.see("Calum Dalek")
 
 
 def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Club) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.club.fixtures import _own_environment, club, crowd
+from tests.club.fixtures import _own_environment, club, crowd, terminal
 from tests.club.report import pytest_terminal_summary
 
-__all__ = ["_own_environment", "club", "crowd", "pytest_terminal_summary"]
+__all__ = ["_own_environment", "club", "crowd", "pytest_terminal_summary", "terminal"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,1 +1,1 @@
-"""One file a screen."""
+"""One file a screen, or a few that are one job."""

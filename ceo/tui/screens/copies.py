@@ -1,0 +1,54 @@
+"""More copies of a book that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ceo.tui.app import App
+from ceo.tui.screen import Screen
+from ceo.tui.widgets.form import Field, Form
+from ceo_common.errors import CeoError
+
+Json = dict[str, Any]
+
+
+class Copies(Screen):
+    """One field; `added` hears what is to be said on the book's page."""
+
+    title = "Add copies"
+    about = "How many copies the library has got more of this book."
+    role = "library"
+
+    def __init__(self, app: App, book: Json, added: Callable[[str], None]) -> None:
+        super().__init__(app)
+        self.book, self.added = book, added
+        self.form = Form({"copies": Field("How many more", "1")}, self._accept,
+                         head=[("heading", book["title"]), "", f"There {'is' if book['copies'] == 1 else 'are'} {count(book['copies'])} now."])
+        self.body = self.form
+        self.tell("hint", "Enter adds them.")
+
+    def _accept(self) -> None:
+        number, typed = self.book["book"], self.form.text("copies")
+        if problem := number_problem(typed, "such as 1"):
+            self.form.complain({"copies": problem})
+        else:
+            self.write(f"Copies of \"{self.book['title']}\"", lambda client: client.add_copies(number, int(typed)), self._done, self._refused)
+
+    def _done(self, book: Json) -> None:
+        self.added(f"Of \"{book['title']}\" there are {count(book['copies'])} now.")
+        self.app.remove(self)
+
+    def _refused(self, error: CeoError) -> None:
+        self.form.refuse(error)
+        self.tell("hint", "Enter adds them.")
+
+
+def count(copies: int) -> str:
+    """So many copies, in words."""
+    return f"{copies} {'copy' if copies == 1 else 'copies'}"
+
+
+def number_problem(typed: str, such_as: str) -> str:
+    """Why this is no number that a form can send, or nothing."""
+    return "" if typed.isascii() and typed.isdigit() and len(typed) < 10 else f"a number, {such_as}"

@@ -1,0 +1,99 @@
+"""An account examined over every server, and mended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ceo import doctor
+from ceo.tui import keys
+from ceo.tui.app import App
+from ceo.tui.screen import Screen
+from ceo.tui.screens.change_account import temporary_password
+from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.findings import WIDTH
+from ceo.tui.screens.findings import lines as lines_of
+from ceo.tui.screens.rehearsal import counted
+from ceo.tui.screens.review import Review
+from ceo.tui.widgets.page import Page, Record
+from ceo_common.errors import CeoError
+
+if TYPE_CHECKING:
+    from ceo.tui.widgets.safe import Markup
+
+Json = dict[str, Any]
+_ORDER = ("problem", "unknown", "ok")
+
+
+class Examination(Screen):
+    """What is wrong first; examined anew whenever it comes to the top."""
+
+    title = "Examine"
+    about = "Everything that belongs to the account, over every server: is it as it should be?  What is wrong comes first, with how to mend it."
+    role = "admin"
+
+    def __init__(self, app: App, uid: str) -> None:
+        super().__init__(app)
+        self.uid = uid
+        self.page = Page(["One moment ..."])
+        self.body = self.page
+        self.findings: list[Json] = []
+        self.fixable: list[Json] = []
+        self.bindings = {keys.AGAIN: self.load}
+
+    def on_top(self) -> None:
+        """Examine."""
+        self.load()
+
+    def standing_told(self) -> None:
+        """Whether one may mend."""
+        if self.findings:
+            self._found(self.findings)
+
+    def load(self) -> None:
+        """Ask."""
+        self.ask(partial(_examine, self.uid), self._found, self._failed)
+
+    def _found(self, findings: list[Json]) -> None:
+        self.findings = findings
+        self.fixable = [finding for finding in findings if finding["fixable"]]
+        lines: list[Markup | Record] = [("heading", f"The account {self.uid}"), ""]
+        for finding in sorted(findings, key=lambda finding: _ORDER.index(finding["state"])):
+            lines += lines_of(finding, finding["check"])
+        self.page.show(lines)
+        never = self.app.standing.never("member.mend")
+        mends = {keys.MEND: self._mend} if self.fixable and not never else {}
+        self.bindings = {**mends, keys.AGAIN: self.load}
+        self.tell(*self._verdict(findings, never))
+
+    def _verdict(self, findings: list[Json], never: str) -> tuple[str, str]:
+        states = [finding["state"] for finding in findings]
+        wrong, unknown = states.count("problem"), states.count("unknown")
+        if not wrong and not unknown:
+            return "good", "All is well."
+        told = "  ".join([*([counted(wrong, "thing is wrong.", "things are wrong.")] if wrong else []),
+                          *([f"{unknown} could not be looked at."] if unknown else [])])
+        mend = "" if not self.fixable else f"  {never}" if never else f"  Enter mends {'it' if wrong == 1 else f'{len(self.fixable)} of them'}."
+        return "problem", told + mend
+
+    def _failed(self, error: CeoError) -> None:
+        self.page.show([("problem", error.message)])
+        self.bindings = {keys.AGAIN: self.load}
+        self.tell("problem", "Ctrl-R asks again.")
+
+    def _mend(self) -> None:
+        uid = self.uid
+        lines: list[Markup | Record] = [("heading", f"To be mended of {uid}"), ""]
+        for finding in self.fixable:
+            lines += [Record(finding["check"], finding["mend"], WIDTH)]
+        doing = partial(Doing, self.app, f"Mend {uid}", lambda client, key: client.mend(uid, key), self._mended)
+        self.app.push(Review(self.app, lines, doing, question=f"Enter mends the account {uid}."))
+
+    def _mended(self, result: Json) -> Outcome:
+        done = ("good", f"Mended: {', '.join(result['mended']) or 'what was left to do'}.")
+        outcome = temporary_password(result, self.uid) if "temporary_password" in result else Outcome([])
+        return Outcome([done, *outcome.lines], outcome.secret)
+
+
+def _examine(uid: str, client: Any) -> list[Json]:
+    return doctor.examine(client, uid)

@@ -1,0 +1,70 @@
+"""Expiring the accounts of those whose membership is over: rehearsed first, and confirmed by typing how many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import urwid
+
+from ceo.tui import keys
+from ceo.tui.app import App
+from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, outcome_of
+from ceo.tui.widgets.form import Field
+from ceo.tui.widgets.search import Search
+from ceo_common.errors import CeoError, Changed
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+Json = dict[str, Any]
+
+
+class Expiry(Rehearsal):
+    """The count is typed, so that nobody expires more than they looked at."""
+
+    title = "Expire accounts"
+    about = ("Those whose last term and its grace month are over, the oldest first, so many in one run.  Up and Down move in the list; the cursor "
+             "stays in the field.  An expired account keeps everything it has, and a renewal opens it again.")
+    columns = WHO
+    empty = "Nobody is due: there is nothing to expire."
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.field = Field("How many?")
+
+    def rehearse(self, client: Client) -> Json:
+        """Who is due."""
+        return client.expiry()
+
+    def told(self, rows: list[Json]) -> str:
+        """How many, of how many."""
+        more = f", {self.plan['count']} of them in this run" if self.plan["due"] > self.plan["count"] else ""
+        return f"{counted(self.plan['due'], 'account is', 'accounts are')} due{more}.  Type how many, to expire them." if rows else ""
+
+    def filled(self) -> urwid.Widget:
+        """The table, and beneath it the field with the cursor."""
+        return Search(self.field, self.table, below=True)
+
+    def ready(self) -> None:
+        """The count can be typed."""
+        self.bindings[keys.CONFIRM] = self._confirmed
+
+    def outcome(self, result: Json) -> Outcome:
+        """How many, and who was not."""
+        return outcome_of(result, "expired")
+
+    def _confirmed(self) -> None:
+        count = self.plan["count"]
+        if self.field.text != str(count):
+            self.field.under("problem", f"{count} are in this run: type {count}, or Esc to leave it")
+            return
+        self.field.fill("")
+        self.field.under("", "")
+        self.app.push(Doing(self.app, self.title, lambda client, key: client.expire_members(count, key), self.outcome, refused=self._refused))
+
+    def _refused(self, error: CeoError) -> bool:
+        """Somebody renewed, or became due, since the rehearsal."""
+        if isinstance(error, Changed):
+            self.field.under("problem", "It is not as it was: look again, then type the new count.")
+        return isinstance(error, Changed)

@@ -1,0 +1,54 @@
+"""Mailing those whose membership is over and whose account is not expired yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ceo.tui.screens.doing import Outcome
+from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ceo.tui.widgets.page import Record
+    from ceo.tui.widgets.safe import Markup
+    from ceo_common.client import Client
+    from ceo_common.events import Event
+
+Json = dict[str, Any]
+
+
+class Reminders(Rehearsal):
+    """Once a lapse, and only so many a day."""
+
+    title = "Remind members"
+    about = ("Those whose last term is over and whose grace month is not: each gets one mail that says when the account expires.  "
+             "Nobody is mailed twice for the same lapse, and only so many mails go a day.")
+    columns = WHO
+    empty = "Nobody is to be reminded now."
+
+    def rehearse(self, client: Client) -> Json:
+        """Who gets a mail."""
+        return client.reminders()
+
+    def told(self, rows: list[Json]) -> str:
+        """How many, of how many."""
+        due, count = self.plan["due"], self.plan["count"]
+        if due and not count:
+            return f"{counted(due, 'member is', 'members are')} to be reminded, but today's mails are used up; tomorrow there are more."
+        more = f", {count} of them today" if due > count else ""
+        return f"{counted(due, 'member is', 'members are')} to be reminded{more}." if rows else ""
+
+    def last_look(self) -> tuple[Sequence[Markup | Record], str]:
+        """How many mails go."""
+        count = self.plan["count"]
+        return ([f"{counted(count, 'mail goes', 'mails go')} out, to the members that were listed.", "", "A mail that is sent can't be taken back."],
+                f"Enter sends {counted(count, 'mail', 'mails')}.")
+
+    def begin(self, client: Client, key: str) -> Iterator[Event]:
+        """Send them."""
+        return client.remind_members(key)
+
+    def outcome(self, result: Json) -> Outcome:
+        """How many, and who was not."""
+        return outcome_of(result, "reminded")

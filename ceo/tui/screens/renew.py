@@ -1,0 +1,75 @@
+"""Registering somebody for more terms."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ceo import members
+from ceo.tui.app import App
+from ceo.tui.screen import Screen
+from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.review import Review
+from ceo.tui.widgets.form import Field, Form
+from ceo.tui.widgets.page import Record
+from ceo_common import terms
+from ceo_common.errors import CeoError, Invalid
+
+Json = dict[str, Any]
+
+
+class Renew(Screen):
+    """One field: how many terms, or which."""
+
+    title = "Renew"
+    about = "How many terms from the first one on that is not held; or the terms themselves, such as w2027 s2027.  An expired account opens again."
+    role = "admin"
+
+    def __init__(self, app: App, member: Json, *, rep: bool) -> None:
+        super().__init__(app)
+        self.member, self.rep = member, rep
+        self.kind = "non_member_terms" if rep else "terms"
+        self.draft = app.drafts.setdefault(f"renew {member['uid']} {rep}", {})
+        self.field = Field("Terms", "1")
+        held = ", ".join([*member["terms"], *member["non_member_terms"]]) or "none"
+        self.form = Form({"terms": self.field}, self._accept, draft=self.draft, changed=self._hint, head=[
+            ("heading", f"{member['cn']} ({member['uid']}){', as a club representative' if rep else ''}"), "", f"Terms held: {held}"])
+        self.body = self.form
+        self._hint()
+
+    def _hint(self) -> None:
+        try:
+            wanted = members.wanted_terms(self.app.settings, self.field.text, self.member)
+        except ValueError as error:
+            self.field.under("hint", str(error))
+            return
+        over = all(terms.Term.parse(term) < terms.current(self.app.settings.time_zone) for term in wanted)
+        told = f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}"
+        self.field.under("problem" if over else "hint", f"{told}   over already" if over else told)
+
+    def _accept(self) -> None:
+        try:
+            wanted = members.wanted_terms(self.app.settings, self.field.text, self.member)
+        except ValueError as error:
+            self.form.complain({"terms": str(error)})
+            return
+        if held := [term for term in wanted if term in self.member[self.kind]]:
+            self.form.complain({"terms": f"held already: {', '.join(held)}"})
+            return
+        lines = [Record("Member", f"{self.member['cn']} ({self.member['uid']})"), Record("Terms", ", ".join(wanted)),
+                 Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep))]
+        self.app.push(Review(self.app, lines, partial(self._doing, wanted), question="Enter renews."))
+
+    def _doing(self, wanted: list[str]) -> Doing:
+        uid, kind, role = self.member["uid"], self.kind, " as a club representative" if self.rep else ""
+        return Doing(
+            self.app, f"Renew {uid}", lambda client, key: client.renew_member(uid, {kind: wanted}, key),
+            lambda _: Outcome([("good", f"{uid} is registered for {', '.join(wanted)}{role}.")]),
+            completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
+
+    def _refused(self, error: CeoError) -> bool:
+        """The form shows what is wrong with its field."""
+        if isinstance(error, Invalid):
+            self.form.refuse(error)
+            return True
+        return False

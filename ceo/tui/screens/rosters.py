@@ -1,0 +1,78 @@
+"""Lists of people for whoever keeps the membership in order: those who are expired, those who are inactive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ceo.tui.app import App
+from ceo.tui.screen import Screen
+from ceo.tui.screens.listing import Listing
+from ceo.tui.screens.person import Person
+from ceo.tui.screens.rehearsal import WHO, counted
+from ceo.tui.widgets.form import Field, Form
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+Json = dict[str, Any]
+_MOST_TERMS = 99
+
+
+class Expired(Listing):
+    """Enter opens somebody's page, where they are renewed."""
+
+    title = "Expired accounts"
+    about = "Whose account is expired.  Enter opens their page; a renewal there opens the account again."
+    role = "admin"
+    columns = WHO
+
+    def fetch(self, client: Client) -> list[Json]:
+        """Those who are expired."""
+        return client.expired()
+
+    def told(self, rows: list[Json]) -> str:
+        """How many."""
+        return counted(len(rows), "account is expired.", "accounts are expired.")
+
+    def open(self, row: Json) -> None:
+        """Their page."""
+        self.app.push(Person(self.app, row["uid"]))
+
+
+class Inactive(Expired):
+    """Those who have been no members for so many terms."""
+
+    title = "Inactive members"
+    about = "Who has been no member for so many terms.  Enter opens their page."
+
+    def __init__(self, app: App, terms: int) -> None:
+        super().__init__(app)
+        self.terms = terms
+
+    def fetch(self, client: Client) -> list[Json]:
+        """Those who are inactive."""
+        return client.inactive(self.terms)
+
+    def told(self, rows: list[Json]) -> str:
+        """How many."""
+        return f"{counted(len(rows), 'has', 'have')} been no member for {counted(self.terms, 'term', 'terms')} or more."
+
+
+class HowInactive(Screen):
+    """For how many terms."""
+
+    title = "Inactive members"
+    about = "Type for how many terms somebody has to have been no member to be listed."
+    role = "admin"
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.form = Form({"terms": Field("For how many terms", "3")}, self._accept)
+        self.body = self.form
+
+    def _accept(self) -> None:
+        typed = self.form.text("terms")
+        if not (typed.isascii() and typed.isdigit() and 1 <= int(typed[:3]) <= _MOST_TERMS):
+            self.form.complain({"terms": f"a number of terms from 1 to {_MOST_TERMS}"})
+            return
+        self.app.push(Inactive(self.app, int(typed)))

@@ -1,0 +1,212 @@
+"""Signing somebody up: the form, a last look, the steps, the password."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ceo import members
+from ceo.tui import keys
+from ceo.tui.app import App
+from ceo.tui.screen import Screen
+from ceo.tui.screens.change_account import temporary_password
+from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.person import Person
+from ceo.tui.screens.review import Review
+from ceo.tui.widgets.form import Field, Form
+from ceo.tui.widgets.page import Record
+from ceo.tui.widgets.safe import Markup
+from ceo_common import terms
+from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, LeftBehind, NotFound
+from ceo_common.model import names
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+Json = dict[str, Any]
+_CHECKS = ("Check a photo ID.", "The machine-usage policy is signed.", "The fee is paid.")
+
+
+class SignUp(Screen):
+    """The form, for a member or a club representative.  What was typed stays until the account stands."""
+
+    role = "admin"
+
+    def __init__(self, app: App, *, rep: bool) -> None:
+        super().__init__(app)
+        self.rep = rep
+        self.title = "Sign up a club rep" if rep else "Sign up a member"
+        self.about = ("Type the university's userid and press Tab: what the university knows is filled in.  Enter goes from field to field, then to "
+                      "a last look; nothing is made before you have seen it.  Esc leaves the form; when you come back it is as you left it.")
+        self.fields = {"uid": Field("Username"), "cn": Field("Full name"), "program": Field("Program"), "terms": Field("Terms", "1"),
+                       "forwarding_addresses": Field("Forward mail to")}
+        self.looked_up = ""  # the username that `there` and `known` are about
+        self.there: Json | None = None  # the account that has it already
+        self.known: Json = {}  # what the university says of it
+        self._looking = self._accepting = False
+        self.draft = app.drafts.setdefault(self.title, {})
+        self.form = Form(self.fields, self._accept, draft=self.draft, leaving=self._leaving, changed=self._changed,
+                         head=[("hint", "Current students: their university userid, then Tab.")])
+        self.form.bindings = {keys.LOOK_UP: self._tab, **self.form.bindings}
+        self.body = self.form
+        self._hint()
+
+    def _changed(self) -> None:
+        """What was wanted of the form before it was changed is not wanted any more."""
+        self._accepting = False
+        if self.form.text("uid") != self.looked_up:
+            self.bindings.pop(keys.RENEW_INSTEAD, None)
+        self._hint()
+
+    def _hint(self) -> None:
+        try:
+            wanted = members.wanted_terms(self.app.settings, self.form.text("terms"))
+        except ValueError as error:
+            self.fields["terms"].under("hint", str(error))
+        else:
+            self.fields["terms"].under("hint", f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}")
+
+    # What is known of the username
+
+    def _tab(self) -> None:
+        self.form.bindings[keys.DOWN_FIELD]()
+
+    def _leaving(self, name: str) -> None:
+        """Leaving the username: ask whether it is taken, and what the university knows."""
+        uid = self.form.text("uid")
+        if name == "uid" and uid and uid != self.looked_up and not names.username_problem(uid):
+            self.looked_up, self._looking, self.there, self.known = uid, True, None, {}
+            self.fields["uid"].under("hint", "looking up ...")
+            self.ask(partial(_look_up, uid), partial(self._looked_up, uid), self._not_looked_up, about="username")
+
+    def _looked_up(self, uid: str, told: tuple[Json | None, Json]) -> None:
+        self._looking = False
+        if uid != self.form.text("uid"):
+            self.looked_up = ""  # somebody else was typed meanwhile
+            return
+        self.there, self.known = told
+        if self.there:
+            self.bindings[keys.RENEW_INSTEAD] = lambda: self.app.push(Person(self.app, uid))
+            self.fields["uid"].under("problem", f"{uid} has an account: {self.there['cn']}, until {members.last_term(self.there) or 'never'}.  "
+                                     "Ctrl-R opens it, to renew.")
+            self.app.redraw()
+        else:
+            self.fields["uid"].under("hint", "" if self.known else "The university does not know this userid.")
+            self._fill()
+        self._go_on()
+
+    def _not_looked_up(self, error: CeoError) -> None:
+        self._looking, self.looked_up = False, ""
+        self.fields["uid"].under("problem", f"not looked up: {error.message}")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """To the last look, if that was asked for while the answer was still to come."""
+        if self._accepting and self.in_sight:
+            self._accept()
+
+    def _fill(self) -> None:
+        """What the university knows goes where nothing was typed; the cursor, if it still waits there, to the first field left to fill."""
+        here = self.form.at
+        waiting = here == "cn" and not self.form.text("cn")
+        for name in ("cn", "program"):
+            if self.known.get(name) and not self.form.text(name):
+                self.fields[name].fill(self.known[name], typed=False)
+        if waiting:
+            self.form.go_to(next(name for name in ("cn", "program", "terms") if name == "terms" or not self.form.text(name)))
+
+    # On to the account
+
+    def _accept(self) -> None:
+        """Show every problem at its field, or go on to the last look."""
+        self._accepting = self._looking
+        if self._looking:
+            return  # the answer goes on from here
+        texts = self.form.texts()
+        problems = members.form_problems(self.app.settings, *(texts[name] for name in self.fields))
+        if self.there and self.looked_up == texts["uid"]:
+            problems["uid"] = f"{texts['uid']} has an account already; Ctrl-R opens it, to renew"
+        self.form.complain(problems)
+        self._hint() if "terms" not in problems else None
+        if not problems:
+            self.app.push(LastLook(self.app, self))
+
+    def member(self) -> Json:
+        """The request."""
+        texts = self.form.texts()
+        same = texts["uid"] == self.looked_up and texts["cn"] == self.known.get("cn")
+        return members.new_member(
+            self.app.settings, uid=texts["uid"], cn=texts["cn"], program=texts["program"], rep=self.rep,
+            exact=members.wanted_terms(self.app.settings, texts["terms"]), addresses=members.split(texts["forwarding_addresses"]),
+            given_name=self.known.get("given_name") if same else None, sn=self.known.get("sn") if same else None)
+
+    def refused(self, error: CeoError) -> bool:
+        """What was refused before anything began stands at its field."""
+        if isinstance(error, Invalid | Exists | LeftBehind):
+            self.form.refuse(error)
+            return True
+        return False
+
+
+class LastLook(Review):
+    """Everything once more, what the desk has to check, and lapsed members who may be the same person."""
+
+    def __init__(self, app: App, form: SignUp) -> None:
+        self.form, self.member = form, form.member()
+        held = self.member.get("terms") or self.member["non_member_terms"]
+        self.lines: list[Markup | Record] = [
+            Record("Username", self.member["uid"]), Record("Full name", self.member["cn"]), Record("Program", self.member["program"]),
+            Record("Rep terms" if form.rep else "Terms", ", ".join(held)), Record("Fee", members.fee(app.settings, held, rep=form.rep)),
+            Record("Forward mail to", ", ".join(self.member.get("forwarding_addresses", [])) or "nowhere"),
+            *([("problem", "They are no member this term.")] if str(terms.current(app.settings.time_zone)) not in held else []),
+            "", *(("hint", f"• {check}") for check in _CHECKS if not (form.rep and "fee" in check))]
+        super().__init__(app, self.lines, self._doing, question="Enter adds the account.")
+        self._near: list[Json] | None = None
+        self._wanted = False
+
+    def on_top(self) -> None:
+        """Look for lapsed members of the same or a near name, the first time."""
+        if self._near is None and not self.app.standing.never("member.lapsed"):
+            self.ask(lambda client: members.near(client, self.member["uid"], self.member["cn"]), self._found, lambda _: self._found([]))
+        elif self._near is None:
+            self._near = []
+
+    def _found(self, near: list[Json]) -> None:
+        self._near = near
+        if near:
+            told: list[Markup | Record] = ["", ("problem", "Did you mean renew?  A lapsed member of a like name:")]
+            told += [f"  {row['uid']:<16} {row['cn']}, until {row['last_term'] or 'never'}" for row in near[:5]]
+            self.page.show([*self.lines, *told])
+            self.bindings[keys.RENEW_INSTEAD] = lambda: self.app.replace(self, Person(self.app, near[0]["uid"]))
+            self.tell("heading", f"Enter adds the account all the same; Ctrl-R opens {near[0]['uid']} instead.")
+        elif self._wanted and self.in_sight and (doing := self._doing()):
+            self.app.replace(self, doing)
+        else:
+            self.tell("heading", self.question)
+
+    def _doing(self) -> Doing | None:
+        """Adds, as soon as it is known that nobody else is meant."""
+        self._wanted = self._near is None
+        if self._wanted:
+            self.tell("hint", "One moment: looking for lapsed members of a like name ...")
+            return None
+        form, uid = self.form, self.member["uid"]
+
+        def told(result: Json) -> Outcome:
+            outcome = temporary_password(result, uid)
+            return Outcome([("good", f"The account {uid} is ready."), *outcome.lines], outcome.secret)
+
+        return Doing(self.app, f"Sign up {uid}", lambda client, key: client.add_member(self.member, key), told,
+                     completed=self.app.back_to_first, refused=form.refused, draft=form.draft)
+
+
+def _look_up(uid: str, client: Client) -> tuple[Json | None, Json]:
+    """Who has the username already, and what the university says; a university that is silent keeps nobody from being signed up."""
+    try:
+        return client.member(uid), {}
+    except NotFound:
+        pass
+    try:
+        return None, members.look_up(client, uid)
+    except BackendDown:
+        return None, {}

@@ -1,0 +1,85 @@
+"""Choices one below the other, those that may not be taken greyed with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import urwid
+
+from ceo.tui import keys
+from ceo.tui.widgets.form import Field
+from ceo.tui.widgets.marked import Line, Marked
+from ceo.tui.widgets.page import Record
+from ceo.tui.widgets.safe import safe, text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`about` says what it does; `never` why it may not be taken, or nothing; `asks` is a field that stands for the label, to be typed in first."""
+
+    label: str
+    action: Callable[[], None]
+    about: str = ""
+    never: str = ""
+    asks: Field | None = None
+
+
+class Menu(Marked):
+    """Choices under headings (plain texts) and records; `note` hears what the marked one does, or why it can't be done."""
+
+    def __init__(self, rows: Sequence[Choice | Record | str], note: Callable[[str, str], None], at: str = "") -> None:
+        super().__init__(keys.CHOOSE, self._take)
+        self.note = note
+        self.data: list[Choice | Record | str] = []
+        self.show(rows, at)
+
+    def show(self, rows: Sequence[Choice | Record | str], at: str = "") -> None:
+        """Other choices; the mark goes to the one that is called `at`, or stays on the same as before; of several, on the nearest."""
+        wanted = at or (self.marked.label if self.places else "")
+        here = self.at if self.places else 0
+        self.data = list(rows)
+        if any(isinstance(row, Choice) and row.asks for row in rows):
+            self.bindings = {**self.bindings, keys.DOWN_FIELD: lambda: self._step(1), keys.UP_FIELD: lambda: self._step(-1)}
+        alike = [i for i, row in enumerate(rows) if isinstance(row, Choice) and row.label == wanted]
+        same = min(alike, key=lambda i: abs(i - here), default=None)
+        self.fill([_line(row) for row in rows], [row.label if isinstance(row, Choice) else None for row in rows], same)
+
+    @property
+    def marked(self) -> Choice:
+        """The choice under the mark."""
+        row = self.data[self.at]
+        assert isinstance(row, Choice)
+        return row
+
+    def moved(self) -> None:
+        """Say what the marked one does."""
+        choice = self.marked
+        self.note("problem" if choice.never else "hint", choice.never or choice.about)
+
+    def keypress(self, size: tuple[int, int], key: str) -> str | None:
+        """A field among the choices takes what it can; the rest moves the mark."""
+        field = self.marked.asks if self.places and not self.marked.never else None
+        left = field.keypress((size[0],), key) if field else key
+        return None if left is None else super().keypress(size, left)
+
+    def clicked(self) -> None:
+        """A click takes a choice, and puts the cursor into a field."""
+        if not self.marked.asks:
+            self.take()
+
+    def _take(self) -> None:
+        if not self.marked.never:
+            self.marked.action()
+
+
+def _line(row: Choice | Record | str) -> urwid.Widget:
+    if isinstance(row, Record):
+        return row
+    if isinstance(row, str):
+        return text(("heading", row))
+    if row.asks and not row.never:
+        return row.asks
+    style = "greyed" if row.never else "choice"
+    mark = "–" if row.never else " "  # which reads without colour too
+    return urwid.AttrMap(Line(safe(f"{mark} {row.label}"), wrap=urwid.ELLIPSIS), style, f"{style} focus")

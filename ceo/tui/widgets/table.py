@@ -1,0 +1,99 @@
+"""Rows in columns, as many as the width has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import urwid
+
+from ceo.tui import keys
+from ceo.tui.widgets.marked import Line, Marked
+from ceo.tui.widgets.safe import safe
+from ceo.tui.widgets.scrolling import barred
+
+Json = dict[str, Any]
+_GAP = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """`width` in cells, 0 for an equal share of what the others leave; on a screen narrower than `least` it is left out."""
+
+    title: str
+    of: Callable[[Json], object]
+    width: int = 0
+    least: int = 0
+
+
+class Table(Marked):
+    """Rows, one of them marked; `take` opens it, and without one they are only read.  `style` is each row's."""
+
+    def __init__(self, columns: Sequence[Column], take: Callable[[Json], None] | None, rows: Sequence[Json] = (),
+                 style: Callable[[Json], str] = lambda _: "choice") -> None:
+        super().__init__(keys.OPEN, lambda: take(self.marked) if take else None)
+        if take is None:
+            self.bindings = {key: action for key, action in self.bindings.items() if key is not keys.OPEN}
+        self.columns, self.style = columns, style
+        self.data: list[Json] = []
+        head = urwid.AttrMap(_Cells(columns, [column.title for column in columns]), "heading")
+        self._w = urwid.Frame(barred(self.box), header=head)
+        self.show(rows)
+
+    def show(self, rows: Sequence[Json], at: int | None = None) -> None:
+        """Other rows; the mark goes to row `at`, or to the first."""
+        self.data = list(rows)
+        texts = [[str(column.of(row)) for column in self.columns] for row in self.data]
+        lines = [urwid.AttrMap(_Cells(self.columns, cells), self.style(row), "choice focus") for row, cells in zip(self.data, texts, strict=True)]
+        self.fill(lines, [cells[0] for cells in texts], at)
+
+    @property
+    def marked(self) -> Json:
+        """The row under the mark."""
+        return self.data[self.at]
+
+    def selectable(self) -> bool:
+        """Where there is anything to mark."""
+        return bool(self.data)
+
+    def mouse_event(self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool) -> bool:
+        """Below the head."""
+        return row > 0 and super().mouse_event((size[0], size[1] - 1), event, button, col, row - 1, focus)
+
+
+class _Cells(Line):
+    """One row's cells, laid out anew for each width."""
+
+    def __init__(self, columns: Sequence[Column], cells: Sequence[str]) -> None:
+        self.columns = columns
+        self.cells = [str(safe(cell)) for cell in cells]
+        super().__init__("", wrap=urwid.CLIP)
+
+    def render(self, size: tuple[int], focus: bool = False) -> urwid.Canvas:
+        """For this width."""
+        widths = layout(self.columns, size[0])
+        laid = (" " * _GAP).join(fit(cell, width) for cell, width in zip(self.cells, widths, strict=True) if width)
+        return urwid.CompositeCanvas(urwid.Text(laid, wrap=urwid.CLIP).render(size))
+
+    def rows(self, size: tuple[int], focus: bool = False) -> int:
+        """Always one."""
+        return 1
+
+
+def layout(columns: Sequence[Column], width: int) -> list[int]:
+    """Each column's cells on a screen of this width; 0 where it is left out."""
+    there = [column for column in columns if column.least <= width]
+    flexible = sum(column.width == 0 for column in there)
+    left = width - sum(column.width for column in there) - _GAP * (len(there) - 1)
+    share = max(1, left // flexible) if flexible else 0
+    return [0 if column.least > width else column.width or share for column in columns]
+
+
+def fit(cell: str, width: int) -> str:
+    """A text cut or filled to so many cells; East Asian letters take two."""
+    if urwid.calc_width(cell, 0, len(cell)) <= width:
+        return cell + " " * (width - int(urwid.calc_width(cell, 0, len(cell))))
+    more = "…" if urwid.supports_unicode() else "~"
+    at, taken = urwid.calc_text_pos(cell, 0, len(cell), width - 1)
+    return f"{cell[:at]}{more}{' ' * (width - 1 - taken)}"

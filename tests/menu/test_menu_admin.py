@@ -1,0 +1,141 @@
+"""The menu's administration: what is done to many at once, transactions, the log, the hosts, an account examined."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+
+from ceo_common.krb5.admin import Admin
+from sandbox.club import PASSWORD, host_place
+from tests.club.club import ADMIN, Club, until
+from tests.club.menu import choose, opened
+from tests.club.terminal import Open, password_in
+
+HOST = f"{ADMIN}.csclub.internal"
+
+
+def _give_up(club: Club, identifier: str, step: str) -> None:
+    """As if ceod had tried a step for a week."""
+    with sqlite3.connect(host_place(ADMIN) / "ceod/journal.db", timeout=10) as journal:
+        journal.execute('UPDATE steps SET state = \'given_up\' WHERE "transaction" = ? AND name = ?', (identifier, step))
+
+
+def _state(club: Club, identifier: str, step: str) -> str:
+    steps = club.client("ctdalek").transaction(HOST, identifier)["steps"]
+    return next(str(row["state"]) for row in steps if row["name"] == step)
+
+
+def _expires(club: Club, uid: str) -> bool:
+    (entry,) = club.entries(f"(uid={uid})").values()
+    return "shadowExpire" in entry
+
+
+def test_expiry_is_shown_and_done_only_for_the_count_that_is_typed(club: Club, terminal: Open) -> None:
+    uid = club.add(terms=["f2013"], cn="Lapsed Person")["result"]["uid"]
+    count = club.client("ctdalek").expiry()["count"]
+    window = opened(terminal, "ctdalek")
+    choose(window, "Expire accounts")
+    window.see(uid, "Lapsed Person", "f2013", "due", "How many?")
+    window.type(str(count + 1), "Enter")
+    window.see(f"type {count}, or Esc")
+    assert not _expires(club, uid)
+    window.type("Ctrl-U", str(count), "Enter")
+    window.see("✓ accounts", "✓ mailing list", f"{count} account", "expired", "Done in", seconds=60)
+    assert _expires(club, uid) and club.principal(uid).expires and not club.on_list(uid)
+    time.sleep(0.8)
+    window.type("Enter")
+    window.see("Nobody is due")
+
+
+def test_programs_are_shown_before_they_are_changed_and_nobody_is_reminded(club: Club, terminal: Open) -> None:
+    student = club.student()
+    uid, new = student["uid"], student["program"]
+    club.done(club.client("office1").add_member(club.member(uid, program="Undeclared")))
+    window = opened(terminal, "ctdalek")
+    choose(window, "Remind members")
+    window.see("Nobody is to be reminded now.")
+    window.type("Esc")
+    window.see("Find somebody")
+    choose(window, "Update programs")
+    window.see(uid, "Undeclared", new[:20], "not known to the university")
+    window.type("Enter")
+    window.see("what the university says, as listed", "Enter changes")
+    assert club.client("office1").member(uid)["program"] == "Undeclared"
+    window.type("Enter")
+    window.see("✓ programs", "updated.", "Done in")
+    assert club.client("office1").member(uid)["program"] == new
+    time.sleep(0.8)
+    window.type("Enter")
+    window.see("No program differs from the university's.")
+
+
+def test_a_transaction_is_resumed_and_given_up_from_its_story(club: Club, terminal: Open) -> None:
+    last = club.add()
+    uid, identifier, step = last["result"]["uid"], last["transaction"], "mailing list"
+    _give_up(club, identifier, step)
+    window = opened(terminal, "ctdalek")
+    choose(window, "Transactions")
+    window.see("add_member", uid, "completed")
+    window.type("Enter")
+    window.see(f"add_member of {uid}", "Asked by office1", "✓ LDAP user done", "✗ mailing list given up", identifier)
+    window.type("Enter")
+    window.see("✓ mailing list done", "Nothing of it waits")
+    assert _state(club, identifier, step) == "done"
+    _give_up(club, identifier, step)
+    window.see("✗ mailing list given up")  # by itself
+    window.type("Down", "Enter")
+    window.see("never tried again", "Reason")
+    window.type("Enter")
+    window.see("say why")
+    window.type("done by hand", "Enter")
+    window.see("It is given up.", "What is left", "mailing list")
+    window.type("Enter")
+    window.see("mailing list not wanted any more", "Only what could not be undone")
+    assert _state(club, identifier, step) == "skipped"
+    newest = club.client("ctdalek").log(HOST)["rows"][0]
+    assert (newest["who"], newest["what"], newest["reason"]) == ("ctdalek", "abandon", "done by hand")
+
+
+def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, terminal: Open) -> None:
+    uid = club.add()["result"]["uid"]
+    window = opened(terminal, "office1")
+    choose(window, "Audit log")
+    window.see("office1", "add_member", uid, "of yours")
+    assert not re.search(r"[0-9]{2}:[0-9]{2}  +(ctdalek|regular1)", window.text), "what others did"
+    window.type("Enter")
+    window.see("remote", "outcome", "completed", f"subject {uid}")
+    window.type("Enter")
+    window.see(f"add_member of {uid}", "Nothing of it waits")
+    window.type("Esc", "Esc", "Esc")
+    window.see("Find somebody")
+    choose(window, "Hosts")
+    window.see("office1@CSCLUB.INTERNAL, for another 9 h", f"{HOST} ✓ name, port", "✓ kadmind", "✓ mailman", "✓ postgresql", "All is well")
+
+
+def test_an_account_is_examined_and_mended(club: Club, terminal: Open) -> None:
+    uid = club.add()["result"]["uid"]
+    Admin.with_password("sysadmin/admin", PASSWORD).delete(uid)
+    windows = [opened(terminal, who) for who in ("office1", "ctdalek")]
+    for window in windows:
+        window.type("/", uid)
+        window.see("1 found")
+        window.type("Enter")
+        window.see("User number", "Examine")
+        window.type("e", "Enter")
+        window.see("✗ Kerberos principal there is none", "→ make it, with a temporary password", "✓ LDAP user", "1 thing is wrong.")
+    office, syscom = windows
+    office.see("Only the systems committee may mend an account.")
+    office.type("Enter")
+    office.see("1 thing is wrong.")
+    syscom.type("Enter")
+    syscom.see("To be mended", "make it, with a temporary password", f"Enter mends the account {uid}")
+    syscom.type("Enter")
+    syscom.see("✓ Kerberos principal", "Mended: Kerberos principal.", "Temporary password", "Done in")
+    password = password_in(syscom.text)
+    assert club.principal(uid) is not None
+    time.sleep(0.8)
+    syscom.type("Enter")
+    syscom.see("✓ Kerberos principal", "All is well.")
+    assert password not in syscom.text
+    until(lambda: not [found for found in club.client("office1").examine(uid) if found["state"] != "ok"], 5)

@@ -1,0 +1,261 @@
+"""The library in the menu: the desk's few keys, its refusals, what somebody has, what is overdue, new books."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ceo_common.model.isbn import check_digit
+from tests.club.club import Club
+from tests.club.terminal import Open, Terminal
+
+CTRL_D, CTRL_O = "\x04", "\x0f"
+_SETTLE_S = 0.8  # a key counts again once what was done could be seen
+
+
+@pytest.fixture
+def reader(club: Club) -> Iterator[str]:
+    """Somebody who may borrow and has nothing; in the end they give everything back."""
+    uid = str(club.add()["result"]["uid"])
+    yield uid
+    for loan in club.client("office1").loans_of(uid):
+        club.client("office1").give_back(loan["book"], uid)
+
+
+def _isbn() -> str:
+    body = f"979{random.randrange(10**9):09d}"
+    return body + check_digit(body)
+
+
+def _book(club: Club, **more: Any) -> dict[str, Any]:
+    return club.client("office1").add_book({"title": f"Book {club.name()}", "authors": ["Ann Author"], **more})
+
+
+def _has(club: Club, book: dict[str, Any]) -> list[str]:
+    return [loan["uid"] for loan in club.client("office1").loans_of_book(book["book"])]
+
+
+def _late(club: Club, loan: dict[str, Any]) -> str:
+    """Make a loan overdue, past ceod; the day when it was due."""
+    day = (datetime.now(ZoneInfo("America/Toronto")).date() - timedelta(days=900)).isoformat()
+    done = club.run_as("root", "psql", "-h", "/run/postgresql", "-U", "postgres", "-X", "-v", "ON_ERROR_STOP=1", "library", host="coffee",
+                       text=f"UPDATE loans SET due_on = '{day}' WHERE id = {loan['loan']};")
+    assert done.returncode == 0, done.stderr
+    return day
+
+
+def _desk(terminal: Open, who: str = "office1") -> Terminal:
+    window = terminal(who, "ceo")
+    window.see("Library desk", f"{who}  |", "all hosts answer")
+    window.type("l", "Enter")
+    window.see("Which book?")
+    return window
+
+
+def test_lending_takes_four_keys_and_returning_fewer(club: Club, terminal: Open, reader: str) -> None:
+    """`l`, Enter, the title, Enter, the borrower, Enter; and back: Enter, Enter."""
+    book = _book(club)
+    window = _desk(terminal)
+    window.type(book["title"], "Enter")
+    window.see("Copies 1 of 1 in", "Enter lends")
+    window.type(reader, "Enter")
+    window.see(f"{reader} has \"{book['title']}\" until", "0 of 1 in", "On loan to")
+    (loan,) = club.client("office1").loans_of(reader)
+    assert loan["book"] == book["book"] and loan["due_on"] in window.text
+    time.sleep(_SETTLE_S)
+    window.type("Enter")  # one too many, which takes nothing back
+    window.type("Esc")
+    window.see("0 of 1", "Which book?")
+    assert _has(club, book) == [reader]
+    window.type("Enter")
+    window.see(f"Take back from {reader}", f"{reader} brings")
+    window.type("Enter")
+    window.see(f"is back from {reader}", "1 of 1 in")
+    assert _has(club, book) == []
+
+
+def test_a_scanned_isbn_opens_its_own_book(club: Club, terminal: Open) -> None:
+    """A scanner sends the digits and Enter at once, before there is an answer; and the next scan takes the last one's place."""
+    first = _isbn()
+    second = first[:11] + str((int(first[11]) + 1) % 10)
+    second += check_digit(second)
+    books = [_book(club, isbn=isbn) for isbn in (first, second)]
+    window = _desk(terminal)
+    for book in books:
+        window.type(f"{book['isbn']}\r")
+        window.see(f"Title {book['title']}", book["isbn"])
+        window.type("Esc")
+        window.see("Which book?", "1 found")
+    window.type(_isbn()[:-1] + "X\r")
+    window.see("Which book?", "No book fits")
+
+
+def test_what_is_refused_stands_at_the_field(club: Club, terminal: Open, reader: str) -> None:
+    """With the server's reason, and what was typed."""
+    office, late, book = club.client("office1"), _book(club), _book(club)
+    day = _late(club, office.lend(late["book"], reader))
+    window = _desk(terminal)
+    window.type(book["title"], "Enter")
+    window.see("Enter lends")
+    window.type("Enter")
+    window.see("Who takes it?")
+    for uid, reason in (("rep1", "rep1 is only a club representative this term"), ("nobody-here", "there is no account 'nobody-here'"),
+                        (reader, f"{reader} has an overdue book, which has to come back first: \"{late['title']}\" (due on {day})")):
+        window.type("Ctrl-U", uid, "Enter")
+        lines = window.see(" ".join(reason.split()[:4])).splitlines()
+        field = next(i for i, line in enumerate(lines) if "Lend to" in line)
+        assert uid in lines[field], lines
+        assert reason in " ".join(" ".join(lines[field + 1:field + 5]).split()), lines
+    office.lend(book["book"], "ctdalek")
+    window.type("Ctrl-U", "regular1", "Enter")
+    window.see("no copy of", "is in: the first is due back on")
+    assert _has(club, book) == ["ctdalek"]
+    window.type("Esc")
+    window.see("0 of 1")
+    window.type("Enter")
+    window.see("Take back from ctdalek")
+    window.type("Enter")
+    window.see("is back from ctdalek")
+    window.see("regular1")  # what was typed waits in its field
+
+
+def test_what_somebody_has(club: Club, terminal: Open, reader: str) -> None:
+    """From their page: renewed, taken back, and another lent to the same person without naming them again."""
+    books = [_book(club), _book(club, copies=2), _book(club)]
+    for book in books[:2]:
+        club.client("office1").lend(book["book"], reader)
+    window = terminal("office1", "ceo")
+    window.see("Find somebody", "all hosts answer")
+    window.type("/", reader, "Enter")
+    window.see("2 on loan", "Books on loan")
+    window.type("b", "Enter")
+    window.see(f"{reader} has 2 books", books[0]["title"], books[1]["title"])
+    window.type("r", "Enter")
+    window.see(f"{reader} has \"{books[0]['title']}\" until")
+    assert [loan["renewals_left"] for loan in club.client("office1").loans_of(reader) if loan["book"] == books[0]["book"]] == [0]
+    time.sleep(_SETTLE_S)
+    window.type("Down", "Up")
+    window.see("renewed as often as it can be")
+    window.type("t", "Enter")
+    window.see(f"\"{books[1]['title']}\" is back", f"{reader} has 1 book ")
+    window.type("l", "Enter")
+    window.see("Which book?", f"of what {reader} takes")
+    window.type(books[2]["title"], "Enter")
+    window.see(f"Lend to {reader}")
+    window.type("Enter")
+    window.see(f"{reader} has \"{books[2]['title']}\" until")
+    assert {loan["book"] for loan in club.client("office1").loans_of(reader)} == {books[0]["book"], books[2]["book"]}
+
+
+def test_several_have_it(club: Club, terminal: Open, reader: str) -> None:
+    """While a copy is in the cursor is where one lends; who brings theirs is chosen."""
+    book = _book(club, copies=3)
+    for uid in ("ctdalek", reader):
+        club.client("office1").lend(book["book"], uid)
+    window = _desk(terminal)
+    window.type(book["title"], "Enter")
+    window.see("1 of 3 in", "Take back from ctdalek", f"Take back from {reader}")
+    window.type("Tab", "Down", "Enter")
+    window.see(f"is back from {reader}", "2 of 3 in")
+    time.sleep(_SETTLE_S)
+    window.type("Down", "Down", "Down", "Enter")
+    window.see("Add copies", "There are 3 copies now", "How many more")
+    window.type("x", "Enter")
+    window.see("a number, such as 1")
+    window.type("Ctrl-U", "99", "Enter")
+    window.see("at most 97 more")
+    window.type("Ctrl-U", "2", "Enter")
+    window.see("there are 5 copies now", "4 of 5 in")
+    window.resize(60, 20)
+    window.type("Up", "Up", "Enter")
+    window.see("is back from ctdalek", "5 of 5 in")
+    assert _has(club, book) == []
+
+
+def test_what_is_overdue_and_the_mails(club: Club, terminal: Open, reader: str) -> None:
+    """The longest first; the mails are counted, and go after one more Enter, to each once a week."""
+    book = _book(club, copies=2)
+    _late(club, club.client("office1").lend(book["book"], reader))
+    address = f"{reader}@csclub.internal"
+    before = len(club.mails(address))
+    window = terminal("ctdalek", "ceo")
+    window.see("Overdue books", "all hosts answer")
+    window.type("o", "Enter")
+    text = window.see("overdue.", "Due on", reader)
+    assert reader in text.splitlines()[3], text
+    window.type("m")
+    count = len(club.client("ctdalek").overdue_mails()["mails"])
+    window.see(f"Enter sends {count} mail", "Review")
+    assert len(club.mails(address)) == before
+    window.type("Enter")
+    window.see(f"{count} mail", "went out")
+    assert book["title"] in club.mails(address)[before]
+    window.type("m")
+    window.see("Nobody is to be mailed")
+    window.type("Enter")
+    window.see("1 of 2 in", "overdue", "Enter lends")  # whoever came to look takes nothing back with an Enter too many
+    window.type("Down")
+    window.see(f"{reader} brings")
+    window.type("Enter")
+    window.see(f"is back from {reader}")
+    window.type("Esc")
+    window.see("overdue.")
+    assert book["title"] not in window.text and _has(club, book) == []
+
+
+def test_a_new_book_and_one_that_is_there(club: Club, terminal: Open) -> None:
+    """The check digit is looked at as soon as the field is left; an ISBN that the library has leads to its book."""
+    there, new, title = _book(club, isbn=_isbn()), _isbn(), f"Book {club.name()}"
+    window = terminal("office1", "ceo")
+    window.see("Add a book", "all hosts answer")
+    window.type("o", "Down", "Enter")
+    window.see("Publisher")
+    wrong = new[:-1] + str((int(new[-1]) + 1) % 10)
+    window.type(wrong, "Enter", title, "Enter", "Ann Author; Zoë Zuse")
+    window.see("the last digit of this ISBN would be")
+    window.type("Up", "Up", "Ctrl-U", there["isbn"], "Enter")
+    window.see(f"The library has \"{there['title']}\" already.", "Ctrl-O open that book")
+    window.type(CTRL_D)
+    window.see("Nothing was added")
+    window.type(CTRL_O)
+    window.see("Copies 1 of 1 in", there["isbn"])
+    window.type("Esc")
+    window.see(title, "Ann Author; Zoë Zuse")
+    window.type("Esc")
+    window.see("Library desk")
+    window.type("Enter")
+    window.see(title, there["isbn"])
+    window.type("Ctrl-U", new, "Enter", "Enter", "Enter", "19", CTRL_D)
+    window.see("1450", "Nothing was added")
+    window.type("99", "Enter", "2nd", "Enter", "Press", "Enter", "3", "Enter")
+    window.see(f"\"{title}\", 3 copies, is added")
+    (book,) = club.client("regular1").books(q=new)["books"]
+    assert {name: book[name] for name in ("title", "authors", "isbn", "year", "edition", "publisher", "copies")} == {
+        "title": title, "authors": ["Ann Author", "Zoë Zuse"], "isbn": new, "year": 1999, "edition": "2nd", "publisher": "Press", "copies": 3}
+    window.type(CTRL_D)
+    window.see("the title is empty", "at least one author")
+
+
+def test_who_may_not_lend_sees_their_own_and_renews_it(club: Club, terminal: Open) -> None:
+    book = _book(club, copies=2)
+    for uid in ("ctdalek", "regular1"):
+        club.client("office1").lend(book["book"], uid)
+    window = _desk(terminal, "regular1")
+    window.type(book["title"], "Enter")
+    text = window.see("On loan to", "regular1 keeps")
+    assert "ctdalek" not in text
+    window.type("Enter")
+    window.see("regular1 has", "until")
+    assert [loan["renewals_left"] for loan in club.client("regular1").loans_of("regular1") if loan["book"] == book["book"]] == [0]
+    window.type("Up")
+    window.see("Only office staff and the systems committee may take books back.")
+    window.type("Up")
+    window.see("Only office staff and the systems committee may lend books.")
+    for uid in ("ctdalek", "regular1"):
+        club.client("office1").give_back(book["book"], uid)
