@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,11 +40,23 @@ def choose(window: Terminal, label: str) -> None:
 def mark(window: Terminal, label: str) -> None:
     """Jump by the first letter until the choice is marked."""
     for _ in range(len(SCREENS)):
-        window.type(label[0].lower())
-        window.read(0.05)
-        if marked(window) == label:
+        before = marked(window)
+        if before == label:
             return
-    raise AssertionError(f"{label} can't be marked:\n{window.text}")
+        window.type(label[0].lower())
+        for _ in range(10):  # the first press may leave the mark where it is
+            if marked(window) != before:
+                break
+            window.read(0.05)
+    see_marked(window, label)
+
+
+def see_marked(window: Terminal, label: str, seconds: float = 10) -> None:
+    """Wait until a choice is marked."""
+    end = time.monotonic() + seconds
+    while marked(window) != label:
+        assert time.monotonic() < end, f"{label} is not marked:\n{window.text}"
+        window.read(0.05)
 
 
 def marked(window: Terminal) -> str:
