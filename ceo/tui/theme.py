@@ -15,7 +15,7 @@ _STYLES = {
     "alarm": ("#fff,bold/#a00", "#fff,bold/#a00", "white,bold/dark red", "standout,bold"),
     "heading": ("#8cf,bold/", "#036,bold/", "light cyan,bold/", "bold"),
     "label": ("#aaa/", "#555/", "default/", "default"),
-    "field": ("default,underline/#222", "default,underline/#eee", "default,underline/", "underline"),
+    "field": ("default,underline/g19", "default,underline/g93", "default,underline/", "underline"),
     "field focus": ("#000/#fd8", "#000/#fd6", "black/light gray", "standout"),
     "choice": ("default/", "default/", "default/", "default"),
     "choice focus": ("#000/#8cf", "#fff/#06a", "black/light gray", "standout"),
