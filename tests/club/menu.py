@@ -39,16 +39,19 @@ def choose(window: Terminal, label: str) -> None:
 
 def mark(window: Terminal, label: str) -> None:
     """Jump by the first letter until the choice is marked."""
+    letter = label[0].lower()
+    stays = marked(window).lstrip("– ").lower().startswith(letter)  # then its first press leaves the mark where it is
     for _ in range(len(SCREENS)):
         before = marked(window)
         if before == label:
             return
-        window.type(label[0].lower())
-        for _ in range(10):  # the first press may leave the mark where it is
-            if marked(window) != before:
-                break
+        window.type(*[letter] * (1 + stays))
+        stays = False
+        end = time.monotonic() + 10
+        while marked(window) == before:
+            assert time.monotonic() < end, f"{label} can't be marked:\n{window.text}"
             window.read(0.05)
-    see_marked(window, label)
+    raise AssertionError(f"{label} can't be marked:\n{window.text}")
 
 
 def see_marked(window: Terminal, label: str, seconds: float = 10) -> None:

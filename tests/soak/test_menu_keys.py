@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.club import PASSWORD
 from tests.club.club import Club
-from tests.club.menu import SCREENS, choose, clock_file, opened, wander
+from tests.club.menu import SCREENS, choose, clock_file, opened, wait_until_known, wander
 from tests.club.terminal import Open
 
 _KEYS = 10_000
@@ -37,7 +37,8 @@ def test_random_keys(club: Club, terminal: Open, seed: int) -> None:
 def test_the_ticket_ends_on_every_screen_and_so_does_the_menu(club: Club, terminal: Open, tmp_path: Path, label: str) -> None:
     clock = clock_file(tmp_path)
     window = terminal("ctdalek", "bash", "-c", f"echo {PASSWORD} | kinit -l 2m >/dev/null && exec ceo", ticket=False, clock=clock)
-    window.see("Sign up a member", "ticket 0 h 01 min")
+    window.see("ticket 0 h 01 min")
+    wait_until_known(window)
     choose(window, label)
     window.see(SCREENS[label])
     clock.write_text("+180s")
