@@ -7,12 +7,12 @@ from typing import Any
 from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
+from ceo.tui.screens.findings import WIDTH
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Page, Record
 from ceo_common.errors import CeoError
 
 Json = dict[str, Any]
-_STEP = 21  # the width of a step's name
 
 
 class Abandon(Screen):
@@ -43,7 +43,7 @@ class Abandon(Screen):
         self.tell("", "")
 
     def _done(self, told: Json) -> None:
-        left = [Record(item["step"], ", ".join(f"{name}: {value}" for name, value in item["facts"].items()), _STEP) for item in told["left"]]
+        left = [Record(item["step"], ", ".join(f"{name}: {value}" for name, value in item["facts"].items()), WIDTH) for item in told["left"]]
         self.body = Page([("good", "It is given up."), *(["", "What is left:", *left] if left else ["Nothing is left."])])
         self.bindings = {keys.GO_ON: lambda: self.app.remove(self)}
         self.tell("hint", "Enter goes on.")

@@ -137,7 +137,7 @@ class Doing(Screen):
             self._ended()
             self.app.remove(self)
             return
-        nothing = "Nothing was done.  " if early and not isinstance(error, OutcomeUnknown) else ""
+        nothing = "Nothing was done.  " if early and self._known and not isinstance(error, OutcomeUnknown) else ""
         lines: list[Markup | Record] = [("problem", f"{nothing}{error.message}")]
         lines += [f"  {problem['field']}: {problem['message']}" for problem in error.problems]
         if identifier := error.more.get("transaction"):
@@ -145,12 +145,12 @@ class Doing(Screen):
         if isinstance(error, _AGAIN):
             lines += ["", "Ctrl-R asks again; nothing is done twice."]
         self._end(("hint", f"Any key goes back{', with all that was typed' if self._refused else ''}."), lines,
-                  known=not isinstance(error, OutcomeUnknown))
+                  known=isinstance(error, Aborted) or (self._known and not isinstance(error, OutcomeUnknown)))
         if isinstance(error, _AGAIN):
             self.bindings[keys.AGAIN] = self._start
 
     def _end(self, note: Markup, lines: Sequence[Markup | Record], *, known: bool = True) -> None:
-        """Where the outcome is not known the next start looks once more."""
+        """Where the outcome is not known, of this try or of one before it, the next start looks once more."""
         self._known = known
         self._over = time.monotonic()
         self._stop()

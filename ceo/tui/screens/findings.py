@@ -8,7 +8,7 @@ from ceo.tui.widgets.page import Record
 
 Json = dict[str, Any]
 MARKS = {"ok": "✓", "problem": "✗", "unknown": "?"}
-WIDTH = 21  # of the longest check
+WIDTH = 21  # of the longest check, and of a step's name
 _STYLES = {"ok": "choice", "problem": "problem", "unknown": "choice"}
 
 

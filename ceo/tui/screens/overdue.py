@@ -20,14 +20,23 @@ Json = dict[str, Any]
 _PAGE = 1000
 
 
-class Overdue(Listing):
+class _OfLoans(Listing):
+    """Enter opens the book, where it is taken back."""
+
+    role = "library"
+    columns = (Column("Due on", lambda row: row["due_on"], 10), Column("Username", lambda row: row["uid"], 16),
+               Column("Title", lambda row: row["title"]))
+
+    def open(self, row: Json) -> None:
+        """The book's page."""
+        self.ask(lambda client: client.book(row["book"]), lambda book: self.go_to(BookPage(self.app, book, looking=True)), about="a book")
+
+
+class Overdue(_OfLoans):
     """The longest first; Enter opens the book, where it is taken back."""
 
     title = "Overdue books"
     about = "Who should have brought what, the longest first.  Enter opens the book, where it is taken back."
-    role = "library"
-    columns = (Column("Due on", lambda row: row["due_on"], 10), Column("Username", lambda row: row["uid"], 16),
-               Column("Title", lambda row: row["title"]))
     empty = "Nothing is overdue."
 
     def __init__(self, app: App) -> None:
@@ -43,10 +52,6 @@ class Overdue(Listing):
         """How many; or what came of the mails."""
         said, self.said = self.said, ""
         return said or f"{len(rows)} overdue."
-
-    def open(self, row: Json) -> None:
-        """The book's page."""
-        self.ask(lambda client: client.book(row["book"]), lambda book: self.go_to(BookPage(self.app, book, looking=True)), about="a book")
 
     # Mails
 
@@ -67,13 +72,11 @@ class Overdue(Listing):
             self.go_to(Mails(self, [*gone, *lines], f"Enter sends {_mails(mails)}."))
 
 
-class AllLoans(Listing):
+class AllLoans(_OfLoans):
     """Who has what; Enter opens the book."""
 
     title = "Books on loan"
     about = "Everything that is on loan, what is due first coming first.  Enter opens the book, where it is taken back."
-    role = "library"
-    columns = Overdue.columns
     empty = "Nothing is on loan."
 
     def fetch(self, client: Client) -> list[Json]:
@@ -92,10 +95,6 @@ class AllLoans(Listing):
     def told(self, rows: list[Json]) -> str:
         """How many."""
         return f"{len(rows)} on loan, {sum(bool(row['overdue']) for row in rows)} overdue."
-
-    def open(self, row: Json) -> None:
-        """The book's page."""
-        self.ask(lambda client: client.book(row["book"]), lambda book: self.go_to(BookPage(self.app, book, looking=True)), about="a book")
 
 
 class Mails(Review):

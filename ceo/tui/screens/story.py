@@ -8,6 +8,7 @@ from ceo import transactions as work
 from ceo.tui.app import App
 from ceo.tui.screens.abandon import Abandon
 from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.findings import WIDTH
 from ceo.tui.screens.watching import Watching
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Page, Record
@@ -22,7 +23,6 @@ STATES = {"queued": "queued", "running": "under way", "undoing": "being undone",
 _UNDER_WAY = ("queued", "running", "undoing", "committed")
 _MARKS = {"intent": "·", "done": "✓", "undone": "↶", "not_ours": "↶", "undo_failed": "✗", "waiting": "…", "given_up": "✗"}
 _STYLES = {"done": "good", "undo_failed": "problem", "given_up": "problem"}
-_STEP = 21  # the width of a step's mark and name
 
 
 class Story(Watching):
@@ -111,4 +111,4 @@ def _lines(story: Json) -> list[Markup | Record]:
 
 
 def _step(step: Json) -> Record:
-    return Record(f"{_MARKS.get(step['state'], ' ')} {step['name']}", (_STYLES.get(step["state"], "choice"), work.step_told(step)), _STEP)
+    return Record(f"{_MARKS.get(step['state'], ' ')} {step['name']}", (_STYLES.get(step["state"], "choice"), work.step_told(step)), WIDTH)
