@@ -105,6 +105,18 @@ class WrongState(CeoError):
     code, status, exit_status = "wrong_state", 409, 73
 
 
+class TooSlow(CeoError):
+    """A request that did not come whole within its time."""
+
+    code, status, exit_status = "too_slow", 408, 75
+
+
+class TooMany(CeoError):
+    """Somebody asks for more at once, or more often, than one may; it says how long to wait."""
+
+    code, status, exit_status = "too_many", 429, 75
+
+
 class TooLarge(CeoError):
     """A body above the limit."""
 

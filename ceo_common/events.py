@@ -27,6 +27,7 @@ class Event(TypedDict):
     undone: NotRequired[list[str]]
     left: NotRequired[list[str]]  # steps that found something which this transaction did not make, or can't take back
     undoing: NotRequired[list[str]]  # steps whose undoing goes on in the background
+    heartbeat: NotRequired[bool]  # nothing happened; `n` is that of the event before
 
 
 class Rehearsed(Event):
@@ -42,3 +43,8 @@ class Rehearsed(Event):
 def is_last(event: Event) -> bool:
     """Whether the stream ends with this line."""
     return event["status"] != "in progress"
+
+
+def heartbeat(transaction: str, n: int) -> Event:
+    """The line that a stream sends while nothing happens, so that each side notices when the other is gone."""
+    return {"n": n, "status": "in progress", "transaction": transaction, "heartbeat": True}

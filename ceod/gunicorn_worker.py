@@ -1,23 +1,26 @@
-"""How ceod runs under gunicorn: a worker that does not end before its transactions do."""
+"""How ceod runs under gunicorn: a worker whose server no stranger stops, and that does not end before its transactions do."""
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import os
-import socket
+import resource
+import signal
 import sys
 import threading
 import time
 from typing import Any
 
 import flask
+from gunicorn import sock
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
 
 from ceo_common.config import DAEMON_FILE, load_daemon
-
-_TLS_HELLO = b"\x16"
-_DEFER_AFTER_S = 5.0
+from ceod.log import JsonLines
+from ceod.server import limits
+from ceod.server.server import Server
 
 
 def application() -> flask.Flask:
@@ -34,7 +37,7 @@ def started(worker: Any) -> None:
     try:
         runtime.start(worker.app.wsgi())
     except runtime.CannotStart as error:
-        print(f"ceod: {error}", file=sys.stderr, flush=True)
+        worker.log.critical("ceod can't start: %s", error)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)  # ends the master too: a new worker would fail the same way
 
 
@@ -47,31 +50,75 @@ def ended(_server: Any, worker: Any) -> None:
         runtime.of(app).stop()
 
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """gthread, but alive until no transaction is: TERM and HUP would otherwise end one whose client has left."""
+class JsonLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's own lines in the form of ceod's."""
 
-    def init_process(self) -> None:
-        """Learn whether plain HTTP is answered beside TLS, which development mode allows."""
-        self._plain = None
-        if load_daemon(os.environ.get("CEOD_CONFIG", DAEMON_FILE)).development and self.cfg.is_ssl:
-            self._plain = copy.deepcopy(self.cfg)
-            self._plain.set("certfile", None)
-            self._plain.set("keyfile", None)
-        super().init_process()
+    def setup(self, cfg: Any) -> None:
+        """As the base class."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLines())
 
-    def handle(self, conn: Any) -> Any:
-        """As gthread; in development a first byte that opens no TLS hello is plain HTTP."""
-        if self._plain is not None and not conn.initialized and conn.wait_for_data(_DEFER_AFTER_S):
-            conn.data_ready = True
-            conn.sock.setblocking(True)
-            if conn.sock.recv(1, socket.MSG_PEEK) != _TLS_HELLO:
-                conn.cfg = self._plain
-        return super().handle(conn)
+
+class DrainingWorker(Worker):  # type: ignore[misc]
+    """Serves until TERM, then lives until no transaction does: it would otherwise end one whose client has left.
+
+    None of gunicorn's own workers has a limit of time for a TLS handshake, a header or a body.
+    """
 
     def run(self) -> None:
-        """Serve, then drain: gunicorn sees a beat for as long as a transaction runs."""
-        super().run()
-        until = time.monotonic() + float(self.cfg.graceful_timeout)
-        while time.monotonic() < until and any(thread.name.startswith("tx-") for thread in threading.enumerate()):
+        """Gunicorn's main loop of a worker."""
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(self._unforeseen)
+        try:
+            loop.run_until_complete(self._serve())
+        finally:
+            loop.close()
+
+    async def _serve(self) -> None:
+        from ceod.api import BODY_LIMIT  # noqa: PLC0415
+        from ceod.api.admission import admission  # noqa: PLC0415
+
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        tls = sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
+        server = Server(self.wsgi, self.cfg, admit=admission(self.wsgi), body_limit=BODY_LIMIT, tls=tls, capacity=_capacity())
+        server.start(self.sockets)
+        while not stopping.is_set() and self.ppid == os.getppid():
             self.notify()
-            time.sleep(0.05)
+            await _within(1.0, stopping)
+        self.alive = False
+        server.stop()
+        await self._drain(server)
+        server.pools.shutdown()
+
+    async def _drain(self, server: Server) -> None:
+        """Let answers and transactions come to their end; the master counts the grace, and sees us alive meanwhile."""
+        until = time.monotonic() + float(self.cfg.graceful_timeout)
+        while time.monotonic() < until and (len(server.connections) or _transactions()):
+            self.notify()
+            await asyncio.sleep(0.05)
+
+    def _unforeseen(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.log.error("%s", context.get("message"), exc_info=context.get("exception"))
+
+
+def _transactions() -> bool:
+    return any(thread.name.startswith("tx-") for thread in threading.enumerate())
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+def _capacity() -> int:
+    """How many connections of strangers there may be: as many descriptors as the system lets us have, within reason."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.CONNECTIONS + limits.OWN_DESCRIPTORS
+    have = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (have, most))
+    return max(have // 2, have - limits.OWN_DESCRIPTORS)

@@ -14,6 +14,7 @@ import flask
 from ceo_common.config import Daemon
 from ceo_common.errors import BackendDown, CeoError
 from ceod import log as logs
+from ceod.auth.rates import Rates
 from ceod.auth.spnego import channel_bindings
 from ceod.helpers.wire import keep_out_of_cores
 from ceod.library.database import WrongSchema
@@ -38,6 +39,7 @@ class Runtime:
     config: Daemon
     given: Services | None = None
     bindings: bytes | None = None
+    rates: Rates = field(default_factory=Rates)
     _services: Services | None = None
     _engine: Engine[Services] | None = None
     _recovery: Recovery | None = None

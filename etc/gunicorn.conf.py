@@ -6,6 +6,7 @@ once, before the first of them.
 
 import gc
 import os
+import ssl
 
 from ceo_common.config import DAEMON_FILE, load_daemon
 
@@ -13,15 +14,14 @@ _config = load_daemon(os.environ.get("CEOD_CONFIG", DAEMON_FILE))
 
 wsgi_app = "ceod.gunicorn_worker:application()"
 worker_class = "ceod.gunicorn_worker.DrainingWorker"
+logger_class = "ceod.gunicorn_worker.JsonLogger"
 bind = f"0.0.0.0:{_config.port}"
 if _config.tls:
     certfile, keyfile = _config.tls.certificate, _config.tls.key
 
-workers = 2
-threads = 32
+workers = 2  # their threads and time limits: ceod/server/limits.py
 timeout = 60
 graceful_timeout = 600  # above the sum of any operation's deadlines: checked below
-keepalive = 5
 
 # A Negotiate token with a delegated ticket is 2 KiB here and tens of KiB where tickets carry much.
 limit_request_field_size = 32768
@@ -32,14 +32,15 @@ control_socket_disable = True
 accesslog = None  # ceod logs each request itself
 
 
-_contexts = []
+# TLS 1.2 with forward secrecy and authenticated encryption, no CBC; TLS 1.3 has nothing else (RFC 9325, 4.2).
+ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 def ssl_context(config, default_ssl_context_factory):
-    """One for all connections: gunicorn would read the certificate and its key again for each."""
-    if not _contexts:
-        _contexts.append(default_ssl_context_factory())
-    return _contexts[0]
+    """TLS 1.2 and 1.3."""
+    context = default_ssl_context_factory()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def on_starting(server):

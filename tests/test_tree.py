@@ -20,6 +20,7 @@ MAY = {
     "ceod.transaction": {"ceod.transaction", "ceo_common"},
     "ceod.helpers": {"ceod.helpers", "ceo_common"},
     "ceod.auth": {"ceod.auth", "ceod.helpers", "ceod.services", "ceo_common"},
+    "ceod.server": {"ceod.server", "ceo_common"},
     "ceod.library": {"ceod.library", "ceod.services", "ceo_common"},
     "ceod.services": {"ceod.services", "ceod.auth.acceptor", "ceod.helpers", "ceod.library.database", "ceo_common"},
     "ceod.operations": {"ceod.operations", "ceod.transaction", "ceod.services", "ceo_common"},

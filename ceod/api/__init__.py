@@ -26,6 +26,7 @@ def create_app(config: Daemon | None = None, services: Services | None = None) -
         if os.environ.get("FLASK_ENV") == "development" or flask.helpers.get_debug_flag():
             config = dataclasses.replace(config, development=True)
     app = flask.Flask("ceod", static_folder=None)
+    app.url_map.merge_slashes = False  # //api is 404, not a redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.config["PROPAGATE_EXCEPTIONS"] = False

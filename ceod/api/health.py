@@ -11,7 +11,7 @@ from flask import request
 
 from ceo_common.errors import CeoError
 from ceo_common.model.service import Health, WhoAmI
-from ceod.api.requests import ROUTES, Route, _authenticate, allow, caller, ceod, route
+from ceod.api.requests import ROUTES, Route, allow, authenticate, caller, ceod, route
 from ceod.auth.caller import standing
 
 blueprint = flask.Blueprint("health", __name__)
@@ -31,7 +31,7 @@ def health() -> flask.Response:
     running = ceod()
     if "Authorization" not in request.headers and "full" not in request.args:
         return flask.jsonify({"up": True})
-    _authenticate()
+    authenticate()
     allow("health.full")
     return flask.jsonify({"up": True, "host": running.config.host, "roles": running.config.roles,
                           "backends": _ask_all(running.services.pings())})

@@ -28,7 +28,7 @@ _REF = "#/components/schemas/{model}"
 _OPEN = ("health", "description")  # without a ticket
 # Whatever is asked, these may be the answer.
 _ALWAYS = (errors.Invalid, errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.TooLarge, errors.WrongHost, errors.HeaderTooLarge,
-           errors.Internal, errors.BackendDown)
+           errors.TooSlow, errors.TooMany, errors.Internal, errors.BackendDown)
 _ON_CHANGES = (errors.Exists, errors.KeyReused)
 
 ROUTES.append(Route("GET", "/api/openapi.json", None, "description", "This description."))

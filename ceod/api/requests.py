@@ -20,17 +20,18 @@ from flask import g, request
 from pydantic import BaseModel
 
 from ceo_common import errors
-from ceo_common.events import Event
 from ceo_common.model.transaction import Rehearsal, RehearsedStep
 from ceo_common.model.wire import M, parse
 from ceo_common.permissions import Who
 from ceo_common.terms import current
 from ceod import runtime
+from ceod.api import admission
 from ceod.auth import spnego
-from ceod.auth.caller import Caller, identify
+from ceod.auth.caller import Caller
 from ceod.auth.caller import require as require_standing
 from ceod.log import request_id
 from ceod.operations.private import Private
+from ceod.server.answer import EVENTS
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
@@ -88,13 +89,15 @@ def route(
 
         @functools.wraps(view)
         def guarded(**values: str) -> Any:
-            _authenticate()
+            authenticate()
             _right_host(row)
             if decide:
                 allow(operation, subject=values.get(row.subject) if row.subject else None)
             _known_query(row)
             if row.streams:
                 idempotency_key()
+            if method != "GET" and not is_rehearsal():
+                _count_write()
             return view(**values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
@@ -133,16 +136,15 @@ def allow(operation: str, *, subject: str | None = None, also: set[Who] | None =
     return require_standing(operation, caller(), ceod().services.directory, subject=subject, also=also)
 
 
-def _authenticate() -> None:
-    running = ceod()
-    try:
-        bindings = running.bindings if request.scheme == "https" else None
-        g.authenticated = spnego.authenticate(request.headers.get("Authorization"), running.services.acceptor, bindings)
-    except errors.CeoError:
+def authenticate() -> None:
+    """Learn who it is.  Raises what refuses them; the reply token goes out with the refusal too."""
+    found = admission.current()
+    if found.authenticated:
+        g.authenticated, g.reply = found.authenticated, found.authenticated.reply
+    if found.refusal:
         _read_away()
-        raise
-    g.reply = g.authenticated.reply
-    g.caller = identify(g.authenticated.principal, request.remote_addr or "", running.config)
+        raise found.refusal
+    g.caller = found.caller
 
 
 def _read_away() -> None:
@@ -152,6 +154,17 @@ def _read_away() -> None:
             pass
     except (werkzeug.exceptions.HTTPException, OSError):
         pass
+
+
+def _count_write() -> None:
+    """Raises TooMany; staff and our own hosts write as often as they have to."""
+    running, who = ceod(), caller()
+    seconds = running.rates.count(who.principal)
+    if seconds is not None and not admission.is_staff(who, running):
+        raise errors.TooMany(
+            f"you changed something {running.rates.writes} times within the hour; wait {seconds} seconds",
+            retry_after=seconds,
+        )
 
 
 def _right_host(row: Route) -> None:
@@ -254,16 +267,19 @@ def rehearsed(operation: str, subject: str, *steps: str, later: Sequence[str] = 
 
 def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:
     """The transaction's events, one JSON object a line."""
-    engine = ceod().engine
+    follower = ceod().engine.follower(identifier, after=after, asked=asked)
+    # The server takes the events themselves, so that no thread waits for them; under flask run the body does.
+    request.environ[EVENTS] = follower
 
     def lines() -> Iterator[str]:
-        event: Event
-        for event in engine.follow(identifier, after=after, asked=asked):
-            yield json.dumps(event, ensure_ascii=True) + "\n"
+        while not follower.is_over:
+            if found := follower.poll():
+                yield from (json.dumps(event, ensure_ascii=True) + "\n" for event in found)
+            else:
+                follower.wait()
 
     response = flask.Response(lines(), mimetype="application/x-ndjson")
-    if asked:
-        response.call_on_close(lambda: engine.forget(identifier))
+    response.call_on_close(follower.close)
     return response
 
 
@@ -284,6 +300,9 @@ def _begin() -> None:
     config = ceod().config
     if request.content_length is not None and request.content_length > (flask.current_app.config["MAX_CONTENT_LENGTH"] or 0):
         raise errors.TooLarge("a request's body may have 1 MiB at most")
+    if "//" in request.environ["PATH_INFO"]:
+        # Werkzeug would take it for the path with one stroke: where rules are laid on paths, that opens a way around them.
+        raise errors.NotFound(f"there is no {request.environ['PATH_INFO']} here")
     if request.scheme != "https" and not config.development:
         raise errors.Forbidden("ceod speaks TLS only: use https (plain HTTP is for development mode)", rule="tls")
     if config.development and not _in_development_network(config.development_networks):

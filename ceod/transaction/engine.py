@@ -10,13 +10,14 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from ceo_common.errors import BackendDown, Busy, CeoError, Internal, JournalFull, NotFound, WrongState
-from ceo_common.events import Event, is_last
+from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
+from ceo_common.events import Event
+from ceod.transaction.follower import IDLE_S, Follower, what_was_undone
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, Record, Request
@@ -123,58 +124,32 @@ class Engine(Generic[Tools]):
         self.record.check_names(request)
         return prepare()
 
-    def follow(self, identifier: str, *, after: int = 0, asked: bool = False, idle_s: float = 300.0) -> Generator[Event, None, None]:
-        """The events behind `after`, as they come, up to the last.  `asked` is for the one connection whose request began it:
-        its last line carries the secret part of the result; everybody else learns that it is lost to them.
-        """
-        try:
-            quiet_until = time.monotonic() + idle_s
-            while time.monotonic() < quiet_until:
-                rung = self.record.rung(identifier)
-                found = self.record.events_after(identifier, after)
-                for event in found:
-                    after, quiet_until = event["n"], time.monotonic() + idle_s
-                    if is_last(event):
-                        yield self._with_secret(identifier, event, asked=asked)
-                        return
-                    yield event
-                if not found and (handed := self._handed_over(identifier, after, asked=asked)):
-                    yield handed
-                    return
-                self.record.wait(identifier, rung, 0.2)
-        finally:
-            self.record.unhang(identifier)
-            if asked:
-                self.forget(identifier)
+    def follower(self, identifier: str, *, after: int = 0, asked: bool = False) -> Follower:
+        """A listener to the events behind `after`; close() it."""
+        return Follower(self.record, self, identifier, after=after, asked=asked)
 
-    def _with_secret(self, identifier: str, event: Event, *, asked: bool) -> Event:
-        secret = self._secrets.pop(identifier, None) if asked and event["status"] == "completed" else None
-        return {**event, "result": event.get("result", {}) | secret} if secret else event
+    def follow(self, identifier: str, *, after: int = 0, asked: bool = False) -> Generator[Event, None, None]:
+        """The events behind `after`, as they come, up to the last."""
+        follower = self.follower(identifier, after=after, asked=asked)
+        try:
+            until = time.monotonic() + IDLE_S
+            while not follower.is_over and time.monotonic() < until:
+                if found := follower.poll():
+                    until = time.monotonic() + IDLE_S
+                    yield from found
+                else:
+                    follower.wait()
+        finally:
+            follower.close()
+
+    def take(self, identifier: str) -> Json | None:
+        """The secret part of a result, once."""
+        return self._secrets.pop(identifier, None)
 
     def forget(self, identifier: str) -> None:
         """Wipe the secret part of a result: the connection that asked for it is gone."""
         self._asked_for.discard(identifier)
         self._secrets.pop(identifier, None)
-
-    def _handed_over(self, identifier: str, after: int, *, asked: bool) -> Event | None:
-        """The last line for who asked, while recovery goes on undoing (a frozen server must not hold the answer), and for
-        everybody where only a person can go on.
-        """
-        row = self.record.transaction(identifier)
-        if row is None:  # the request whose key we share was refused meanwhile
-            error = Busy("the request that came first under this Idempotency-Key was refused; send it again").as_json()
-            return {"n": after + 1, "status": "aborted", "transaction": identifier, "error": error, "undone": []}
-        if row.owner is not None or row.state not in (("undoing", "undo_failed") if asked else ("undo_failed",)):
-            return None
-        undoing = [step.name for step in self.record.steps_of(identifier) if step.state not in ("undone", "not_ours")]
-        last: Event = {"n": after + 1, "status": "aborted", "transaction": identifier, "error": row.error, "undoing": undoing}
-        return cast(Event, last | self._what_was_undone(identifier))
-
-    def _what_was_undone(self, identifier: str) -> Json:
-        """The steps that were undone, and those that left something which is not ours to remove, or can't be taken back."""
-        rows = self.record.steps_of(identifier)
-        left = [step.name for step in rows if step.state == "not_ours"]
-        return {"undone": [step.name for step in rows if step.state == "undone"], **({"left": left} if left else {})}
 
     # Running
 
@@ -307,7 +282,7 @@ class Engine(Generic[Tools]):
             self._see("record", "undo", row.name)
         row = self.record.transaction(identifier)
         assert row is not None
-        self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, **self._what_was_undone(identifier)})
+        self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, **what_was_undone(self.record.steps_of(identifier))})
         log.info("aborted", extra={"transaction": identifier, "code": (row.error or {}).get("code")})
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,21 +55,14 @@ class Request:
     key: str | None = None
 
 
-class _Bell:
-    """Counts how often it rang, so that who looked before it rang does not wait for the next time."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.rung = 0
-
-
 class Record:
-    """The journal as the engine sees it, with a bell for each transaction that rings in this process at each of its events."""
+    """The journal as the engine sees it; it notifies this process's listeners of each event of a transaction."""
 
     def __init__(self, journal: Journal, owner: str) -> None:
         self.journal = journal
         self.owner = owner
-        self._bells: dict[str, _Bell] = {}
+        self._subscribing = threading.Lock()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     # Beginning
 
@@ -98,7 +92,7 @@ class Record:
             connection.execute(_DELETE, {"of": identifier})
 
         self.journal.write(delete)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def result(self, identifier: str, result: Json) -> None:
         """A result that is known better now: a step that waited is done."""
@@ -153,7 +147,7 @@ class Record:
             self._event(connection, identifier, event)
 
         self.journal.write(insert)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def note(self, identifier: str, number: int, facts: Json, event: Json | None) -> None:
         """More facts of a step, for its undo or its next try, with the event that tells how far it is."""
@@ -168,7 +162,7 @@ class Record:
         if facts or event:
             self.journal.write(update)
         if event:
-            self._ring(identifier)
+            self._notify(identifier)
 
     def step(self, identifier: str, number: int, event: Json | None, **values: Any) -> None:
         """A step's new state, with the event that tells it."""
@@ -179,7 +173,7 @@ class Record:
                 self._event(connection, identifier, event)
 
         self.journal.write(update)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def commit(self, identifier: str, later: list[tuple[int, str]], *, keep_names: bool = False) -> None:
         """The commit point: from here on there is no way but forward.  The names are free, unless they are kept to the end."""
@@ -203,12 +197,12 @@ class Record:
     def hand_over(self, identifier: str) -> None:
         """Leave what is still to be done to recovery."""
         self._set(identifier, owner=None)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def state(self, identifier: str, state: str, **values: Any) -> None:
         """Set the transaction's state."""
         self._set(identifier, state=state, **values)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def _set(self, identifier: str, **values: Any) -> None:
         self.journal.write(lambda c: c.execute(_SET, {"of": identifier, **values}))
@@ -224,7 +218,7 @@ class Record:
                                transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
 
         self.journal.write(update)
-        self._ring(identifier)
+        self._notify(identifier)
 
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
         """An audit row about a transaction."""
@@ -254,6 +248,10 @@ class Record:
         """The events behind number `after`."""
         with self.journal.reading() as connection:
             return [row.event for row in connection.execute(_EVENTS, {"of": identifier, "after": after})]
+
+    def last_event(self, identifier: str) -> list[Event]:
+        """The newest event, in a list; nothing where there is none."""
+        return self.events_after(identifier, 0)[-1:]
 
     def listed(self, *, caller: str | None, state: str | None, limit: int) -> list[Row[Any]]:
         """The newest transactions, of one caller or of all."""
@@ -304,24 +302,24 @@ class Record:
     def emit(self, identifier: str, event: Json) -> None:
         """An event alone."""
         self.journal.write(lambda c: self._event(c, identifier, event))
-        self._ring(identifier)
+        self._notify(identifier)
 
-    def rung(self, identifier: str) -> int:
-        """How often the transaction's bell rang, for wait()."""
-        return self._bells.setdefault(identifier, _Bell()).rung
+    def subscribe(self, identifier: str, notify: Callable[[], None]) -> None:
+        """Call `notify` at each event that this process writes about the transaction."""
+        with self._subscribing:
+            self._listeners.setdefault(identifier, []).append(notify)
 
-    def wait(self, identifier: str, rung: int, seconds: float) -> None:
-        """Wait until the transaction's bell rang more than so often, or a while: another process's events ring none here."""
-        bell = self._bells.setdefault(identifier, _Bell())
-        with bell.changed:
-            bell.changed.wait_for(lambda: bell.rung != rung, seconds)
+    def unsubscribe(self, identifier: str, notify: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._subscribing:
+            listeners = self._listeners.get(identifier, [])
+            if notify in listeners:
+                listeners.remove(notify)
+            if not listeners:
+                self._listeners.pop(identifier, None)
 
-    def unhang(self, identifier: str) -> None:
-        """Nobody listens to the transaction's bell any more, as far as the caller knows; a listener that does makes a new one."""
-        self._bells.pop(identifier, None)
-
-    def _ring(self, identifier: str) -> None:
-        if bell := self._bells.get(identifier):
-            with bell.changed:
-                bell.rung += 1
-                bell.changed.notify_all()
+    def _notify(self, identifier: str) -> None:
+        with self._subscribing:
+            listeners = list(self._listeners.get(identifier, []))
+        for notify in listeners:
+            notify()

@@ -1,0 +1,34 @@
+"""How long each part of an exchange may take, and how much of each thing there may be."""
+
+from __future__ import annotations
+
+# Seconds.
+FIRST_BYTE_S = 5.0  # a new connection says nothing
+HANDSHAKE_S = 5.0  # TLS
+HEAD_S = 10.0  # from a request's first byte to the end of its headers
+BODY_S = 30.0  # all of a body
+IDLE_S = 5.0  # a kept connection without a next request
+SEND_S = 30.0  # for each CHUNK_BYTES of an answer that the client has to take
+CLOSE_S = 2.0  # for the client to take the end of the connection
+HEARTBEAT_S = 5.0  # a stream without events says that it is alive
+QUIET_S = 300.0  # a stream without events ends
+ACK_S = 30.0  # a peer that acknowledges nothing is gone (TCP_USER_TIMEOUT, tcp(7))
+
+# Bytes.
+HEAD_BYTES = 96 * 1024  # room for a Negotiate token and a forwarded ticket of 32 KiB each
+CHUNKED_BYTES = 8 << 20  # a chunked body with the lines between its chunks
+CHUNK_LINE_BYTES = 4096  # the line before a chunk
+CHUNK_BYTES = 64 * 1024  # an answer is made and sent in pieces of this size
+LINGER_BYTES = 4 << 20  # read away after a refusal, so that the client gets to read it
+
+# Connections of a worker that answer no authenticated request.
+CONNECTIONS = 1000
+# What ceod opens itself: the journal, LDAP, helpers, authenticated requests.
+OWN_DESCRIPTORS = 1000
+
+# Threads of a worker.
+DOOR_THREADS = 4  # accept tickets
+HEALTH_THREADS = 4  # are never busy with anything else
+READ_THREADS = 16
+WRITE_THREADS = 8  # begin transactions, which then run in threads of their own
+EVENT_THREADS = 2  # read the journal for streams

@@ -1,0 +1,250 @@
+"""Serves a worker's connections: each is a coroutine with a deadline for each part, the application runs in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from ceo_common.errors import CeoError, Internal, TooSlow
+from ceo_common.events import Event
+from ceod.server import limits
+from ceod.server.answer import Answer, Application, Environ, Source
+from ceod.server.connections import Connection, Connections
+from ceod.server.request import Gone, Incoming, as_input
+
+log = logging.getLogger("ceod.server")
+
+T = TypeVar("T")
+# Learns from a request's head whose it is; None: nobody's, or somebody's who is refused.  It is told
+# how many authenticated requests of each principal are being answered, and runs in a thread.
+Admit = Callable[[Environ, Mapping[str, int]], str | None]
+
+_TLS_HELLO = 0x16  # the first byte of a handshake record (RFC 8446, 5.1)
+_WRITES = frozenset(("POST", "PATCH", "DELETE"))
+
+
+class Pools:
+    """Threads by what they do: who waits for a server in one pool keeps nobody in another waiting."""
+
+    def __init__(self) -> None:
+        self.door = ThreadPoolExecutor(limits.DOOR_THREADS, "door")
+        self.health = ThreadPoolExecutor(limits.HEALTH_THREADS, "health")
+        self.reads = ThreadPoolExecutor(limits.READ_THREADS, "read")
+        self.writes = ThreadPoolExecutor(limits.WRITE_THREADS, "write")
+        self.events = ThreadPoolExecutor(limits.EVENT_THREADS, "events")
+
+    def of(self, environ: Environ, *, is_admitted: bool) -> ThreadPoolExecutor:
+        """Those for a request; one that will be refused begins no transaction."""
+        if environ["PATH_INFO"] == "/api/health":
+            return self.health
+        return self.writes if is_admitted and environ["REQUEST_METHOD"] in _WRITES else self.reads
+
+    def shutdown(self) -> None:
+        """What has not begun never does."""
+        for pool in (self.door, self.health, self.reads, self.writes, self.events):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Server:
+    """One a worker.  `config` is gunicorn's; `capacity` counts connections that answer no authenticated request."""
+
+    def __init__(
+        self, application: Application, config: Any, *, admit: Admit, body_limit: int,
+        tls: ssl.SSLContext | None, capacity: int,
+    ) -> None:
+        self.application = application
+        self.config = config
+        self.admit = admit
+        self.body_limit = body_limit
+        self.tls = tls
+        self.connections = Connections(capacity)
+        self.pools = Pools()
+        self.is_stopping = False
+        self._accepting: list[asyncio.Task[None]] = []
+
+    def start(self, listeners: list[socket.socket]) -> None:
+        """Accept connections."""
+        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
+
+    def stop(self) -> None:
+        """Accept no more, and close what answers no authenticated request; the others go on to their end."""
+        self.is_stopping = True
+        for task in self._accepting:
+            task.cancel()
+        self.connections.close_waiting()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, peer = await loop.sock_accept(listener)
+            except OSError as error:  # above all: no descriptor is left
+                log.warning("a connection could not be accepted: %s", error.strerror)
+                self.connections.evict()
+                await asyncio.sleep(0.05)
+                continue
+            connection = Connection(peer[0])
+            connection.task = asyncio.create_task(self._serve(connection, client, peer))
+            self.connections.add(connection)
+
+    async def _serve(self, connection: Connection, client: socket.socket, peer: tuple[str, int]) -> None:
+        """One connection, whatever happens on it."""
+        incoming = None
+        try:
+            incoming = await self._open(client)
+            scheme = "https" if incoming.is_tls else "http"
+            while await self._exchange(connection, incoming, peer, scheme):
+                async with asyncio.timeout(limits.IDLE_S):
+                    await incoming.begins()
+            await incoming.close()
+        except (Gone, TimeoutError, OSError):  # ssl.SSLError is an OSError
+            pass
+        except Exception:
+            log.exception("a connection ended in an unforeseen way", extra={"address": peer[0]})
+        finally:
+            self.connections.remove(connection)
+            if incoming:
+                incoming.abort()
+            else:
+                client.close()
+
+    async def _open(self, client: socket.socket) -> Incoming:
+        """Tell the protocol by its first byte; another protocol than TLS and HTTP has its place here.  Raises Gone."""
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.ACK_S * 1000))
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        async with asyncio.timeout(limits.FIRST_BYTE_S):
+            first = await _first_byte(client)
+        tls = self.tls if first == _TLS_HELLO else None
+        # Plain HTTP opens with a letter.  The application refuses it, in words, unless it is in development.
+        if tls is None and not chr(first).isalpha() and first not in b"\r":
+            raise Gone
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=limits.CHUNK_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        timeouts = {"ssl_handshake_timeout": limits.HANDSHAKE_S, "ssl_shutdown_timeout": limits.CLOSE_S} if tls else {}
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, client, ssl=tls, **timeouts)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        return Incoming(reader, writer, self.config, is_tls=tls is not None)
+
+    # One request
+
+    async def _exchange(self, connection: Connection, incoming: Incoming, peer: tuple[str, int], scheme: str) -> bool:
+        """A request and its answer; whether another one may follow."""
+        try:
+            async with asyncio.timeout(limits.HEAD_S):
+                await incoming.begins()
+                request = await incoming.head(peer, scheme)
+            answer = Answer(self.application, request, peer, self.config.address[0], self.config)
+            principal = None
+            if "HTTP_AUTHORIZATION" in answer.environ:
+                principal = await self._in(self.pools.door, self.admit, answer.environ, self.connections.in_flight)
+            if principal is not None:
+                self.connections.hold(connection, principal)
+            async with asyncio.timeout(limits.BODY_S):
+                body = await incoming.body(request, self.body_limit, keep=principal is not None)
+        except TimeoutError:
+            await self._refuse(incoming, peer, TooSlow("the request did not come in time; send it again"))
+            return False
+        except CeoError as error:
+            await self._refuse(incoming, peer, error)
+            return False
+        as_input(answer.environ, body)
+        try:
+            return await self._answer(answer, incoming, is_admitted=principal is not None)
+        finally:
+            self.connections.release(connection)
+
+    async def _answer(self, answer: Answer, incoming: Incoming, *, is_admitted: bool) -> bool:
+        pool = self.pools.of(answer.environ, is_admitted=is_admitted)
+        if self.is_stopping:
+            answer.response.force_close()
+        try:
+            await incoming.send(await self._in(pool, answer.begin))
+            if answer.source:
+                await self._stream(answer, answer.source, incoming)
+            while not answer.is_over:
+                await incoming.send(await self._in(pool, answer.more))
+            return not answer.closes and not self.is_stopping
+        finally:
+            # In a thread: what was begun there may still run, and it may ask a server.
+            with contextlib.suppress(RuntimeError):  # the pool is shut down
+                pool.submit(answer.close)
+
+    async def _stream(self, answer: Answer, source: Source, incoming: Incoming) -> None:
+        """Events as they come, a heartbeat while none does; no thread waits for them."""
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def notify() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is over
+                loop.call_soon_threadsafe(changed.set)
+
+        source.on_change(notify)
+        sent = happened = time.monotonic()
+        while not source.is_over and time.monotonic() - happened < limits.QUIET_S:
+            changed.clear()
+            if events := await self._in(self.pools.events, source.poll):
+                sent = happened = time.monotonic()
+                await incoming.send(answer.lines(_as_lines(events)))
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(source.patience_s, limits.HEARTBEAT_S)):
+                    await changed.wait()
+            if time.monotonic() - sent >= limits.HEARTBEAT_S and not changed.is_set():
+                sent = time.monotonic()
+                await incoming.send(answer.lines(_as_lines([source.heartbeat()])))
+        await incoming.send(answer.end())
+
+    async def _refuse(self, incoming: Incoming, peer: tuple[str, int], error: CeoError) -> None:
+        """Answer a request that never reaches the application."""
+        identifier = uuid.uuid4().hex[:16]
+        log.info("refused: %s", error.message, extra={
+            "status": error.status, "code": error.code, "address": peer[0], "request": identifier})
+        body = json.dumps(error.as_json()).encode()
+        head = (
+            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nCache-Control: no-store\r\n"
+            f"X-Request-Id: {identifier}\r\n\r\n"
+        )
+        await incoming.send(head.encode() + body)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limits.CLOSE_S):
+                await incoming.read_away()
+
+    async def _in(self, pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+        """Call it in a thread.  What is unforeseen there becomes an Internal, once it is in the log."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
+        except (CeoError, OSError, Gone):
+            raise
+        except Exception:
+            log.exception("unforeseen")
+            raise Internal("something unforeseen happened; the daemon's log tells more") from None
+
+
+async def _first_byte(client: socket.socket) -> int:
+    """The first byte that a client sends, left where it is.  Raises Gone, OSError."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(client, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(client)
+    first = client.recv(1, socket.MSG_PEEK)
+    if not first:
+        raise Gone
+    return first[0]
+
+
+def _as_lines(events: list[Event]) -> bytes:
+    return "".join(json.dumps(event, ensure_ascii=True) + "\n" for event in events).encode()

@@ -1,0 +1,120 @@
+"""The events of one transaction as one listener gets them: asked for without waiting, or waited for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from ceo_common.errors import Busy
+from ceo_common.events import Event, heartbeat, is_last
+from ceod.transaction.record import ENDED, Record
+from ceod.transaction.step import Json
+
+# Events that another process writes notify nobody here: they are looked for this often.
+FOREIGN_S = 0.2
+# Nothing new for so long, and the listener hears that the transaction still goes on.
+HEARTBEAT_S = 5.0
+# No event for so long, and the stream ends without a last line.
+IDLE_S = 300.0
+
+
+class Secrets(Protocol):
+    """Who keeps the part of a result that only the connection that asked may have."""
+
+    def take(self, identifier: str) -> Json | None:
+        """The secret part, once."""
+
+    def forget(self, identifier: str) -> None:
+        """Wipe it."""
+
+
+class Follower:
+    """One listener.  `asked` is for the one connection whose request began the transaction: its last
+    line carries the secret part of the result; everybody else learns that it is lost to them.
+    """
+
+    def __init__(
+        self, record: Record, secrets: Secrets, identifier: str, *, after: int = 0, asked: bool = False
+    ) -> None:
+        self.identifier = identifier
+        self.is_over = False
+        self._record, self._secrets = record, secrets
+        self._after, self._asked = after, asked
+        self._is_foreign = False
+        self._changed = threading.Event()
+        self._notify: Callable[[], None] = self._changed.set
+        record.subscribe(identifier, self._notify)
+
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call this whenever there may be something new, instead of waking wait()."""
+        self._record.unsubscribe(self.identifier, self._notify)
+        self._notify = notify
+        self._record.subscribe(self.identifier, notify)
+
+    def poll(self) -> list[Event]:
+        """The events that came since the last call; `is_over` tells that the last one is among them."""
+        self._changed.clear()
+        found = self._record.events_after(self.identifier, self._after) or self._without_events()
+        for event in found:
+            self._after = event["n"]
+            self.is_over = self.is_over or is_last(event)
+        if found and self.is_over:
+            found[-1] = self._with_secret(found[-1])
+        return found
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for a notice before the next poll."""
+        return FOREIGN_S if self._is_foreign else HEARTBEAT_S
+
+    def wait(self) -> None:
+        """Wait until there may be something new."""
+        self._changed.wait(self.patience_s)
+
+    def heartbeat(self) -> Event:
+        """What a listener hears while nothing happens: it has no number of its own."""
+        return heartbeat(self.identifier, self._after)
+
+    def close(self) -> None:
+        """The listener has left."""
+        self._record.unsubscribe(self.identifier, self._notify)
+        if self._asked:
+            self._secrets.forget(self.identifier)
+
+    def _with_secret(self, event: Event) -> Event:
+        if not self._asked or event["status"] != "completed":
+            return event
+        secret = self._secrets.take(self.identifier)
+        return {**event, "result": event.get("result", {}) | secret} if secret else event
+
+    def _without_events(self) -> list[Event]:
+        """What ends a stream although nothing new was written behind the number it asked for."""
+        row = self._record.transaction(self.identifier)
+        if row is None:  # the request whose key we share was refused meanwhile
+            error = Busy("the request that came first under this Idempotency-Key was refused; send it again")
+            return [self._aborted(error.as_json(), undone=[])]
+        self._is_foreign = row.owner != self._record.owner
+        if row.state in ENDED:
+            # It may have ended since we looked; else the number lies behind the end, and the end is the answer.
+            return self._record.events_after(self.identifier, self._after) or self._record.last_event(self.identifier)
+        # While recovery goes on undoing, a frozen server must not hold the answer to the one who asked;
+        # where only a person can go on, nobody waits.
+        if row.owner is None and row.state in (("undoing", "undo_failed") if self._asked else ("undo_failed",)):
+            return [self._handed_over(row)]
+        return []
+
+    def _handed_over(self, row: Any) -> Event:
+        steps = self._record.steps_of(self.identifier)
+        undoing = [step.name for step in steps if step.state not in ("undone", "not_ours")]
+        return self._aborted(row.error, undoing=undoing, **what_was_undone(steps))
+
+    def _aborted(self, error: Json | None, **more: Any) -> Event:
+        last = {"n": self._after + 1, "status": "aborted", "transaction": self.identifier, "error": error, **more}
+        return cast(Event, last)
+
+
+def what_was_undone(steps: list[Any]) -> Json:
+    """The steps that were undone, and those that left something which is not ours to remove, or can't be taken back."""
+    left = [step.name for step in steps if step.state == "not_ours"]
+    return {"undone": [step.name for step in steps if step.state == "undone"], **({"left": left} if left else {})}
