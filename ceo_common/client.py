@@ -418,6 +418,8 @@ class Client:
                 for line in _lines(response):
                     event = cast(Event, json.loads(line))
                     identifier = event["transaction"]
+                    if event.get("heartbeat"):
+                        continue
                     yield event
                     if is_last(event):
                         return

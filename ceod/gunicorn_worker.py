@@ -68,6 +68,9 @@ class DrainingWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Gunicorn's main loop of a worker."""
+        # The loop needs the interpreter often and briefly: at the default of 5 ms, each of the threads
+        # at work on transactions could keep it waiting that long, each time.
+        sys.setswitchinterval(0.0005)
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(self._unforeseen)
         try:
@@ -77,12 +80,12 @@ class DrainingWorker(Worker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         from ceod.api import BODY_LIMIT  # noqa: PLC0415
-        from ceod.api.admission import admission  # noqa: PLC0415
+        from ceod.api.admission import Gate  # noqa: PLC0415
 
         stopping = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
         tls = sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
-        server = Server(self.wsgi, self.cfg, admit=admission(self.wsgi), body_limit=BODY_LIMIT, tls=tls, capacity=_capacity())
+        server = Server(self.wsgi, self.cfg, gate=Gate(self.wsgi), body_limit=BODY_LIMIT, tls=tls, capacity=_capacity())
         server.start(self.sockets)
         while not stopping.is_set() and self.ppid == os.getppid():
             self.notify()

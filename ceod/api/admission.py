@@ -1,8 +1,7 @@
-"""Who sends a request, learned from its head before its body is read; and how much anybody may ask for."""
+"""Who sends a request, learned from its head before its body is read; and who may ask for more than a share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,8 @@ from ceod.auth.caller import Caller, identify, standing
 
 Environ = dict[str, Any]
 _KEY = "ceod.admission"
-
-# Of requests of one person that a worker answers at once, streams among them.
-AT_ONCE = 16
 _STAFF = frozenset((Who.OFFICE, Who.SYSCOM))
+_WAIT_S = 5
 
 
 @dataclass(frozen=True)
@@ -32,36 +29,49 @@ class Admission:
     refusal: CeoError | None = None
 
 
-def admission(app: flask.Flask) -> Callable[[Environ, Mapping[str, int]], str | None]:
-    """What the server calls with the head of each request that has a ticket."""
-    def admit(environ: Environ, in_flight: Mapping[str, int]) -> str | None:
-        with app.request_context(environ):
-            found = negotiate(in_flight)
-        environ[_KEY] = found
+class Gate:
+    """What the server asks about the head of a request.  The refusal, if any, is told by authenticate()."""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self.app = app
+
+    def admit(self, environ: Environ) -> str | None:
+        """The principal whose request it is; None: it will be refused."""
+        with self.app.request_context(environ):
+            found = environ[_KEY] = negotiate()
         return found.caller.principal if found.caller else None
 
-    return admit
+    def allows_more(self, environ: Environ) -> bool:
+        """Whether somebody who has a whole share at once may have one request more: staff may, and our hosts."""
+        found: Admission = environ[_KEY]
+        assert found.caller
+        try:
+            if is_staff(found.caller, runtime.of(self.app)):
+                return True
+            refusal: CeoError = TooMany("as many requests of yours as may be are being answered; wait for one to end",
+                                        retry_after=_WAIT_S)
+        except CeoError as error:
+            refusal = error
+        environ[_KEY] = Admission(found.authenticated, refusal=refusal)
+        return False
 
 
 def current() -> Admission:
     """The admission of this request; made now under a server that makes none (flask run)."""
     found = request.environ.get(_KEY)
-    return found if isinstance(found, Admission) else negotiate({})
+    return found if isinstance(found, Admission) else negotiate()
 
 
-def negotiate(in_flight: Mapping[str, int]) -> Admission:
+def negotiate() -> Admission:
     """Accept the request's ticket."""
     running = runtime.of(flask.current_app)
     authenticated = None
     try:
         bindings = running.bindings if request.scheme == "https" else None
         authenticated = spnego.authenticate(request.headers.get("Authorization"), running.services.acceptor, bindings)
-        who = identify(authenticated.principal, request.remote_addr or "", running.config)
-        if in_flight.get(who.principal, 0) >= AT_ONCE and not is_staff(who, running):
-            raise TooMany(f"{AT_ONCE} requests of yours are being answered; wait for one to end", retry_after=5)
+        return Admission(authenticated, identify(authenticated.principal, request.remote_addr or "", running.config))
     except CeoError as error:
         return Admission(authenticated, refusal=error)
-    return Admission(authenticated, who)
 
 
 def is_staff(caller: Caller, running: runtime.Runtime) -> bool:

@@ -5,6 +5,8 @@ python -m ceod.api prints the description; docs/openapi.json is a copy of it.
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import typing
 from importlib import metadata, resources
@@ -38,17 +40,30 @@ ROUTES.append(Route("GET", "/api/docs", None, "description", "This description a
 @blueprint.get("/openapi.json")
 def openapi() -> flask.Response:
     """The description."""
-    return flask.jsonify(document())
+    return flask.Response(_text(), mimetype="application/json")
 
 
 @blueprint.get("/docs")
 def docs() -> flask.Response:
     """The page: no script, no font, no picture from elsewhere."""
-    text = resources.files("ceod").joinpath("data/docs.html").read_text()
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
-    response = flask.Response(page.render(document=document(), sections=_sections(), words=_words), mimetype="text/html")
+    response = flask.Response(_page(), mimetype="text/html")
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return response
+
+
+# Made once: anybody may ask for them, as often as they like.
+
+
+@functools.cache
+def _text() -> bytes:
+    return json.dumps(document()).encode()
+
+
+@functools.cache
+def _page() -> bytes:
+    text = resources.files("ceod").joinpath("data/docs.html").read_text()
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
+    return page.render(document=document(), sections=_sections(), words=_words).encode()
 
 
 def document() -> Json:

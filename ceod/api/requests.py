@@ -162,7 +162,7 @@ def _count_write() -> None:
     seconds = running.rates.count(who.principal)
     if seconds is not None and not admission.is_staff(who, running):
         raise errors.TooMany(
-            f"you changed something {running.rates.writes} times within the hour; wait {seconds} seconds",
+            f"you sent {running.rates.writes} changes within an hour; wait {seconds} seconds",
             retry_after=seconds,
         )
 

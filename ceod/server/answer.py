@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, cast
 
 from gunicorn.http import wsgi
@@ -85,7 +85,7 @@ class Answer:
         """Call the application; the head and the first piece."""
         with self._turn:
             self._iterable = self.application(self.environ, self.response.start_response)
-            self._parts = iter(self._iterable)
+            self._parts = _slices(self._iterable)
             if self.source:
                 self.response.send_headers()
                 return self._collector.take()
@@ -122,3 +122,10 @@ class Answer:
             if close:
                 with contextlib.suppress(ValueError):
                     close()
+
+
+def _slices(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces that a slow reader may keep in memory."""
+    for part in parts:
+        for start in range(0, len(part), limits.CHUNK_BYTES):
+            yield part[start : start + limits.CHUNK_BYTES]

@@ -9,6 +9,7 @@ HEAD_S = 10.0  # from a request's first byte to the end of its headers
 BODY_S = 30.0  # all of a body
 IDLE_S = 5.0  # a kept connection without a next request
 SEND_S = 30.0  # for each CHUNK_BYTES of an answer that the client has to take
+QUIET_CLIENT_S = 0.25  # after a refusal: it has nothing more to say
 CLOSE_S = 2.0  # for the client to take the end of the connection
 HEARTBEAT_S = 5.0  # a stream without events says that it is alive
 QUIET_S = 300.0  # a stream without events ends
@@ -26,9 +27,12 @@ CONNECTIONS = 1000
 # What ceod opens itself: the journal, LDAP, helpers, authenticated requests.
 OWN_DESCRIPTORS = 1000
 
+# Authenticated requests of one person that a worker answers at once, streams among them.
+SHARE = 16
+
 # Threads of a worker.
-DOOR_THREADS = 4  # accept tickets
-HEALTH_THREADS = 4  # are never busy with anything else
+DOOR_THREADS = 2  # accept the tickets of reads, and as many those of writes
+HEALTH_THREADS = 2  # say that ceod is up, and never do anything else
 READ_THREADS = 16
-WRITE_THREADS = 8  # begin transactions, which then run in threads of their own
+WRITE_THREADS = 4  # begin transactions, which then run in threads of their own
 EVENT_THREADS = 2  # read the journal for streams

@@ -75,7 +75,7 @@ class Incoming:
 
     async def head(self, peer: tuple[str, int], scheme: str) -> Request:
         """The next request without its body.  Raises Gone, HeaderTooLarge, Invalid."""
-        while (end := self.buffer.find(_END_OF_HEAD)) < 0:
+        while (end := self.buffer.find(_END_OF_HEAD, 0, limits.HEAD_BYTES)) < 0:
             if len(self.buffer) > limits.HEAD_BYTES:
                 raise HeaderTooLarge("the headers of the request are longer than 96 KiB together")
             if self.buffer.count(b"\n") != self.buffer.count(b"\r\n"):
@@ -162,9 +162,13 @@ class Incoming:
             raise refusal(error) from None
 
     async def read_away(self) -> None:
-        """Let the client finish, within bounds: it reads a refusal only then."""
+        """Let the client finish, within bounds: it reads a refusal only then.  Raises TimeoutError when it has."""
         left = limits.LINGER_BYTES
-        while left > 0 and (data := await self.reader.read(limits.CHUNK_BYTES)):
+        while left > 0:
+            async with asyncio.timeout(limits.QUIET_CLIENT_S):
+                data = await self.reader.read(limits.CHUNK_BYTES)
+            if not data:
+                return
             left -= len(data)
 
     async def send(self, data: bytes) -> None:

@@ -10,10 +10,10 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ceo_common.errors import CeoError, Internal, TooSlow
 from ceo_common.events import Event
@@ -25,33 +25,46 @@ from ceod.server.request import Gone, Incoming, as_input
 log = logging.getLogger("ceod.server")
 
 T = TypeVar("T")
-# Learns from a request's head whose it is; None: nobody's, or somebody's who is refused.  It is told
-# how many authenticated requests of each principal are being answered, and runs in a thread.
-Admit = Callable[[Environ, Mapping[str, int]], str | None]
 
 _TLS_HELLO = 0x16  # the first byte of a handshake record (RFC 8446, 5.1)
 _WRITES = frozenset(("POST", "PATCH", "DELETE"))
 
 
+class Gate(Protocol):
+    """What the application says of a request's head; both are called in threads."""
+
+    def admit(self, environ: Environ) -> str | None:
+        """Whose it is; None: nobody's, or somebody's who will be refused."""
+
+    def allows_more(self, environ: Environ) -> bool:
+        """Whether whoever has SHARE requests at once may have another; if not, the application refuses it."""
+
+
 class Pools:
-    """Threads by what they do: who waits for a server in one pool keeps nobody in another waiting."""
+    """Threads by what they do: who waits in one pool, for a server or for others, keeps nobody in another waiting."""
 
     def __init__(self) -> None:
-        self.door = ThreadPoolExecutor(limits.DOOR_THREADS, "door")
+        self.doors = {is_write: ThreadPoolExecutor(limits.DOOR_THREADS, "door") for is_write in (False, True)}
         self.health = ThreadPoolExecutor(limits.HEALTH_THREADS, "health")
         self.reads = ThreadPoolExecutor(limits.READ_THREADS, "read")
         self.writes = ThreadPoolExecutor(limits.WRITE_THREADS, "write")
         self.events = ThreadPoolExecutor(limits.EVENT_THREADS, "events")
 
+    def door(self, environ: Environ) -> ThreadPoolExecutor:
+        """Those that accept a request's ticket."""
+        return self.doors[environ["REQUEST_METHOD"] in _WRITES]
+
     def of(self, environ: Environ, *, is_admitted: bool) -> ThreadPoolExecutor:
-        """Those for a request; one that will be refused begins no transaction."""
-        if environ["PATH_INFO"] == "/api/health":
+        """Those that answer a request; a write that will be refused does not wait for those that are made."""
+        if environ["PATH_INFO"] == "/api/health" and not is_admitted:
             return self.health
-        return self.writes if is_admitted and environ["REQUEST_METHOD"] in _WRITES else self.reads
+        if environ["REQUEST_METHOD"] not in _WRITES:
+            return self.reads
+        return self.writes if is_admitted else self.door(environ)
 
     def shutdown(self) -> None:
         """What has not begun never does."""
-        for pool in (self.door, self.health, self.reads, self.writes, self.events):
+        for pool in (*self.doors.values(), self.health, self.reads, self.writes, self.events):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -59,12 +72,12 @@ class Server:
     """One a worker.  `config` is gunicorn's; `capacity` counts connections that answer no authenticated request."""
 
     def __init__(
-        self, application: Application, config: Any, *, admit: Admit, body_limit: int,
+        self, application: Application, config: Any, *, gate: Gate, body_limit: int,
         tls: ssl.SSLContext | None, capacity: int,
     ) -> None:
         self.application = application
         self.config = config
-        self.admit = admit
+        self.gate = gate
         self.body_limit = body_limit
         self.tls = tls
         self.connections = Connections(capacity)
@@ -126,7 +139,7 @@ class Server:
             first = await _first_byte(client)
         tls = self.tls if first == _TLS_HELLO else None
         # Plain HTTP opens with a letter.  The application refuses it, in words, unless it is in development.
-        if tls is None and not chr(first).isalpha() and first not in b"\r":
+        if tls is None and not bytes((first,)).isalpha() and first not in b"\r":
             raise Gone
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=limits.CHUNK_BYTES)
@@ -145,9 +158,7 @@ class Server:
                 await incoming.begins()
                 request = await incoming.head(peer, scheme)
             answer = Answer(self.application, request, peer, self.config.address[0], self.config)
-            principal = None
-            if "HTTP_AUTHORIZATION" in answer.environ:
-                principal = await self._in(self.pools.door, self.admit, answer.environ, self.connections.in_flight)
+            principal = await self._principal(answer.environ)
             if principal is not None:
                 self.connections.hold(connection, principal)
             async with asyncio.timeout(limits.BODY_S):
@@ -163,6 +174,15 @@ class Server:
             return await self._answer(answer, incoming, is_admitted=principal is not None)
         finally:
             self.connections.release(connection)
+
+    async def _principal(self, environ: Environ) -> str | None:
+        """Whose authenticated request it is; None: it will be refused."""
+        if "HTTP_AUTHORIZATION" not in environ:
+            return None
+        principal = await self._in(self.pools.door(environ), self.gate.admit, environ)
+        if principal is None or self.connections.in_flight[principal] < limits.SHARE:
+            return principal
+        return principal if await self._in(self.pools.reads, self.gate.allows_more, environ) else None
 
     async def _answer(self, answer: Answer, incoming: Incoming, *, is_admitted: bool) -> bool:
         pool = self.pools.of(answer.environ, is_admitted=is_admitted)

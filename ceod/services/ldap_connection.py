@@ -276,7 +276,7 @@ class Pool:
         connection = self._take()
         try:
             yield connection
-        except BackendDown:
+        except (BackendDown, GeneratorExit):  # the line broke, or a list was not read to its end
             connection.close()
             raise
         else:

@@ -25,7 +25,7 @@ from ceod.transaction.step import Json, Later, Operation, Pen, Run, Step, Tools,
 
 log = logging.getLogger("ceod.transaction")
 
-AT_ONCE = 16
+AT_ONCE = 4
 RETRY_S = (5.0, 30.0, 120.0, 600.0)  # then hourly
 RETRY_HOURLY_S = 3600.0
 GIVE_UP_S = 7 * 24 * 3600.0

@@ -541,3 +541,43 @@ def test_the_names_of_many_are_held_to_the_end(engine: Engine[Tools], tools: Too
     assert seen == ["first"]
     engine._observer = None
     assert list(engine.follow(_many(engine, 5)))[-1]["status"] == "completed"
+
+
+# Followers
+
+
+def test_a_stream_of_something_that_is_over_ends_at_once(engine: Engine[Tools], tools: Tools) -> None:
+    """Whatever number it is asked for behind: the answer is the last event."""
+    identifier, _ = engine.begin(MAKE, _request("done"), Private())
+    events = list(engine.follow(identifier))
+    for after in (events[-1]["n"], events[-1]["n"] + 1, 999999):
+        assert list(engine.follow(identifier, after=after)) == events[-1:]
+
+
+def test_a_follower_far_ahead_of_what_runs_hears_how_it_ends(engine: Engine[Tools], tools: Tools) -> None:
+    tools.gate.clear()
+    identifier, _ = engine.begin(MAKE, _request("runs"), Private())
+    follower = engine.follower(identifier, after=999999)
+    assert follower.poll() == []
+    assert follower.heartbeat() == {"n": 999999, "status": "in progress", "transaction": identifier, "heartbeat": True}
+    tools.gate.set()
+    list(engine.follow(identifier))
+    (last,) = follower.poll()
+    assert last["status"] == "completed"
+    assert follower.is_over
+    follower.close()
+
+
+def test_a_listener_is_notified_of_each_event_and_no_more_once_it_left(engine: Engine[Tools], tools: Tools) -> None:
+    tools.gate.clear()
+    identifier, _ = engine.begin(MAKE, _request("runs"), Private())
+    notices: list[str] = []
+    one, other = engine.follower(identifier), engine.follower(identifier)
+    one.on_change(lambda: notices.append("one"))
+    other.on_change(lambda: notices.append("other"))
+    other.close()
+    tools.gate.set()
+    list(engine.follow(identifier))
+    assert set(notices) == {"one"}
+    one.close()
+    assert engine.record._listeners == {}
