@@ -154,6 +154,12 @@ Whether the configuration can be used, before a running ceod is told to read it:
 runs one process without TLS that answers the networks of `development_networks` alone. Without FLASK_ENV=development it answers every plain
 request with 403.
 """,
+    "Limits": """
+Each part of a request has a deadline, and an answer that nobody takes is given up. A worker answers sixteen requests of one person at once and
+sixty changes an hour; what is beyond that is refused with status 429 and `Retry-After`. Office, systems committee and the club's own hosts are
+never refused. Four transactions run at once in a worker; the others wait, and their streams say so. ceod raises its limit of open files
+(RLIMIT_NOFILE) to 2,000 where the hard limit allows that.
+""",
     "Signals": """
 TERM: Take no new requests, end the transactions that run, within ten minutes at most, and exit.
 HUP: Read the configuration and the certificates anew in new workers; the old ones end as with TERM, so that nobody is cut off.

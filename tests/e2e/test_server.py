@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -15,7 +16,7 @@ from ceod.server import limits
 from tests.club.adds import held
 from tests.club.attackers import under_attack
 from tests.club.club import ADMIN, Club, until
-from tests.club.wire import Reply, Wire, ask, request, ticket
+from tests.club.wire import HOST, Reply, Wire, ask, request, ticket
 
 _MIB = 1 << 20
 
@@ -67,6 +68,35 @@ def test_what_is_no_request_is_refused_in_our_form(club: Club, data: bytes) -> N
         assert answer.status == 400
         assert answer.json()["code"] == "invalid"
         assert wire.is_closed()
+
+
+def _whatever_comes(data: bytes) -> Reply | None:
+    """The answer to bytes that may be no whole request; None where the connection ends, or the server still waits for more."""
+    with closing(Wire(seconds=1)) as wire:
+        try:
+            return wire.send(data).reply()
+        except (EOFError, OSError):
+            return None
+
+
+def test_whatever_bytes_come_each_answer_is_in_our_form(club: Club) -> None:
+    """Requests with some bytes replaced: a status below 500, and words of ours."""
+    draw, whole = random.Random(12), [
+        request("GET", "/api/members?name=x", "Authorization: Negotiate YIIabc", "X-KRB5-CRED: abc"),
+        request("POST", "/api/members", "Transfer-Encoding: chunked") + _chunked(b'{"uid":', b'"x"}'),
+        request("PATCH", "/api/members/x", "Idempotency-Key: 1", body='{"login_shell": "/bin/sh"}'),
+    ]
+    mutants = []
+    for i in range(300):
+        data = bytearray(whole[i % len(whole)])
+        for _ in range(draw.randint(1, 4)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        mutants.append(bytes(data))
+    with ThreadPoolExecutor(16) as pool:
+        answers = [answer for answer in pool.map(_whatever_comes, mutants) if answer]
+    assert len(answers) > len(mutants) / 2
+    assert {answer.status for answer in answers} <= {400, 401, 403, 404, 405, 408, 413, 431}
+    assert all({"error", "code", "problems"} <= set(answer.json()) for answer in answers)
 
 
 @pytest.mark.parametrize("chunks", _MALFORMED_CHUNKS.values(), ids=_MALFORMED_CHUNKS)
@@ -175,6 +205,22 @@ def test_whoever_is_slow_is_told_so_and_cut_off(club: Club) -> None:
             answer = wire.reply()
             assert (answer.status, answer.json()["code"]) == (408, "too_slow")
             assert wire.is_closed()
+
+
+# More of each than all workers have threads.
+_NEVER_FINISH = {"idle": 200, "half hellos": 200, "half headers": 200, "slow bodies": 100, "slow readers": 100}
+
+
+@pytest.mark.parametrize("kinds", [*({kind: count} for kind, count in _NEVER_FINISH.items()), _NEVER_FINISH], ids=[*_NEVER_FINISH, "all"])
+def test_connections_that_never_finish_keep_nobody_waiting(club: Club, kinds: dict[str, int]) -> None:
+    """From the honest client's own address."""
+    client = club.client("regular1")
+    client.answer_s = 5
+    with under_attack(kinds):
+        for _ in range(5):
+            client.ping(HOST)
+            assert client.whoami()["uid"] == "regular1"
+            assert client.member("office1")["uid"] == "office1"
 
 
 # Streams

@@ -13,6 +13,7 @@ import requests
 from sandbox import shell
 from sandbox.club import host_place
 from tests.club.adds import Adding, ended, held
+from tests.club.attackers import ALL, under_attack
 from tests.club.club import ADMIN, CA, CHECKOUT, PYTHON, Club, kill, until
 from tests.club.tokens import fresh_token, send
 
@@ -61,6 +62,26 @@ def test_stopping_waits_for_an_add_whose_client_has_left(club: Club, how: str) -
     assert until(lambda: ended(club, add.uid), 20) == "completed"
     if stopping:
         stopping.join(60)
+        club.service(ADMIN, "start", "ceod")
+    until(lambda: len(club.workers()) == 2 and not club.workers() & old, 30, "new workers")
+    club.whole(add.uid)
+
+
+@pytest.mark.parametrize("how", ["TERM", "HUP"])
+def test_stopping_under_attack_ends_and_loses_no_transaction(club: Club, how: str) -> None:
+    """Whoever never finishes is not waited for; whose sign-up runs hears its end."""
+    with under_attack({kind: 70 for kind in ALL}), held(club, 1) as (add,):
+        old = club.workers()
+        if how == "HUP":
+            club.service(ADMIN, "signal", "ceod", signal="HUP")
+        else:
+            stopping = threading.Thread(target=club.service, args=(ADMIN, "stop", "ceod"))
+            stopping.start()
+    assert add.last["status"] == "completed"
+    if how == "TERM":
+        stopping.join(30)
+        assert not stopping.is_alive()
+        assert "worker was sent SIGKILL" not in club.log(f"{ADMIN}.ceod")
         club.service(ADMIN, "start", "ceod")
     until(lambda: len(club.workers()) == 2 and not club.workers() & old, 30, "new workers")
     club.whole(add.uid)
