@@ -101,6 +101,9 @@ class DrainingWorker(Worker):  # type: ignore[misc]
         while time.monotonic() < until and (len(server.connections) or _transactions()):
             self.notify()
             await asyncio.sleep(0.05)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)  # they let go of their connections
 
     def _unforeseen(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.log.error("%s", context.get("message"), exc_info=context.get("exception"))

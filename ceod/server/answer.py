@@ -21,6 +21,7 @@ class Source(Protocol):
     """The events of a transaction for one listener: ceod.transaction.follower."""
 
     is_over: bool
+    is_foreign: bool  # this process does not work on it
 
     @property
     def patience_s(self) -> float:

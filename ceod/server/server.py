@@ -211,6 +211,8 @@ class Server:
         source.on_change(notify)
         sent = happened = time.monotonic()
         while not source.is_over and time.monotonic() - happened < limits.QUIET_S:
+            if self.is_stopping and source.is_foreign:
+                break  # the client attaches again, to whoever comes after us
             changed.clear()
             if events := await self._in(self.pools.events, source.poll):
                 sent = happened = time.monotonic()

@@ -39,9 +39,9 @@ class Follower:
     ) -> None:
         self.identifier = identifier
         self.is_over = False
+        self.is_foreign = False  # another process works on it, or nobody does
         self._record, self._secrets = record, secrets
         self._after, self._asked = after, asked
-        self._is_foreign = False
         self._changed = threading.Event()
         self._notify: Callable[[], None] = self._changed.set
         record.subscribe(identifier, self._notify)
@@ -66,7 +66,7 @@ class Follower:
     @property
     def patience_s(self) -> float:
         """How long to wait for a notice before the next poll."""
-        return FOREIGN_S if self._is_foreign else HEARTBEAT_S
+        return FOREIGN_S if self.is_foreign else HEARTBEAT_S
 
     def wait(self) -> None:
         """Wait until there may be something new."""
@@ -94,7 +94,7 @@ class Follower:
         if row is None:  # the request whose key we share was refused meanwhile
             error = Busy("the request that came first under this Idempotency-Key was refused; send it again")
             return [self._aborted(error.as_json(), undone=[])]
-        self._is_foreign = row.owner != self._record.owner
+        self.is_foreign = row.owner != self._record.owner
         if row.state in ENDED:
             # It may have ended since we looked; else the number lies behind the end, and the end is the answer.
             return self._record.events_after(self.identifier, self._after) or self._record.last_event(self.identifier)
