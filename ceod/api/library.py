@@ -31,6 +31,7 @@ from ceo_common.model.library import (
     Reminded,
 )
 from ceo_common.model.transaction import Rehearsal
+from ceod.api import json_body
 from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
 from ceod.library import books, reminders, search
 from ceod.library.lending import Desk
@@ -253,8 +254,8 @@ def _after_loan() -> tuple[date, int] | None:
 
 def _after() -> object:
     try:
-        return json.loads(request.args["after"]) if "after" in request.args else None
-    except (ValueError, RecursionError):
+        return json_body.read(request.args["after"]) if "after" in request.args else None
+    except json_body.BadJson:
         raise _invalid("after", "not a `next`") from None
 
 

@@ -6,14 +6,13 @@ import time
 from typing import Any
 
 import flask
-from flask import request
 
-from ceo_common.errors import Deleted, Exists, Forbidden, NotFound
+from ceo_common.errors import Deleted, Exists, Forbidden, Invalid, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.member import Checked, Member, MemberChange, NewMember, NewMembers, Renewal, past_terms
 from ceo_common.permissions import RULES, Who
 from ceo_common.terms import current, in_order
-from ceod.api.requests import allow, answer, bind_as_caller, caller, ceod, is_rehearsal, parsed, route, transact
+from ceod.api.requests import allow, answer, bind_as_caller, body, caller, ceod, is_rehearsal, parsed, route, transact
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
@@ -103,9 +102,15 @@ def patch(uid: str) -> flask.Response:
 
 
 def _before_the_rules() -> Json:
-    """Which fields are there decides which rule counts, before what is in them is looked at."""
-    told = request.get_json(force=True, silent=True)
-    return told if isinstance(told, dict) else {}
+    """The body's fields, which decide the rule that counts; empty where the body can't be read.
+
+    Whoever may not do this is told so first; parsed() then refuses a body that can't be read.
+    """
+    try:
+        fields = body()
+    except Invalid:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 @route(blueprint, "POST", "/members/<uid>/renew", role="admin", operation="member.renew", takes=Renewal, streams=True, writes=True)

@@ -25,7 +25,7 @@ from ceo_common.model.wire import M, parse
 from ceo_common.permissions import Who
 from ceo_common.terms import current
 from ceod import runtime
-from ceod.api import admission
+from ceod.api import admission, json_body
 from ceod.auth import spnego
 from ceod.auth.caller import Caller
 from ceod.auth.caller import require as require_standing
@@ -176,11 +176,11 @@ def _right_host(row: Route) -> None:
 
 def body() -> Any:
     """The request's JSON, whatever its Content-Type says: curl's -d sends a form type.  Raises Invalid, TooLarge."""
-    data = request.get_data(cache=False)
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise errors.Invalid(f"the body is not JSON: {error}", problems=[{"field": "(body)", "message": "not JSON"}]) from None
+        return json_body.read(request.get_data())
+    except json_body.BadJson as error:
+        problems = [{"field": "(body)", "message": str(error)}]
+        raise errors.Invalid(f"the body can't be read: {error}", problems=problems) from None
 
 
 def parsed(model: type[M]) -> M:

@@ -14,6 +14,7 @@ from ceo_common.errors import Invalid
 from ceo_common.model import names as name_rules
 from ceo_common.model.member import LapsedMembers, MemberPage
 from ceo_common.terms import Term
+from ceod.api import json_body
 from ceod.api.members import shown
 from ceod.api.requests import answer, ceod, number, route
 from ceod.operations import lapsed
@@ -82,10 +83,10 @@ def _after() -> tuple[str, str] | None:
     if "after" not in request.args:
         return None
     try:
-        key, uid = json.loads(request.args["after"])
+        key, uid = json_body.read(request.args["after"])
         if isinstance(key, str) and isinstance(uid, str):
             return key, uid
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         pass
     raise Invalid("after has to be the `next` of a page", problems=[{"field": "after", "message": "not a `next`"}])
 
