@@ -64,6 +64,7 @@ class Runtime:
         os.umask(0o022)
         keep_out_of_cores()
         self._services = self.given or connect(self.config)
+        self._services.acceptor.start()
         _check_counters(self._services)
         _check_library(self._services)
         self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)

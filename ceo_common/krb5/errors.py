@@ -19,9 +19,15 @@ class Krb5Error(Exception):
 
 
 def gssapi_reason(told: object) -> str:
-    """Why GSSAPI failed: its message holds the mechanism's own words at the end, and some of them say too little."""
-    found = re.search(r"Minor \(\d+\): (.*)", str(told), re.DOTALL)
-    reason = found[1] if found else str(told)
+    """Why GSSAPI failed, from its message: the words of the mechanism, or those of GSSAPI where it has none."""
+    words = re.search(
+        r"Major \(\d+\): (.*), Minor \(\d+\): (.*)", str(told).replace("\0", ""), re.DOTALL
+    )
+    reason = str(told)
+    if words is not None:
+        reason = words[1] if words[2] in ("Success", "Unknown error") else words[2]
     if "skew" in reason:
         return "the clocks differ by more than five minutes; set this machine's right (timedatectl)"
+    if reason == "Request is a replay":
+        return "the same token was sent before; send a new one with each request"
     return reason

@@ -68,7 +68,8 @@ def negotiate() -> Admission:
     authenticated = None
     try:
         bindings = running.bindings if request.scheme == "https" else None
-        authenticated = spnego.authenticate(request.headers.get("Authorization"), running.services.acceptor, bindings)
+        authenticated = spnego.authenticate(
+            request.headers.get("Authorization"), running.services.acceptor, bindings, address=request.remote_addr or "")
         return Admission(authenticated, identify(authenticated.principal, request.remote_addr or "", running.config))
     except CeoError as error:
         return Admission(authenticated, refusal=error)

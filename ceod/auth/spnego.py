@@ -34,8 +34,10 @@ class Authenticated:
     delegated: bytes | None
 
 
-def authenticate(header: str | None, acceptor: Acceptor, bindings: bytes | None) -> Authenticated:
-    """Accept the request's Authorization header.  Raises Unauthenticated (with `reply` where there is one), BackendDown."""
+def authenticate(
+    header: str | None, acceptor: Acceptor, bindings: bytes | None, *, address: str
+) -> Authenticated:
+    """Accept the Authorization header of a request from an address.  Raises Unauthenticated (with `reply` where there is one), BackendDown."""
     if not header:
         raise Unauthenticated("a Kerberos ticket is needed: kinit, then curl --negotiate -u : --service-name ceod")
     scheme, _, text = header.partition(" ")
@@ -46,7 +48,7 @@ def authenticate(header: str | None, acceptor: Acceptor, bindings: bytes | None)
     except (binascii.Error, ValueError):
         raise Unauthenticated("the Negotiate token is not base64") from None
     try:
-        accepted = acceptor.accept(token, bindings)
+        accepted = acceptor.accept(token, bindings, address)
     except Refused as error:
         raise Unauthenticated(f"Kerberos refused the ticket: {gssapi_reason(error)}") from None
     return Authenticated(accepted.name, accepted.reply, accepted.credential)
@@ -72,7 +74,7 @@ def delegated_credential(
     except (binascii.Error, ValueError) as error:
         raise DelegationMismatch(f"X-KRB5-CRED is not a forwarded ticket: {error}") from None
     try:
-        name, endtime, exported = acceptor.read_cred(message)
+        name, endtime, exported = acceptor.read_cred(message, caller.address)
     except Refused as error:
         raise DelegationMismatch(f"X-KRB5-CRED can't be opened: {error}") from None
     if identify(name, caller.address, config).principal != caller.principal:

@@ -6,18 +6,22 @@ can end the process that does it: this one, which has no transaction to lose.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
+import time
 
 import gssapi
 from gssapi.raw import ChannelBindings, GSSError, export_cred
 
 from ceo_common.krb5 import krb5, tickets
-from ceo_common.krb5.errors import Krb5Error
+from ceo_common.krb5.errors import Krb5Error, gssapi_reason
+from ceo_common.krb5.file_errors import file_problem
 from ceod.helpers import wire
 
 _CHANNEL_BOUND = 2048  # GSS_C_CHANNEL_BOUND_FLAG, an MIT extension: the client sent bindings, and they fit
 _DELEGATED = 1  # GSS_C_DELEG_FLAG
+_ROUTINE_ERROR = 0xFF0000  # where a major status has its GSS_S_* (RFC 2744, 3.9.1)
 
 
 class Acceptor:
@@ -44,6 +48,9 @@ class Acceptor:
             # Named: else a token for any service that has a key in the file (host/...) would count.
             name = gssapi.Name(self.service, gssapi.NameType.kerberos_principal)
             credentials = gssapi.Credentials(name=name, usage="accept", store={"keytab": self.keytab})
+        except (GSSError, gssapi.exceptions.GeneralError) as error:
+            return {"keytab": gssapi_reason(_words(error))}
+        try:
             bound = ChannelBindings(application_data=bindings) if bindings else None
             context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bound)
             reply = context.step(token)
@@ -53,20 +60,32 @@ class Acceptor:
             flags = int(context.actual_flags)
             answer = {"name": str(context.initiator_name), "flags": flags, "reply": reply or b"", "bound": bool(flags & _CHANNEL_BOUND)}
             if flags & _DELEGATED and context.delegated_creds is not None:
-                answer["credential"] = export_cred(context.delegated_creds)
+                answer |= _exported(context.delegated_creds)
             return answer
         except (GSSError, gssapi.exceptions.GeneralError) as error:
-            return {"refused": _words(error), "reply": getattr(error, "token", None) or b""}
+            if isinstance(error, GSSError) and (reason := file_problem(error)):
+                # The only file that is written here.
+                return {"replay_cache": reason}
+            return {
+                "refused": _words(error),
+                "reply": getattr(error, "token", None) or b"",
+                "major": getattr(error, "maj_code", 0) & _ROUTINE_ERROR,
+            }
+        except ValueError as error:  # such as a name that is not UTF-8
+            return {"refused": str(error)}
 
     def read_cred(self, message: bytes) -> wire.Message:
-        """A KRB-CRED in, the client it names, its end and the credential out."""
+        """A KRB-CRED in, the client it names, its end and the credential out (empty when it has ended)."""
         try:
             ticket, context, cache = tickets.receive(message)
         except (Krb5Error, ValueError) as error:
             return {"refused": str(error)}
         try:
-            credential = gssapi.Credentials(usage="initiate", store={"ccache": ticket.ccache})
-            return {"name": ticket.client, "endtime": ticket.endtime, "credential": export_cred(credential)}
+            ended = ticket.endtime <= time.time()
+            credential = b"" if ended else export_cred(gssapi.Credentials(usage="initiate", store={"ccache": ticket.ccache}))
+            return {"name": ticket.client, "endtime": ticket.endtime, "credential": credential}
+        except gssapi.exceptions.ExpiredCredentialsError:
+            return {"name": ticket.client, "endtime": ticket.endtime, "credential": b""}
         except (GSSError, gssapi.exceptions.GeneralError) as error:
             return {"refused": _words(error)}
         finally:
@@ -95,19 +114,30 @@ def ticket_with_key(principal: str, keytab: str) -> wire.Message:
         krb5.cc_destroy(context, cache)
 
 
+def _exported(credential: gssapi.Credentials) -> wire.Message:
+    """A delegated credential in exported form, or why it can't be used: the request may need none."""
+    try:
+        if credential.lifetime:
+            return {"credential": export_cred(credential)}
+    except gssapi.exceptions.ExpiredCredentialsError:
+        pass
+    except (GSSError, gssapi.exceptions.GeneralError) as error:
+        return {"credential_problem": f"it can't be opened: {gssapi_reason(_words(error))}"}
+    return {"credential_problem": "it has ended"}
+
+
 def _words(error: Exception) -> str:
     generate = getattr(error, "gen_message", None)
     return str(generate()) if generate else str(error)
 
 
 def serve(channel: socket.socket, answer: object) -> None:
-    """Answer until the worker is gone."""
+    """Report that we are ready, as Child expects, and answer until the worker is gone."""
     assert callable(answer)
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):
+        wire.send(channel, {"ready": True})
+        while True:
             wire.send(channel, answer(wire.receive(channel)))
-        except (EOFError, OSError):
-            return
 
 
 def main(arguments: list[str]) -> None:

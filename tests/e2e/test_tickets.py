@@ -19,6 +19,7 @@ from ceo_common.krb5._krb5 import lib
 from ceo_common.krb5.admin import Admin, AlreadyThere
 from sandbox.club import REALM
 from tests.club.club import CA, URL, Club, until
+from tests.club.hostile import renamed, two_tickets
 from tests.club.tokens import SPNEGO, fresh_token, send
 
 MUTANTS = 1000
@@ -26,43 +27,6 @@ MUTANTS = 1000
 
 def _krb_cred(club: Club, who: str) -> bytes:
     return tickets.forward(club.ccache(who))
-
-
-# DER, to build what no library would
-
-def _der(tag: int, content: bytes) -> bytes:
-    if len(content) < 128:
-        return bytes((tag, len(content))) + content
-    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
-
-
-def _split(data: bytes) -> list[tuple[int, bytes]]:
-    found, at = [], 0
-    while at < len(data):
-        tag, length, at = data[at], data[at + 1], at + 2
-        if length & 0x80:
-            count = length & 0x7F
-            length, at = int.from_bytes(data[at : at + count], "big"), at + count
-        found.append((tag, data[at : at + length]))
-        at += length
-    return found
-
-
-def two_tickets(message: bytes) -> bytes:
-    """The KRB-CRED with its ticket twice and its ticket-info once: CVE-2026-107778, a NULL dereference in krb5_rd_cred."""
-    ((_, application),) = _split(message)
-    ((_, sequence),) = _split(application)
-    fields = dict(_split(sequence))
-    ((_, ticket_list),) = _split(fields[0xA2])
-    fields[0xA2] = _der(0x30, ticket_list * 2)
-    return _der(0x76, _der(0x30, b"".join(_der(tag, content) for tag, content in sorted(fields.items()))))
-
-
-def renamed(message: bytes, old: str, new: str) -> bytes:
-    """The KRB-CRED with another client name of the same length: nothing protects it."""
-    assert len(old) == len(new) and message.count(old.encode()) >= 1
-    return message.replace(old.encode(), new.encode())
 
 
 class Streaming(threading.Thread):

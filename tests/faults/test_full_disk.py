@@ -1,4 +1,4 @@
-"""The journal's own disk fills up: what runs is finished on the ballast, nothing new is begun until there is room."""
+"""A disk of ceod's own fills up: what runs is finished on the ballast, nothing new is begun, no ticket is refused as wrong."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ceo_common.errors import JournalFull
+from ceo_common.errors import BackendDown, JournalFull
+from ceod.auth.acceptor import Acceptor
 from ceod.transaction.engine import Engine
 from ceod.transaction.journal import BALLAST_BYTES
+from sandbox.club import REALM, host_place
 from tests.ceod.test_engine import MAKE, Private, Tools, _request
+from tests.club.club import ADMIN, Club
+from tests.club.tokens import fresh_token
 
 
 @pytest.fixture
@@ -53,3 +57,50 @@ def test_a_full_disk(disk: Path, tmp_path: Path) -> None:
     assert list(engine.follow(identifier))[-1]["status"] == "completed"
     assert engine.journal.ballast.stat().st_size == BALLAST_BYTES
     engine.close()
+
+
+@pytest.fixture
+def acceptor(disk: Path) -> Iterator[Acceptor]:
+    """The real key, and the replay cache on the disk."""
+    keytab = host_place(ADMIN) / "krb5.keytab"
+    made = Acceptor(str(keytab), f"ceod/{ADMIN}.csclub.internal@{REALM}", str(disk))
+    yield made
+    made.close()
+
+
+def _accept(acceptor: Acceptor, club: Club) -> str:
+    return acceptor.accept(fresh_token(club, "office1"), None, "192.0.2.1").name
+
+
+def _is_down(acceptor: Acceptor, club: Club, reason: str) -> None:
+    """Assert that a good ticket is answered with the disk's fault and what to do."""
+    with pytest.raises(BackendDown, match=reason) as caught:
+        _accept(acceptor, club)
+    assert caught.value.backend == "replay cache"
+    assert "an administrator has to make room" in caught.value.message
+
+
+def test_a_full_disk_under_the_replay_cache(disk: Path, acceptor: Acceptor, club: Club) -> None:
+    filler = _fill(disk)
+    _is_down(acceptor, club, "No space left on device")
+    filler.unlink()
+    assert _accept(acceptor, club) == f"office1@{REALM}"
+
+
+def test_a_read_only_disk_under_the_replay_cache(
+    disk: Path, acceptor: Acceptor, club: Club
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro,size=16m", "none", str(disk)], check=True)
+    _is_down(acceptor, club, "Read-only file system")
+    subprocess.run(["mount", "-o", "remount,rw,size=16m", "none", str(disk)], check=True)
+    assert _accept(acceptor, club) == f"office1@{REALM}"
+
+
+def test_a_broken_replay_cache(disk: Path, acceptor: Acceptor, club: Club) -> None:
+    (disk / "replay").mkdir()
+    _is_down(acceptor, club, "Is a directory")
+    (disk / "replay").rmdir()
+    (disk / "replay").symlink_to("/proc/version")  # every write fails with EIO
+    _is_down(acceptor, club, "Input/output error")
+    (disk / "replay").unlink()
+    assert _accept(acceptor, club) == f"office1@{REALM}"
