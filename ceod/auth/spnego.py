@@ -10,19 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gssapi
-from gssapi.raw import import_cred
+from gssapi.raw import GSSError, import_cred
 
 from ceo_common.config import Daemon
 from ceo_common.errors import DelegationMismatch, DelegationRequired, Unauthenticated
 from ceo_common.krb5.errors import gssapi_reason
 from ceod.auth import krb_cred
 from ceod.auth.acceptor import Acceptor, Refused
-from ceod.auth.caller import Caller, identify
+from ceod.auth.caller import Caller
 
 HOW_TO_DELEGATE = (
     "this writes to the directory as you, so it needs your forwarded ticket: curl --delegation always, "
     "or ./gen_cred.sh HOST and the header X-KRB5-CRED"
 )
+AGAIN = "get a new ticket (kinit) and forward that one"
+_AGAIN = "run gen_cred.sh again and send what it writes"
+_NTLM = b"NTLMSSP\0"
+_MALFORMED = "Token header is malformed"
+# Major statuses of GSSAPI (RFC 2744, 3.9.1).
+_BAD_BINDINGS = 4 << 16
+_NOT_KERBEROS = {1 << 16, 2 << 16, 9 << 16}  # BAD_MECH, BAD_NAME (no mechanism is named), DEFECTIVE_TOKEN
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,13 @@ class Authenticated:
     principal: str
     reply: bytes
     delegated: bytes | None
+    delegation_problem: str | None = None  # why the delegated credential can't be used
 
 
 def authenticate(
     header: str | None, acceptor: Acceptor, bindings: bytes | None, *, address: str
 ) -> Authenticated:
-    """Accept the Authorization header of a request from an address.  Raises Unauthenticated (with `reply` where there is one), BackendDown."""
+    """Accept the Authorization header of a request from an address.  Raises Unauthenticated, BackendDown."""
     if not header:
         raise Unauthenticated("a Kerberos ticket is needed: kinit, then curl --negotiate -u : --service-name ceod")
     scheme, _, text = header.partition(" ")
@@ -50,8 +58,33 @@ def authenticate(
     try:
         accepted = acceptor.accept(token, bindings, address)
     except Refused as error:
-        raise Unauthenticated(f"Kerberos refused the ticket: {gssapi_reason(error)}") from None
-    return Authenticated(accepted.name, accepted.reply, accepted.credential)
+        raise Unauthenticated(_reason(token, error)) from None
+    return Authenticated(
+        accepted.name, accepted.reply, accepted.credential, accepted.credential_problem
+    )
+
+
+def _reason(token: bytes, error: Refused) -> str:
+    """Why a token was not accepted, and what to do."""
+    if not token:
+        return "the Negotiate token is empty: get a Kerberos ticket (kinit) and send the request again"
+    # Also inside SPNEGO: a client that has no Kerberos ticket offers NTLM there.
+    if _NTLM in token:
+        return (
+            "the client sent an NTLM token, and ceod accepts Kerberos only: get a Kerberos ticket (kinit),"
+            " and use the host's full name in the URL"
+        )
+    if error.major == _BAD_BINDINGS:
+        return (
+            "the token was made for another TLS connection (its channel bindings are not those of this"
+            " host's certificate): connect to ceod itself, not through a proxy that opens TLS"
+        )
+    if error.major in _NOT_KERBEROS or _MALFORMED in str(error):
+        return (
+            "the Negotiate token is not a token of Kerberos or SPNEGO, or not a whole one: send the token"
+            " that your Kerberos library makes (curl --negotiate does)"
+        )
+    return f"Kerberos refused the ticket: {gssapi_reason(error)}"
 
 
 def delegated_credential(
@@ -61,27 +94,44 @@ def delegated_credential(
 
     Raises DelegationRequired, DelegationMismatch, BackendDown.  What it says is not believed yet: slapd's Who-Am-I decides.
     """
+    if authenticated.delegation_problem is not None:
+        raise DelegationMismatch(
+            f"the ticket that was forwarded in the Negotiate token can't be used, because"
+            f" {authenticated.delegation_problem}: get a new one (kinit) and send the request again"
+        )
     if authenticated.delegated is not None:
-        credential = gssapi.Credentials(import_cred(authenticated.delegated))
-        if str(credential.name) != caller.principal:
-            raise DelegationMismatch("the forwarded ticket is not yours")
-        return credential
+        return _own(authenticated.delegated, caller, "the forwarded ticket")
     if header is None:
         raise DelegationRequired(HOW_TO_DELEGATE)
     try:
         message = base64.b64decode("".join(header.split()), validate=True)
         krb_cred.check(message, config.realm)
     except (binascii.Error, ValueError) as error:
-        raise DelegationMismatch(f"X-KRB5-CRED is not a forwarded ticket: {error}") from None
+        raise DelegationMismatch(f"X-KRB5-CRED is not a forwarded ticket: {error}; {_AGAIN}") from None
     try:
         name, endtime, exported = acceptor.read_cred(message, caller.address)
     except Refused as error:
-        raise DelegationMismatch(f"X-KRB5-CRED can't be opened: {error}") from None
-    if identify(name, caller.address, config).principal != caller.principal:
-        raise DelegationMismatch("the ticket in X-KRB5-CRED is not yours")
-    if endtime <= time.time():
-        raise DelegationMismatch("the ticket in X-KRB5-CRED has ended; run gen_cred.sh again")
-    return gssapi.Credentials(import_cred(exported))
+        raise DelegationMismatch(f"X-KRB5-CRED can't be opened: {gssapi_reason(error)}; {_AGAIN}") from None
+    if name != caller.principal:
+        raise DelegationMismatch(f"the ticket in X-KRB5-CRED is not yours; {_AGAIN}")
+    if endtime <= time.time() or not exported:
+        raise DelegationMismatch(f"the ticket in X-KRB5-CRED has ended; {_AGAIN}")
+    return _own(exported, caller, "the ticket in X-KRB5-CRED")
+
+
+def _own(exported: bytes, caller: Caller, what: str) -> gssapi.Credentials:
+    """The credential, if it says that it is the caller's.  Raises DelegationMismatch."""
+    try:
+        credential = gssapi.Credentials(import_cred(exported))
+        name = str(credential.name)
+    except UnicodeDecodeError:
+        raise DelegationMismatch(f"{what} is not yours; {AGAIN}") from None
+    except (GSSError, gssapi.exceptions.GeneralError) as error:
+        words = getattr(error, "gen_message", error.__str__)()
+        raise DelegationMismatch(f"{what} can't be used: {gssapi_reason(words)}; {AGAIN}") from None
+    if name != caller.principal:
+        raise DelegationMismatch(f"{what} is not yours; {AGAIN}")
+    return credential
 
 
 def channel_bindings(certificate: str) -> bytes:

@@ -11,10 +11,10 @@ import gssapi
 import ldap
 
 from ceo_common.config import Ldap, Range
-from ceo_common.errors import NotFound
+from ceo_common.errors import DelegationMismatch, NotFound
 from ceo_common.terms import Term
 from ceod.services import ldap_names as names
-from ceod.services.ldap_connection import Change, Connection, Entry, Pool, bind
+from ceod.services.ldap_connection import Change, Connection, CredentialRefused, Entry, Pool, bind
 
 DELETED = "1"  # the shadowExpire of an account that was deleted: a day in 1970 that no expiry ever sets
 _ONE_VALUE = ("shadowExpire", "loginShell", "program")
@@ -206,8 +206,13 @@ class Directory:
     # Writing
 
     def connect_as(self, credential: gssapi.Credentials) -> Connection:
-        """A connection bound as a caller.  Raises BackendDown, Forbidden."""
-        return bind(self.settings, credential)
+        """A connection bound as a caller.  Raises DelegationMismatch, BackendDown, Forbidden."""
+        try:
+            return bind(self.settings, credential)
+        except CredentialRefused as error:
+            raise DelegationMismatch(
+                f"the forwarded ticket can't be used: {error.message}; get a new ticket (kinit) and forward that one"
+            ) from None
 
     @contextlib.contextmanager
     def as_admin(self) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import socket
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from ldap.controls.readentry import PostReadControl
 from ceo_common.config import Ldap
 from ceo_common.deadline import CONNECT_S, OPERATION_S, within
 from ceo_common.errors import BackendDown, CeoError, Changed, Exists, Forbidden, Internal, NotFound
+from ceo_common.krb5.errors import gssapi_reason
 
 BACKEND = "ldap"
 _REBIND_S = 1800.0  # a bound connection outlives its ticket: it must not
@@ -52,6 +54,17 @@ def encoded(values: dict[str, str | list[str] | None]) -> Attributes:
     return [(name, [value.encode() for value in found]) for name, found in listed.items() if found]
 
 
+# What the KDC, or the way to it, is to blame for; for anything else it is the credential.
+_KDC_FAULT = re.compile(
+    r"Cannot (contact|find|resolve)|Server .*not found in Kerberos database|clocks differ|Generic error|KDC reply"
+    r"|service is not available|Connection|[Tt]imed out|configuration"
+)
+
+
+class CredentialRefused(BackendDown):
+    """The KDC gives no ticket for the directory to whoever has this credential."""
+
+
 class _AsErrors:
     """Turns python-ldap's exceptions into ours, with what was being done."""
 
@@ -73,6 +86,9 @@ def _translated(error: ldap.LDAPError, said: str, doing: str) -> CeoError:
     away = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED, ldap.UNAVAILABLE, ldap.BUSY)
     if isinstance(error, away):
         return BackendDown(f"the directory (LDAP) does not answer: {said}", backend=BACKEND)
+    if isinstance(error, ldap.INVALID_CREDENTIALS):
+        # The KDC made the ticket that slapd refuses, so the ticket is not forged.
+        return BackendDown(f"the directory (LDAP) does not accept Kerberos tickets: {said}", backend=BACKEND)
     if isinstance(error, ldap.INSUFFICIENT_ACCESS):
         return Forbidden(f"the directory does not let you {doing}: {said}")
     if isinstance(error, ldap.ALREADY_EXISTS):
@@ -216,7 +232,7 @@ def bind(settings: Ldap, credential: gssapi.Credentials) -> Connection:
     """A connection bound with this credential (RFC 4752, no layer).
 
     By hand: python-ldap's own SASL bind holds the GIL while it waits, and takes its ticket from a name that is one for the process.
-    Raises BackendDown (kdc or ldap), Forbidden.
+    Raises CredentialRefused, BackendDown (kdc or ldap), Forbidden.
     """
     host = urlsplit(settings.uri).hostname or ""
     context = gssapi.SecurityContext(
@@ -228,7 +244,9 @@ def bind(settings: Ldap, credential: gssapi.Credentials) -> Connection:
         # libldap's own limits leave out the TLS handshake: a frozen slapd held it for as long as it was frozen.
         return within(OPERATION_S, BACKEND, lambda: _exchange(settings, context, token))
     except gssapi.exceptions.GSSError as error:
-        raise BackendDown(f"Kerberos gave no ticket for the directory: {error.gen_message()}", backend="kdc") from None
+        reason = gssapi_reason(error.gen_message())
+        kind = BackendDown if _KDC_FAULT.search(reason) else CredentialRefused
+        raise kind(f"Kerberos gave no ticket for the directory: {reason}", backend="kdc") from None
 
 
 def _exchange(settings: Ldap, context: gssapi.SecurityContext, token: bytes | None) -> Connection:
