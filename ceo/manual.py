@@ -409,13 +409,13 @@ def _in_toml(value: Any) -> str:
 
 
 def comments(cls: type[Any]) -> dict[str, str]:
-    """What the comments `#:` say of a dataclass's keys: at the end of the key's line, or on the line above it."""
+    """What the comments `#:` say of a dataclass's keys: at the end of the key's line, or on the lines above it."""
     found, above = {}, ""
     for line in textwrap.dedent(inspect.getsource(cls)).splitlines():
         code, _, text = line.partition("#: ")
         if (key := re.match(r"    (\w+): ", code)) and (text or above):
             found[key[1]] = text or above
-        above = text if not code.strip() else ""
+        above = f"{above} {text}".strip() if text and not code.strip() else ""
     return found
 
 

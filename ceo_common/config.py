@@ -22,6 +22,21 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Security:
+    """What ceod demands of those who speak to it."""
+
+    #: "required": over TLS, a token counts only if the client bound it to the connection (channel bindings of
+    #: the type tls-server-end-point, RFC 5929), which ceo does and the curl of Debian 12 does not; "accepted":
+    #: bindings are checked where a client sends them
+    channel_bindings: str = "accepted"
+
+    @property
+    def must_be_bound(self) -> bool:
+        """Whether a ticket counts only with channel bindings."""
+        return self.channel_bindings == "required"
+
+
+@dataclass(frozen=True)
 class Ldap:
     """The club's directory."""
 
@@ -176,6 +191,7 @@ class Daemon:
     development: bool = False  #: answer plain HTTP beside TLS, and development_networks alone
     development_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])  #: who is answered in development mode
     tls: Tls | None = None
+    security: Security = field(default_factory=Security)
     uwldap: UwLdap | None = None
     homes: Homes = field(default_factory=Homes)
     numbers: Numbers = field(default_factory=Numbers)
@@ -195,6 +211,7 @@ class Daemon:
 
 
 ROLES = ("admin", "mail", "database", "library")
+CHANNEL_BINDINGS = ("accepted", "required")
 NEEDS = {"admin": ("uwldap", "smtp"), "mail": ("mailman",), "database": ("mysql", "postgresql"), "library": ("postgresql", "smtp")}
 
 
@@ -217,6 +234,8 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
     for name, numbers in config.numbers.ranges().items():
         if not 1000 <= numbers.first <= numbers.last:
             reader.problem(["numbers", name, "first"], f"numbers.{name} has to be a range from 1000 up")
+    if config.security.channel_bindings not in CHANNEL_BINDINGS:
+        reader.problem(["security", "channel_bindings"], f"security.channel_bindings has to be one of {', '.join(CHANNEL_BINDINGS)}")
     if config.library.loan_days < 1:
         reader.problem(["library", "loan_days"], "library.loan_days has to be 1 or more")
     if config.library.renewals < 0:

@@ -69,7 +69,12 @@ def negotiate() -> Admission:
     try:
         bindings = running.bindings if request.scheme == "https" else None
         authenticated = spnego.authenticate(
-            request.headers.get("Authorization"), running.services.acceptor, bindings, address=request.remote_addr or "")
+            request.headers.get("Authorization"),
+            running.services.acceptor,
+            bindings,
+            address=request.remote_addr or "",
+            must_be_bound=bindings is not None and running.config.security.must_be_bound,
+        )
         return Admission(authenticated, identify(authenticated.principal, request.remote_addr or "", running.config))
     except CeoError as error:
         return Admission(authenticated, refusal=error)

@@ -25,6 +25,11 @@ HOW_TO_DELEGATE = (
 )
 AGAIN = "get a new ticket (kinit) and forward that one"
 _AGAIN = "run gen_cred.sh again and send what it writes"
+UNBOUND = (
+    "this ceod accepts only tokens that are bound to the TLS connection (channel_bindings is"
+    ' "required" in its ceod.toml), and this token is not bound: use the command ceo, or a client that'
+    " sends channel bindings of the type tls-server-end-point"
+)
 _NTLM = b"NTLMSSP\0"
 _MALFORMED = "Token header is malformed"
 # Major statuses of GSSAPI (RFC 2744, 3.9.1).
@@ -43,9 +48,18 @@ class Authenticated:
 
 
 def authenticate(
-    header: str | None, acceptor: Acceptor, bindings: bytes | None, *, address: str
+    header: str | None,
+    acceptor: Acceptor,
+    bindings: bytes | None,
+    *,
+    address: str,
+    must_be_bound: bool = False,
 ) -> Authenticated:
-    """Accept the Authorization header of a request from an address.  Raises Unauthenticated, BackendDown."""
+    """Accept the Authorization header of a request from an address.
+
+    With `must_be_bound`, only a token that is bound to this TLS connection is accepted.
+    Raises Unauthenticated, BackendDown.
+    """
     if not header:
         raise Unauthenticated("a Kerberos ticket is needed: kinit, then curl --negotiate -u : --service-name ceod")
     scheme, _, text = header.partition(" ")
@@ -59,6 +73,8 @@ def authenticate(
         accepted = acceptor.accept(token, bindings, address)
     except Refused as error:
         raise Unauthenticated(_reason(token, error)) from None
+    if must_be_bound and not accepted.bound:
+        raise Unauthenticated(UNBOUND)
     return Authenticated(
         accepted.name, accepted.reply, accepted.credential, accepted.credential_problem
     )

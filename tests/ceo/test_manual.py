@@ -107,3 +107,9 @@ def test_man_has_nothing_to_say_of_them(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert re.search(r"\n +ceo completion bash > ~/\S+/ceo\n", done.stdout)
     assert "ceo members add jdoe --cn \"Jane Doe\"" in done.stdout
+
+
+def test_a_comment_of_several_lines_is_one_text() -> None:
+    text = manual.comments(config.Security)["channel_bindings"]
+    assert text.startswith('"required": over TLS')
+    assert text.endswith("bindings are checked where a client sends them")

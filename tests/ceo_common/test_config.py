@@ -47,6 +47,34 @@ def test_roles_that_do_not_fit(tmp_path: Path) -> None:
     assert "hosts.mail is" in str(caught.value)
 
 
+def test_channel_bindings_are_accepted_unless_the_file_says_required(tmp_path: Path) -> None:
+    text = (ROOT / "etc/ceod.toml").read_text()
+    line = 'channel_bindings = "accepted"'
+    assert text.count(line) == 1
+    assert not load_daemon(_write(tmp_path, text)).security.must_be_bound
+    assert not load_daemon(_write(tmp_path, text.replace(line, ""))).security.must_be_bound
+    required = text.replace(line, 'channel_bindings = "required"')
+    assert load_daemon(_write(tmp_path, required)).security.must_be_bound
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"Required"', "security.channel_bindings has to be one of accepted, required"),
+        ('""', "security.channel_bindings is empty"),
+        ("true", "security.channel_bindings has to be a text"),
+    ],
+)
+def test_a_value_of_channel_bindings_that_does_not_exist_is_refused(
+    tmp_path: Path, value: str, said: str
+) -> None:
+    text = (ROOT / "etc/ceod.toml").read_text()
+    text = text.replace('channel_bindings = "accepted"', f"channel_bindings = {value}")
+    with pytest.raises(ConfigError) as caught:
+        load_daemon(_write(tmp_path, text))
+    assert said in str(caught.value)
+
+
 def test_no_toml(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"x\.toml"):
         load_client(_write(tmp_path, "= ="))

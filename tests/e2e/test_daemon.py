@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,10 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import CeoError
-from sandbox import shell
 from sandbox.club import OUTSIDE, host_place
 from tests.club.adds import Adding
-from tests.club.club import ADMIN, PYTHON, Club, until
+from tests.club.another import another_ceod
+from tests.club.club import ADMIN, Club, until
 
 
 def test_one_key_twenty_times(club: Club) -> None:
@@ -81,35 +80,9 @@ def test_fifty_adds_at_once(club: Club) -> None:
 
 @pytest.fixture
 def second_ceod(club: Club, tmp_path: Path) -> Iterator[int]:
-    """Another ceod of role admin on the admin host, with a journal of its own, on port 9988."""
-    port = 9988
-    text = (host_place(ADMIN) / "csc/ceod.toml").read_text().replace("/var/lib/ceod", str(tmp_path / "state"))
-    config = tmp_path / "ceod.toml"
-    config.write_text(text)
-    config.chmod(0o600)
-    entry = shell.resolve(club.state, f"root@{ADMIN}")
-    entry.environment["CEOD_CONFIG"] = str(config)
-    log = (tmp_path / "log").open("w")
-    # Only where it listens differs: `port` in its configuration is the one that its peers answer on.
-    argv = [str(PYTHON), "-m", "gunicorn", "--config", "/etc/csc/gunicorn.conf.py", "--bind", f"0.0.0.0:{port}", "--pid", str(tmp_path / "pid")]
-    process = subprocess.Popen(shell.command(club.state, entry, argv, folder="/"), stdout=log, stderr=log)
-    until(lambda: club.curl(None, "/health", url=f"https://phosphoric-acid.csclub.internal:{port}/api")[0] == 200 if _listens(port) else False, 20)
-    yield port
-    # The process here is nsenter, which would leave gunicorn behind: so gunicorn is told, and nsenter waits for it.
-    subprocess.run(shell.command(club.state, entry, ["sh", "-c", f"kill $(cat {tmp_path}/pid)"]), check=True)
-    assert process.wait(60) == 0
-    assert not _listens(port)
-    log.close()
-
-
-def _listens(port: int) -> bool:
-    import socket
-
-    try:
-        socket.create_connection(("192.0.2.2", port), 1).close()
-    except OSError:
-        return False
-    return True
+    """Another ceod of role admin on the admin host, with a journal of its own; its port."""
+    with another_ceod(club, tmp_path) as port:
+        yield port
 
 
 def test_two_ceods_of_role_admin_on_one_directory(club: Club, second_ceod: int) -> None:
