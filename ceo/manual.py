@@ -409,7 +409,7 @@ def _in_toml(value: Any) -> str:
 
 
 def comments(cls: type[Any]) -> dict[str, str]:
-    """What the comments `#:` say of a dataclass's keys: at the end of the key's line, or on the lines above it."""
+    """The comments `#:` of a dataclass's keys: at the end of the key's line, or above it."""
     found, above = {}, ""
     for line in textwrap.dedent(inspect.getsource(cls)).splitlines():
         code, _, text = line.partition("#: ")

@@ -25,9 +25,9 @@ class Tls:
 class Security:
     """What ceod demands of those who speak to it."""
 
-    #: "required": over TLS, a token counts only if the client bound it to the connection (channel bindings of
-    #: the type tls-server-end-point, RFC 5929), which ceo does and the curl of Debian 12 does not; "accepted":
-    #: bindings are checked where a client sends them
+    #: "required": over TLS, a token counts only if the client bound it to the connection (channel
+    #: bindings of the type tls-server-end-point, RFC 5929), which ceo does and the curl of Debian
+    #: 12 does not; "accepted": bindings are checked where a client sends them
     channel_bindings: str = "accepted"
 
     @property
@@ -235,7 +235,10 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
         if not 1000 <= numbers.first <= numbers.last:
             reader.problem(["numbers", name, "first"], f"numbers.{name} has to be a range from 1000 up")
     if config.security.channel_bindings not in CHANNEL_BINDINGS:
-        reader.problem(["security", "channel_bindings"], f"security.channel_bindings has to be one of {', '.join(CHANNEL_BINDINGS)}")
+        reader.problem(
+            ["security", "channel_bindings"],
+            f"security.channel_bindings has to be one of {', '.join(CHANNEL_BINDINGS)}",
+        )
     if config.library.loan_days < 1:
         reader.problem(["library", "loan_days"], "library.loan_days has to be 1 or more")
     if config.library.renewals < 0:

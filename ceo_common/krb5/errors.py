@@ -19,7 +19,10 @@ class Krb5Error(Exception):
 
 
 def gssapi_reason(told: object) -> str:
-    """Why GSSAPI failed, from its message: the words of the mechanism, or those of GSSAPI where it has none."""
+    """Why GSSAPI failed, from its message.
+
+    The words of the mechanism say it; where it has none, those of GSSAPI itself.
+    """
     words = re.search(
         r"Major \(\d+\): (.*), Minor \(\d+\): (.*)", str(told).replace("\0", ""), re.DOTALL
     )

@@ -13,15 +13,41 @@ from ceo_common.krb5._krb5 import lib
 from ceo_common.krb5.errors import gssapi_reason
 
 _ERRNOS = (
-    errno.EACCES, errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE,
-    errno.ENFILE, errno.ENODEV, errno.ENOENT, errno.ENOLCK, errno.ENOSPC, errno.ENOTDIR, errno.ENXIO,
-    errno.EPERM, errno.EROFS, errno.ESTALE, errno.ETXTBSY,
+    errno.EACCES,
+    errno.EBADF,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENODEV,
+    errno.ENOENT,
+    errno.ENOLCK,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.ENXIO,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.ETXTBSY,
 )
 # KRB5_RC_REPLAY and KRB5_RC_REQUIRED are left out: those are about a ticket.
 _CODES = (
-    lib.KRB5_RC_IO, lib.KRB5_RC_NOIO, lib.KRB5_RC_PARSE, lib.KRB5_RC_IO_EOF, lib.KRB5_RC_IO_MALLOC, lib.KRB5_RC_IO_PERM,
-    lib.KRB5_RC_IO_IO, lib.KRB5_RC_IO_UNKNOWN, lib.KRB5_RC_IO_SPACE, lib.KRB5_RC_MALLOC, lib.KRB5_RC_UNKNOWN,
-    lib.KRB5_RC_TYPE_NOTFOUND, lib.KRB5_RCACHE_BADVNO,
+    lib.KRB5_RC_IO,
+    lib.KRB5_RC_NOIO,
+    lib.KRB5_RC_PARSE,
+    lib.KRB5_RC_IO_EOF,
+    lib.KRB5_RC_IO_MALLOC,
+    lib.KRB5_RC_IO_PERM,
+    lib.KRB5_RC_IO_IO,
+    lib.KRB5_RC_IO_UNKNOWN,
+    lib.KRB5_RC_IO_SPACE,
+    lib.KRB5_RC_MALLOC,
+    lib.KRB5_RC_UNKNOWN,
+    lib.KRB5_RC_TYPE_NOTFOUND,
+    lib.KRB5_RCACHE_BADVNO,
 )
 
 

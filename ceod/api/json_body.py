@@ -63,7 +63,7 @@ def _constant(name: str) -> float:
 
 
 def _check(value: Any) -> None:
-    """Check the depth and every text.  A loop, because recursion has the limit that it looks for."""
+    """Check the depth and every text, without recursion: that has a limit of its own."""
     level = [value]
     for _ in range(DEPTH_LIMIT + 1):
         if not level:

@@ -12,7 +12,18 @@ from ceo_common.model import names as name_rules
 from ceo_common.model.member import Checked, Member, MemberChange, NewMember, NewMembers, Renewal, past_terms
 from ceo_common.permissions import RULES, Who
 from ceo_common.terms import current, in_order
-from ceod.api.requests import allow, answer, bind_as_caller, body, caller, ceod, is_rehearsal, parsed, route, transact
+from ceod.api.requests import (
+    allow,
+    answer,
+    bind_as_caller,
+    body,
+    caller,
+    ceod,
+    is_rehearsal,
+    parsed,
+    route,
+    transact,
+)
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS

@@ -53,7 +53,7 @@ class Acceptor:
         self.slow = Child(module, arguments, environment, nice=_SLOW_NICE)
         self._slow_requests = threading.BoundedSemaphore(_SLOW_REQUESTS)
         self._crash_sources = CrashSources()
-        # A process of its own for what waits for the KDC: a frozen one must not end an accept that is in hand.
+        # A process of its own for what waits for the KDC: a frozen KDC must not end an accept.
         self._initiator = Child(module, arguments, environment)
         self._own = OwnCredential(self._initiator, do="initiate")
 
@@ -64,14 +64,16 @@ class Acceptor:
     def accept(self, token: bytes, bindings: bytes | None, address: str) -> Accepted:
         """Accept a SPNEGO token that came from an address.
 
-        Raises Refused, BackendDown (the helper died with it in hand; the keytab or the replay cache can't be used).
+        Raises Refused, BackendDown (the token ended the helper; the keytab or the replay cache
+        can't be used).
         """
         answer = self._ask({"do": "accept", "token": token, "bindings": bindings}, address)
         if "replay_cache" in answer:
             reason = answer["replay_cache"]
             raise BackendDown(
                 f"ceod can't record that this ticket was used ({reason}), so it accepts none:"
-                f" an administrator has to make room on the disk of {self.replay_cache}, or make it writable",
+                f" an administrator has to make room on the disk of {self.replay_cache},"
+                " or make it writable",
                 backend="replay cache",
             )
         if "keytab" in answer:
@@ -106,8 +108,11 @@ class Acceptor:
         try:
             if not known(address):
                 try:
-                    # Asked again when the turn comes: others of the address may have ended a helper meanwhile.
-                    return self.fast.ask(request, deadline_s=10, still=lambda: not known(address))
+                    # Looked up again when the turn comes: another request of the address may have
+                    # ended a helper meanwhile.
+                    return self.fast.ask(
+                        request, deadline_s=10, is_wanted=lambda: not known(address)
+                    )
                 except NoTurn:
                     if not known(address):
                         raise
@@ -115,19 +120,21 @@ class Acceptor:
         except (Died, TookTooLong):
             self._crash_sources.add(address)
             raise BackendDown(
-                "the ticket of this request ended the process of ceod that reads tickets; a new process"
-                " runs now: get a new ticket (kinit) and send the request again",
+                "the ticket of this request ended the process of ceod that reads tickets; a new"
+                " process runs now: get a new ticket (kinit) and send the request again",
                 backend="acceptor",
             ) from None
         except NoTurn:
             raise BackendDown(
-                "ceod still reads the tickets of earlier requests: send this one again in a few seconds",
+                "ceod still reads the tickets of earlier requests: send this one again in a few"
+                " seconds",
                 backend="acceptor",
                 retry_after=3,
             ) from None
 
     def _ask_slow(self, request: Message) -> Message:
-        # Each waiting request holds a thread of the worker; most threads have to stay free for everybody else.
+        # Each waiting request holds a thread of the worker; most threads have to stay free for
+        # everybody else.
         if not self._slow_requests.acquire(blocking=False):
             raise NoTurn(request.get("do"))
         try:

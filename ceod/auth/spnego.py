@@ -27,14 +27,15 @@ AGAIN = "get a new ticket (kinit) and forward that one"
 _AGAIN = "run gen_cred.sh again and send what it writes"
 UNBOUND = (
     "this ceod accepts only tokens that are bound to the TLS connection (channel_bindings is"
-    ' "required" in its ceod.toml), and this token is not bound: use the command ceo, or a client that'
-    " sends channel bindings of the type tls-server-end-point"
+    ' "required" in its ceod.toml), and this token is not bound: use the command ceo, or a client'
+    " that sends channel bindings of the type tls-server-end-point"
 )
 _NTLM = b"NTLMSSP\0"
 _MALFORMED = "Token header is malformed"
 # Major statuses of GSSAPI (RFC 2744, 3.9.1).
 _BAD_BINDINGS = 4 << 16
-_NOT_KERBEROS = {1 << 16, 2 << 16, 9 << 16}  # BAD_MECH, BAD_NAME (no mechanism is named), DEFECTIVE_TOKEN
+# BAD_MECH, BAD_NAME (the token names no mechanism), DEFECTIVE_TOKEN
+_NOT_KERBEROS = {1 << 16, 2 << 16, 9 << 16}
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,22 @@ def authenticate(
 def _reason(token: bytes, error: Refused) -> str:
     """Why a token was not accepted, and what to do."""
     if not token:
-        return "the Negotiate token is empty: get a Kerberos ticket (kinit) and send the request again"
+        return "the Negotiate token is empty: get a Kerberos ticket (kinit) and send it again"
     # Also inside SPNEGO: a client that has no Kerberos ticket offers NTLM there.
     if _NTLM in token:
         return (
-            "the client sent an NTLM token, and ceod accepts Kerberos only: get a Kerberos ticket (kinit),"
-            " and use the host's full name in the URL"
+            "the client sent an NTLM token, and ceod accepts Kerberos only: get a Kerberos ticket"
+            " (kinit), and use the host's full name in the URL"
         )
     if error.major == _BAD_BINDINGS:
         return (
-            "the token was made for another TLS connection (its channel bindings are not those of this"
-            " host's certificate): connect to ceod itself, not through a proxy that opens TLS"
+            "the token was made for another TLS connection (its channel bindings are not those of"
+            " this host's certificate): connect to ceod itself, not through a proxy that opens TLS"
         )
     if error.major in _NOT_KERBEROS or _MALFORMED in str(error):
         return (
-            "the Negotiate token is not a token of Kerberos or SPNEGO, or not a whole one: send the token"
-            " that your Kerberos library makes (curl --negotiate does)"
+            "the Negotiate token is not a token of Kerberos or SPNEGO, or not a whole one: send the"
+            " token that your Kerberos library makes (curl --negotiate does)"
         )
     return f"Kerberos refused the ticket: {gssapi_reason(error)}"
 
@@ -123,11 +124,13 @@ def delegated_credential(
         message = base64.b64decode("".join(header.split()), validate=True)
         krb_cred.check(message, config.realm)
     except (binascii.Error, ValueError) as error:
-        raise DelegationMismatch(f"X-KRB5-CRED is not a forwarded ticket: {error}; {_AGAIN}") from None
+        sentence = f"X-KRB5-CRED is not a forwarded ticket: {error}; {_AGAIN}"
+        raise DelegationMismatch(sentence) from None
     try:
         name, endtime, exported = acceptor.read_cred(message, caller.address)
     except Refused as error:
-        raise DelegationMismatch(f"X-KRB5-CRED can't be opened: {gssapi_reason(error)}; {_AGAIN}") from None
+        reason = gssapi_reason(error)
+        raise DelegationMismatch(f"X-KRB5-CRED can't be opened: {reason}; {_AGAIN}") from None
     if name != caller.principal:
         raise DelegationMismatch(f"the ticket in X-KRB5-CRED is not yours; {_AGAIN}")
     if endtime <= time.time() or not exported:

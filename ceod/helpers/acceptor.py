@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-import time
 
 import gssapi
 from gssapi.raw import ChannelBindings, GSSError, export_cred
@@ -75,15 +74,14 @@ class Acceptor:
             return {"refused": str(error)}
 
     def read_cred(self, message: bytes) -> wire.Message:
-        """A KRB-CRED in, the client it names, its end and the credential out (empty when it has ended)."""
+        """A KRB-CRED in; the client it names, its end and the credential out (empty if ended)."""
         try:
             ticket, context, cache = tickets.receive(message)
         except (Krb5Error, ValueError) as error:
             return {"refused": str(error)}
         try:
-            ended = ticket.endtime <= time.time()
-            credential = b"" if ended else export_cred(gssapi.Credentials(usage="initiate", store={"ccache": ticket.ccache}))
-            return {"name": ticket.client, "endtime": ticket.endtime, "credential": credential}
+            credential = gssapi.Credentials(usage="initiate", store={"ccache": ticket.ccache})
+            return {"name": ticket.client, "endtime": ticket.endtime, "credential": export_cred(credential)}
         except gssapi.exceptions.ExpiredCredentialsError:
             return {"name": ticket.client, "endtime": ticket.endtime, "credential": b""}
         except (GSSError, gssapi.exceptions.GeneralError) as error:
@@ -115,7 +113,10 @@ def ticket_with_key(principal: str, keytab: str) -> wire.Message:
 
 
 def _exported(credential: gssapi.Credentials) -> wire.Message:
-    """A delegated credential in exported form, or why it can't be used: the request may need none."""
+    """A delegated credential in exported form, or why it can't be used.
+
+    That is no reason to refuse the token: the request may need no credential.
+    """
     try:
         if credential.lifetime:
             return {"credential": export_cred(credential)}

@@ -1,4 +1,4 @@
-"""A helper process as the worker sees it: started on first use, spoken to in turn, killed at a deadline, started anew."""
+"""A helper process as the worker sees it: started, asked in turn, killed when late, replaced."""
 
 from __future__ import annotations
 
@@ -93,21 +93,26 @@ class Child:
         self._rests_until = 0.0
 
     def start(self) -> None:
-        """Start the helper, so that the first request need not wait for its imports.  Raises NoTurn (closed)."""
+        """Start the helper, so that the first request need not wait.  Raises NoTurn (closed)."""
         self._running()
 
     def ask(
-        self, request: wire.Message, *, deadline_s: float, still: Callable[[], bool] | None = None
+        self,
+        request: wire.Message,
+        *,
+        deadline_s: float,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> wire.Message:
-        """The helper's answer; the deadline counts for our turn to come and then once more for the answer.
+        """The helper's answer.
 
-        `still` is asked when our turn comes: if it returns False, the request is not sent.
+        The deadline counts for our turn to come and then once more for the answer.  When our turn
+        comes and `is_wanted` returns False, the request is not sent.
         Raises Died, TookTooLong, NoTurn.
         """
         if time.monotonic() < self._rests_until or not self._turn.acquire(timeout=deadline_s):
             raise NoTurn(request.get("do"))
         try:
-            if still is not None and not still():
+            if is_wanted is not None and not is_wanted():
                 raise NoTurn(request.get("do"))
             helper = self._running()
             try:
@@ -115,7 +120,8 @@ class Child:
             except TimeoutError:
                 self._replace(helper)
                 if not self._has_spare:
-                    # Whoever comes next would wait as long for the same server: they hear at once that it is away.
+                    # Whoever comes next would wait as long for the same server: they hear at
+                    # once that it is away.
                     self._rests_until = time.monotonic() + REST_S
                 raise TookTooLong(request.get("do")) from None
             except (OSError, EOFError, ValueError):
@@ -125,7 +131,7 @@ class Child:
             self._turn.release()
 
     def _running(self) -> _Helper:
-        """The helper, started where none runs.  Raises NoTurn (we are closing)."""
+        """The helper, started where none runs.  Raises NoTurn (closed)."""
         with self._starting:
             if self._is_closed:
                 raise NoTurn("closed")
@@ -166,7 +172,10 @@ class Child:
 
     def _launch(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*self._nice, *self._argv, str(theirs.fileno())], env=self._environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            [*self._nice, *self._argv, str(theirs.fileno())],
+            env=self._environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
         )
 
     def close(self) -> None:

@@ -211,7 +211,8 @@ class Directory:
             return bind(self.settings, credential)
         except CredentialRefused as error:
             raise DelegationMismatch(
-                f"the forwarded ticket can't be used: {error.message}; get a new ticket (kinit) and forward that one"
+                f"the forwarded ticket can't be used: {error.message};"
+                " get a new ticket (kinit) and forward that one"
             ) from None
 
     @contextlib.contextmanager

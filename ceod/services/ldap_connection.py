@@ -56,8 +56,8 @@ def encoded(values: dict[str, str | list[str] | None]) -> Attributes:
 
 # What the KDC, or the way to it, is to blame for; for anything else it is the credential.
 _KDC_FAULT = re.compile(
-    r"Cannot (contact|find|resolve)|Server .*not found in Kerberos database|clocks differ|Generic error|KDC reply"
-    r"|service is not available|Connection|[Tt]imed out|configuration"
+    r"Cannot (contact|find|resolve)|Server .*not found in Kerberos database|clocks differ"
+    r"|Generic error|KDC reply|service is not available|Connection|[Tt]imed out|configuration"
 )
 
 
@@ -88,7 +88,8 @@ def _translated(error: ldap.LDAPError, said: str, doing: str) -> CeoError:
         return BackendDown(f"the directory (LDAP) does not answer: {said}", backend=BACKEND)
     if isinstance(error, ldap.INVALID_CREDENTIALS):
         # The KDC made the ticket that slapd refuses, so the ticket is not forged.
-        return BackendDown(f"the directory (LDAP) does not accept Kerberos tickets: {said}", backend=BACKEND)
+        message = f"the directory (LDAP) does not accept Kerberos tickets: {said}"
+        return BackendDown(message, backend=BACKEND)
     if isinstance(error, ldap.INSUFFICIENT_ACCESS):
         return Forbidden(f"the directory does not let you {doing}: {said}")
     if isinstance(error, ldap.ALREADY_EXISTS):

@@ -17,7 +17,7 @@ PORT = 9988
 
 @contextmanager
 def another_ceod(club: Club, folder: Path, more: str = "") -> Iterator[int]:
-    """Run it with a journal of its own, and with `more` at the end of its configuration; gives its port."""
+    """Run with a journal of its own and `more` at the end of its configuration; gives the port."""
     text = (host_place(ADMIN) / "csc/ceod.toml").read_text()
     config = folder / "ceod.toml"
     config.write_text(text.replace("/var/lib/ceod", str(folder / "state")) + more)
@@ -25,17 +25,28 @@ def another_ceod(club: Club, folder: Path, more: str = "") -> Iterator[int]:
     entry = shell.resolve(club.state, f"root@{ADMIN}")
     entry.environment["CEOD_CONFIG"] = str(config)
     log = (folder / "log").open("w")
-    # Only where it listens differs: `port` in its configuration is the one that its peers answer on.
+    # `port` in its configuration is the one that its peers answer on, so only --bind differs.
     argv = [
-        str(PYTHON), "-m", "gunicorn", "--config", "/etc/csc/gunicorn.conf.py", "--bind", f"0.0.0.0:{PORT}",
-        "--pid", str(folder / "pid"),
-    ]  # fmt: skip
-    process = subprocess.Popen(shell.command(club.state, entry, argv, folder="/"), stdout=log, stderr=log)
+        str(PYTHON),
+        "-m",
+        "gunicorn",
+        "--config",
+        "/etc/csc/gunicorn.conf.py",
+        "--bind",
+        f"0.0.0.0:{PORT}",
+        "--pid",
+        str(folder / "pid"),
+    ]
+    process = subprocess.Popen(
+        shell.command(club.state, entry, argv, folder="/"), stdout=log, stderr=log
+    )
     url = f"https://{ADMIN}.csclub.internal:{PORT}/api"
     until(lambda: club.curl(None, "/health", url=url)[0] == 200 if _listens(PORT) else False, 20)
     yield PORT
-    # The process here is nsenter, which would leave gunicorn behind: so gunicorn is told, and nsenter waits for it.
-    subprocess.run(shell.command(club.state, entry, ["sh", "-c", f"kill $(cat {folder}/pid)"]), check=True)
+    # The process here is nsenter, which would leave gunicorn behind: so gunicorn is told.
+    subprocess.run(
+        shell.command(club.state, entry, ["sh", "-c", f"kill $(cat {folder}/pid)"]), check=True
+    )
     assert process.wait(60) == 0
     assert not _listens(PORT)
     log.close()

@@ -1,7 +1,7 @@
-"""KRB-CREDs that no library makes, and a client that sends one after the other: python -m tests.club.hostile URL THREADS.
+"""KRB-CREDs that no library makes, and a client: python -m tests.club.hostile URL THREADS.
 
-The client sends, as whoever has the ticket of $KRB5CCNAME, Negotiate tokens that end the process which reads them.
-It ends with its standard input and prints how often it got each status.
+The client has the ticket of $KRB5CCNAME.  It sends Negotiate tokens that end the process which
+reads them, until its standard input ends; then it prints how often it got each status.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def split(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def _sequence(fields: dict[int, bytes]) -> bytes:
+    """A SEQUENCE of tagged fields."""
+    return der(0x30, b"".join(der(tag, content) for tag, content in sorted(fields.items())))
+
+
 def two_tickets(message: bytes) -> bytes:
     """The KRB-CRED with its ticket twice and its ticket-info once.
 
@@ -50,7 +55,7 @@ def two_tickets(message: bytes) -> bytes:
     fields = dict(split(sequence))
     ((_, ticket_list),) = split(fields[0xA2])
     fields[0xA2] = der(0x30, ticket_list * 2)
-    return der(0x76, der(0x30, b"".join(der(tag, content) for tag, content in sorted(fields.items()))))
+    return der(0x76, _sequence(fields))
 
 
 def renamed(message: bytes, old: str, new: str) -> bytes:
@@ -76,13 +81,10 @@ def keyless(message: bytes) -> bytes:
     inside = dict(split(info))
     inside[0xA0] = der(0x30, key)
 
-    def put(content: dict[int, bytes]) -> bytes:
-        return der(0x30, b"".join(der(tag, value) for tag, value in sorted(content.items())))
-
-    part[0xA0] = der(0x30, put(inside))
-    outer[0xA2] = der(0x04, der(0x7D, put(part)))
-    fields[0xA3] = put(outer)
-    return der(0x76, put(fields))
+    part[0xA0] = der(0x30, _sequence(inside))
+    outer[0xA2] = der(0x04, der(0x7D, _sequence(part)))
+    fields[0xA3] = _sequence(outer)
+    return der(0x76, _sequence(fields))
 
 
 def main(url: str, threads: int) -> None:

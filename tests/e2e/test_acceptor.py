@@ -1,4 +1,4 @@
-"""The helpers that read tickets, without ceod around them: who takes over, who waits for whom, what is whose fault."""
+"""The helpers that read tickets, without ceod: who takes over, who waits, what is whose fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def _spare(acceptor: Acceptor) -> int:
     return until(lambda: acceptor.fast.spare_pid or 0, 20, "a spare that is ready")
 
 
-def test_the_spare_takes_over_and_the_address_gets_the_slow_one(acceptor: Acceptor, club: Club) -> None:
+def test_the_spare_takes_over_and_the_address_gets_the_slow_one(
+    acceptor: Acceptor, club: Club
+) -> None:
     assert _accept(acceptor, club, _HERE) == f"office1@{REALM}"
     spare, first = _spare(acceptor), acceptor.fast.pid
     assert spare != first
@@ -80,12 +82,15 @@ def test_a_forwarded_ticket_that_ends_the_helper_is_of_the_same_kind(
     with pytest.raises(BackendDown):
         acceptor.read_cred(two_tickets(tickets.forward(club.ccache("regular1"))), _THERE)
     assert acceptor.fast.pid == spare
-    assert acceptor.read_cred(tickets.forward(club.ccache("regular1")), _THERE)[0] == f"regular1@{REALM}"
+    assert (
+        acceptor.read_cred(tickets.forward(club.ccache("regular1")), _THERE)[0]
+        == f"regular1@{REALM}"
+    )
     assert acceptor.slow.pid is not None
 
 
 def test_the_requests_that_wait_are_served(acceptor: Acceptor, club: Club) -> None:
-    """The request in hand is lost; those behind it are not, and one of its own address moves to the slow helper."""
+    """The request in hand is lost, those behind it are not; its address gets the slow helper."""
     _accept(acceptor, club, _HERE)
     spare, first = _spare(acceptor), acceptor.fast.pid
     assert first is not None
@@ -105,7 +110,7 @@ def test_the_requests_that_wait_are_served(acceptor: Acceptor, club: Club) -> No
 
 
 def test_an_address_waits_with_few_of_its_requests(acceptor: Acceptor, club: Club) -> None:
-    """The worker's threads stay free for others: the ninth that would wait for the slow helper is refused at once."""
+    """The worker's threads stay free for others: a ninth request is refused at once."""
     with pytest.raises(BackendDown):
         acceptor.accept(_hostile(club), None, _THERE)
     _accept(acceptor, club, _THERE)

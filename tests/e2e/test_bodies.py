@@ -66,7 +66,12 @@ def ccache(club: Club) -> dict[str, str]:
 
 
 def _ask(
-    session: requests.Session, ccache: str, method: str, host: str, path: str, body: bytes | None = None
+    session: requests.Session,
+    ccache: str,
+    method: str,
+    host: str,
+    path: str,
+    body: bytes | None = None,
 ) -> requests.Response:
     auth = requests_gssapi.HTTPSPNEGOAuth(
         target_name=gssapi.Name(f"ceod@{host}.csclub.internal", gssapi.NameType.hostbased_service),
@@ -82,7 +87,9 @@ def test_a_bad_body_is_400_at_every_route(
     session: requests.Session, ccache: dict[str, str], row: Route
 ) -> None:
     path = row.path.replace("<uid>", "regular1").replace("<list_name>", "csc-general")
-    path = path.replace("<book>", "1").replace("<identifier>", "00000000-0000-4000-8000-000000000000")
+    path = path.replace("<book>", "1").replace(
+        "<identifier>", "00000000-0000-4000-8000-000000000000"
+    )
     assert "<" not in path
     who = ccache["host" if row.operation == "database.info" else "person"]
     answers = {}
@@ -128,8 +135,6 @@ def test_a_bad_body_of_somebody_who_may_not_is_403(club: Club, session: requests
         ("coffee", "/library/loans?after=%5B%22٢٠٢٦-01-01%22,1%5D"),
     ],
 )
-def test_a_bad_query_is_400(
-    club: Club, session: requests.Session, host: str, path: str
-) -> None:
+def test_a_bad_query_is_400(club: Club, session: requests.Session, host: str, path: str) -> None:
     answer = _ask(session, club.ccache("ctdalek"), "GET", host, f"/api{path}")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")

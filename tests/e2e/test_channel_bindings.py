@@ -1,4 +1,4 @@
-"""A ceod that demands channel bindings: a token counts only on the TLS connection that it was made for."""
+"""A ceod that demands channel bindings: a token counts only on its own TLS connection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def test_a_token_with_the_right_bindings_is_accepted(
     assert send(session, "GET", "/whoami", token, url=_url(port)).status_code == 200
 
 
-def test_a_token_with_other_bindings_is_401(club: Club, session: requests.Session, port: int) -> None:
+def test_a_token_with_other_bindings_is_401(
+    club: Club, session: requests.Session, port: int
+) -> None:
     token = _bound_token(club, b"tls-server-end-point:" + bytes(32))
     answer = send(session, "GET", "/whoami", token, url=_url(port))
     assert answer.status_code == 401

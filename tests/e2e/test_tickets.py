@@ -260,7 +260,8 @@ def _error(answer: requests.Response) -> tuple[int, str]:
 
 def test_an_expired_forwarded_ticket(club: Club, session: requests.Session, ended: bytes) -> None:
     cred, member = base64.b64encode(ended).decode(), club.member()
-    answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **{"X-KRB5-CRED": cred})
+    token = fresh_token(club, "office1")
+    answer = send(session, "POST", "/members", token, member, **{"X-KRB5-CRED": cred})
     assert _error(answer) == (403, "delegation_mismatch")
     assert "has ended" in answer.json()["error"]
     assert "gen_cred.sh again" in answer.json()["error"]
@@ -281,7 +282,8 @@ def test_an_expired_forwarded_ticket_inside_the_token(
 def test_who_reads_needs_no_forwarded_ticket_that_lives(
     club: Club, session: requests.Session, ended: bytes
 ) -> None:
-    assert send(session, "GET", "/whoami", delegating_token(club, "office1", ended)).status_code == 200
+    token = delegating_token(club, "office1", ended)
+    assert send(session, "GET", "/whoami", token).status_code == 200
 
 
 def _with_other_key(cred: bytes) -> bytes:
@@ -310,7 +312,9 @@ _FORGERIES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", _FORGERIES)
-def test_a_forged_ticket_in_the_header_is_403(club: Club, session: requests.Session, kind: str) -> None:
+def test_a_forged_ticket_in_the_header_is_403(
+    club: Club, session: requests.Session, kind: str
+) -> None:
     member, cred = club.member(), _FORGERIES[kind](_krb_cred(club, "office1"))
     header = {"X-KRB5-CRED": base64.b64encode(cred).decode()}
     answer = send(session, "POST", "/members", fresh_token(club, "office1"), member, **header)
@@ -318,7 +322,9 @@ def test_a_forged_ticket_in_the_header_is_403(club: Club, session: requests.Sess
     club.nothing(member["uid"])
 
 
-@pytest.mark.parametrize("kind", ["another name", "no key", "another session key", "another ticket"])
+@pytest.mark.parametrize(
+    "kind", ["another name", "no key", "another session key", "another ticket"]
+)
 def test_a_forged_ticket_inside_the_token_is_403(
     club: Club, session: requests.Session, kind: str
 ) -> None:
@@ -352,7 +358,17 @@ _NTLM_OID, _KERBEROS_OID = "2b06010401823702020a", "2a864886f712010202"
         (b"office1:krb5", "curl --negotiate"),
         (random.Random(1).randbytes(2000), "curl --negotiate"),
     ],
-    ids=["ntlm", "ntlm in spnego", "ntlm first", "ntlm last", "empty", "nul", "cut", "a password", "random"],
+    ids=[
+        "ntlm",
+        "ntlm in spnego",
+        "ntlm first",
+        "ntlm last",
+        "empty",
+        "nul",
+        "cut",
+        "a password",
+        "random",
+    ],
 )
 def test_a_token_that_is_not_kerberos_is_401_and_says_what_to_do(
     session: requests.Session, token: bytes, words: str

@@ -1,4 +1,4 @@
-"""A disk of ceod's own fills up: what runs is finished on the ballast, nothing new is begun, no ticket is refused as wrong."""
+"""A disk of ceod fills up: what runs is finished, nothing new begins, no ticket is called wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One member sends tokens that end the process which reads them: everybody else is answered as before."""
+"""One member sends tokens that crash ceod's helper: everybody else is answered as before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import requests
 
 from sandbox import shell
 from sandbox.club import CHECKOUT, PYTHON
-from tests.club.club import URL, Club
+from tests.club.club import ADMIN, URL, Club, until
 from tests.club.report import LINES
 from tests.club.tokens import fresh_token, send
 
@@ -20,7 +20,7 @@ _THREADS = 4
 
 
 def _ask(club: Club) -> list[float]:
-    """How long honest requests take, in seconds, over one connection and each with a fresh token."""
+    """The seconds that honest requests take, over one connection and each with a fresh token."""
     times = []
     with requests.Session() as session:
         session.verify, session.trust_env = club.settings.ca, False
@@ -39,6 +39,9 @@ def _line(what: str, times: list[float]) -> str:
 
 
 def test_tokens_that_end_the_acceptor_cost_the_others_little(club: Club) -> None:
+    # A new ceod knows no address that crashed a helper: an earlier test may have made ours one.
+    club.service(ADMIN, "stop", "ceod")
+    club.service(ADMIN, "start", "ceod")
     workers, quiet = club.both_workers(), _ask(club)
     cache = club.ccache("regular1")
     club.run_as("regular1", "true")  # gives them the ccache
@@ -46,9 +49,12 @@ def test_tokens_that_end_the_acceptor_cost_the_others_little(club: Club) -> None
     entry.environment |= {"KRB5CCNAME": cache, "PYTHONPATH": str(CHECKOUT)}
     argv = [str(PYTHON), "-m", "tests.club.hostile", f"{URL}/whoami", str(_THREADS)]
     hostile = subprocess.Popen(
-        shell.command(club.state, entry, argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        shell.command(club.state, entry, argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    until_hostile_tokens_arrive(club)
+    _wait_for_a_crash(club)
     meanwhile = _ask(club)
     output, _ = hostile.communicate(timeout=60)
     statuses = json.loads(output)
@@ -61,9 +67,11 @@ def test_tokens_that_end_the_acceptor_cost_the_others_little(club: Club) -> None
     assert club.workers() == workers
 
 
-def until_hostile_tokens_arrive(club: Club) -> None:
+def _wait_for_a_crash(club: Club) -> None:
     """Wait until ceod's log has a refusal of the acceptor."""
-    from tests.club.club import ADMIN, until
-
     before = club.log(f"{ADMIN}.ceod").count('"backend": "acceptor"')
-    until(lambda: club.log(f"{ADMIN}.ceod").count('"backend": "acceptor"') > before, 30, "a token ends an acceptor")
+    until(
+        lambda: club.log(f"{ADMIN}.ceod").count('"backend": "acceptor"') > before,
+        30,
+        "a token ends an acceptor",
+    )
