@@ -15,7 +15,8 @@ from ceod.helpers.wire import Message
 
 REPLAY_CACHE = "replay"  # the file in state_dir
 _SLOW_NICE = 10  # its restarts leave the processor to the requests of other addresses
-_SLOW_REQUESTS = 8  # that wait for the slow helper at once, of the worker's 32 threads
+_SLOW_REQUESTS = 8  # that wait for the slow helper at once; the server has more threads at its door
+
 
 class Refused(Exception):
     """A token or a KRB-CRED that does not count; the text is Kerberos' own."""
@@ -133,7 +134,7 @@ class Acceptor:
             ) from None
 
     def _ask_slow(self, request: Message) -> Message:
-        # Each waiting request holds a thread of the worker; most threads have to stay free for
+        # Each waiting request holds a thread at the server's door; some have to stay free for
         # everybody else.
         if not self._slow_requests.acquire(blocking=False):
             raise NoTurn(request.get("do"))
