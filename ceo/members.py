@@ -106,11 +106,17 @@ def described(member: Json) -> list[tuple[str, str]]:
         ("Home directory", member["home_directory"]), ("Login shell", member["login_shell"]),
         ("Member terms", ", ".join(member["terms"])), ("Rep terms", ", ".join(member["non_member_terms"])),
         ("Positions", ", ".join(member["positions"])), ("Groups", ", ".join(member["groups"])),
-        ("Forwarding", ", ".join(member["forwarding_addresses"] or [])),
+        ("Forwarding", _forwarding(member)),
         ("State", "deleted" if member["deleted"] else "expired" if member["expired"] else None),
         ("Kind", "club" if member["is_club"] else None),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _forwarding(member: Json) -> str:
+    """Where mail goes on to; a ceod of an earlier version knows no problem."""
+    problem = member.get("forwarding_problem")
+    return f"not known: {problem}" if problem else ", ".join(member["forwarding_addresses"] or [])
 
 
 def last_term(member: Json) -> str:

@@ -133,6 +133,7 @@ class Member(Wire):
     expired: bool = False
     deleted: bool = False
     forwarding_addresses: list[str] | None = None  # None: not for the caller to see, or a list of many
+    forwarding_problem: str | None = None  # why ~/.forward can't be read; the addresses are empty then
 
 
 class MemberPage(Wire):

@@ -7,7 +7,7 @@ from typing import Any
 
 import flask
 
-from ceo_common.errors import Deleted, Exists, Forbidden, Invalid, NotFound
+from ceo_common.errors import BackendDown, Deleted, Exists, Forbidden, Invalid, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.member import Checked, Member, MemberChange, NewMember, NewMembers, Renewal, past_terms
 from ceo_common.permissions import RULES, Who
@@ -32,6 +32,7 @@ from ceod.operations.private import Private
 from ceod.operations.purge_member import PURGE_MEMBER
 from ceod.operations.reset_password import RESET_PASSWORD
 from ceod.services.directory import Person
+from ceod.services.homes import Forward
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("members", __name__)
@@ -82,10 +83,19 @@ def get(uid: str) -> flask.Response:
     """Everything about somebody; the forwarding addresses for those who may see them."""
     running = ceod()
     person = _person(uid)
-    addresses = None
+    member = shown(person, running.services.directory.groups_of(person.uid))
     if RULES["member.forwarding.read"].allows(standing(caller(), running.services.directory, subject=uid)):
-        addresses = running.services.admin_host.homes.read_forward(person.uid)
-    return answer(shown(person, running.services.directory.groups_of(person.uid), addresses))
+        forward = _forward(person.uid)
+        member = member.model_copy(update={"forwarding_addresses": forward.addresses, "forwarding_problem": forward.problem})
+    return answer(member)
+
+
+def _forward(uid: str) -> Forward:
+    """Where mail goes on to, or why that is not known: a member is served whatever their home is."""
+    try:
+        return ceod().services.admin_host.homes.forward(uid)
+    except BackendDown as error:
+        return Forward(problem=error.message)
 
 
 @route(blueprint, "PATCH", "/members/<uid>", role="admin", operation="member.forwarding", decide=False, subject="uid", takes=MemberChange,
@@ -222,7 +232,7 @@ def _signed_up_just_now(uid: str) -> set[Who]:
     return {Who.FRESH} if principal and principal.needs_change else set()
 
 
-def shown(person: Person, groups: list[str] | None = None, addresses: list[str] | None = None) -> Member:
+def shown(person: Person, groups: list[str] | None = None) -> Member:
     """As it goes over the wire."""
     values: dict[str, Any] = person.attributes
     return Member(
@@ -231,5 +241,5 @@ def shown(person: Person, groups: list[str] | None = None, addresses: list[str] 
         given_name=person.one("givenName") or None, sn=person.one("sn") or None,
         terms=in_order(values.get("term", [])), non_member_terms=in_order(values.get("nonMemberTerm", [])),
         positions=sorted(values.get("position", [])), groups=groups, is_club=person.is_club,
-        expired=person.is_expired(time.time()), deleted=person.is_deleted, forwarding_addresses=addresses,
+        expired=person.is_expired(time.time()), deleted=person.is_deleted,
     )

@@ -199,11 +199,11 @@ class Examination:
                           f"chmod g+s {path} && setfacl -m g:{person.number}:rwx,d:g:{person.number}:rwx {path}")
 
     def _forwarding(self) -> Iterator[Problem]:
-        homes = self.services.admin_host.homes
-        if not homes.forward_is_plain(self.uid):
-            yield Problem("it is a link, or no file of addresses", f"its owner looks at it: {homes.path(self.uid)}/.forward")
+        forward = self.services.admin_host.homes.forward(self.uid)
+        if forward.problem:
+            yield Problem(forward.problem, "its owner moves it away")
             return
-        if wrong := [line for line in homes.read_forward(self.uid) if name_rules.address_problem(line)]:
+        if wrong := [line for line in forward.addresses if name_rules.address_problem(line)]:
             kind = "a pipe, a file or an include" if any(line.lstrip('"')[:1] in ("|", "/", ":") for line in wrong) else "no address"
             yield Problem(f"a line of it is {kind}", f"its owner looks at it, or: ceo members modify {self.uid} --forward ADDRESS")
 

@@ -10,7 +10,7 @@ from ceod.operations.changes import ChangeEntries, Changes
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Person
-from ceod.services.homes import forward_text
+from ceod.services.homes import Forward, forward_text
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation, Step, Undone
 
@@ -35,12 +35,18 @@ def check(person: Person, login_shell: str | None, shells_file: str) -> None:
 
 
 def check_home(uid: str, services: Services) -> None:
-    """Raises WrongState: no home, or a forwarding file that could not be put back as it is."""
+    """Raises WrongState: no home, or a forwarding file that could not be put back as it is.  Raises BackendDown."""
     homes = services.admin_host.homes
     if homes.identity(uid) is None:
         raise WrongState(f"{uid} has no home directory to write into")
-    if not homes.forward_is_plain(uid):
-        raise WrongState(f"{homes.path(uid)}/.forward is a link, or no file of addresses: its owner has to look at it first")
+    _readable(homes.forward(uid))
+
+
+def _readable(forward: Forward) -> str:
+    """Its text.  Raises WrongState."""
+    if forward.problem:
+        raise WrongState(f"{forward.problem}: its owner has to move it away first")
+    return forward.text
 
 
 class ChangeShell(ChangeEntries):
@@ -62,15 +68,18 @@ class ChangeForwarding(Step[Services, Private]):
 
     name = "forwarding"
 
+    def needed(self, arguments: Json) -> bool:
+        """Only where addresses are given: a change of the shell touches nobody's home."""
+        return arguments["forwarding_addresses"] is not None
+
     def intent(self, run: ThisRun) -> Json:
-        """What it said, and what it shall say."""
+        """What it said, and what it shall say.  Raises Changed, WrongState, BackendDown."""
         person = run.tools.directory.person(run.arguments["uid"])
         if person is None:
             raise Changed(f"{run.arguments['uid']} is gone")
-        addresses = run.arguments["forwarding_addresses"]
-        before = run.tools.admin_host.homes.forward_text(person.uid)
+        before = _readable(run.tools.admin_host.homes.forward(person.uid))
         return {"owner": [person.uid, person.number], "forward_before": before,
-                "forward_after": before if addresses is None else forward_text(addresses)}
+                "forward_after": forward_text(run.arguments["forwarding_addresses"])}
 
     def do(self, run: ThisRun) -> None:
         """Where it differs."""
@@ -79,14 +88,19 @@ class ChangeForwarding(Step[Services, Private]):
             run.tools.admin_host.homes.write_forward(uid, number, run.facts["forward_after"])
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Put it back, if it is as we left it."""
+        """Put it back, if it is as we left it.  What its owner put there meanwhile is theirs: it is left, and told of."""
         homes, (uid, number) = tools.admin_host.homes, intent["owner"]
-        now = homes.forward_text(uid)
-        if now == intent["forward_before"]:
-            return Undone.ABSENT
-        if now != intent["forward_after"]:
+        now = homes.forward(uid)
+        if now.problem:
             return Undone.NOT_OURS
-        homes.write_forward(uid, number, intent["forward_before"])
+        if now.text == intent["forward_before"]:
+            return Undone.ABSENT
+        if now.text != intent["forward_after"]:
+            return Undone.NOT_OURS
+        try:
+            homes.write_forward(uid, number, intent["forward_before"])
+        except WrongState:  # their home takes no file now
+            return Undone.NOT_OURS
         return Undone.REMOVED
 
 

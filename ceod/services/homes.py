@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ceo_common.config import Homes as Settings
-from ceo_common.errors import BackendDown, Exists, Internal, NotFound
+from ceo_common.errors import BackendDown, Exists, Internal, NotFound, WrongState
 from ceod.helpers import as_user
 
 BACKEND = "homes"
@@ -26,6 +26,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 _DEEP = 64  # folders in folders; each holds a descriptor
 _ACL_GROUP = 0x08  # acl(5), as the kernel keeps it in an extended attribute: tag, permissions, id
+
+# Errors that the home's owner can cause where ceod reads it: a link, no directory, a file that only they may read
+# (a file server may refuse root), one with a lease on it.
+_OWNERS = (errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENXIO)
 
 Identity = tuple[int, int]  # device and inode
 
@@ -40,6 +44,23 @@ class Home:
     mode: int
     may_write: frozenset[int]
     default_write: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What ~/.forward says, byte for byte, so that it can be put back; empty where there is none.
+
+    `problem` is a sentence that says why the file can't be read; the text is empty then.
+    """
+
+    text: str = ""
+    problem: str | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses in it."""
+        text = self.text.encode(errors="surrogateescape").decode(errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 class Homes:
@@ -200,11 +221,17 @@ class Homes:
             return True
 
     def write_forward(self, uid: str, uid_number: int, text: str) -> None:
-        """Write ~/.forward as its owner; with an empty text remove it.  Raises BackendDown."""
+        """Write ~/.forward as its owner; with an empty text remove it.
+
+        Raises WrongState (something of the owner's is in the way; the text says what to do), BackendDown.
+        """
         self._as_user("forward", uid, uid_number, text)
 
     def write_info(self, uid: str, uid_number: int, kind: Literal["mysql", "postgresql"], text: str) -> str:
-        """Write the file that tells of a database, as its owner, the old one kept; where it stands.  Raises BackendDown."""
+        """Write the file that tells of a database, as its owner, the old one kept; where it stands.
+
+        Raises WrongState (something of the owner's is in the way; the text says what to do), BackendDown.
+        """
         self._as_user(f"{kind}-info", uid, uid_number, text)
         return f"{self.path(uid)}/{as_user.FILES[f'{kind}-info']}"
 
@@ -218,33 +245,57 @@ class Homes:
             )
         except subprocess.TimeoutExpired:
             raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()[-200:]
-            raise BackendDown(f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}", backend=BACKEND)
+        if done.returncode == 0:
+            return
+        said = done.stderr.decode(errors="replace").strip()[-200:]
+        message = f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}"
+        if done.returncode == as_user.REFUSED:
+            raise WrongState(message)
+        raise BackendDown(message, backend=BACKEND)
 
-    def forward_is_plain(self, uid: str) -> bool:
-        """Whether ~/.forward is not there, or a file of at most 64 KiB that can be read and written back."""
-        try:
-            info = os.lstat(f"{self.path(uid)}/.forward")
-        except FileNotFoundError:
-            return True
-        return stat.S_ISREG(info.st_mode) and info.st_size <= _FORWARD_LIMIT
+    def forward(self, uid: str) -> Forward:
+        """What ~/.forward says, or why it can't be read.  Raises BackendDown."""
+        path = f"{self.path(uid)}/.forward"
+        with self._root() as root:
+            try:
+                home = os.open(uid, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+            except FileNotFoundError:
+                return Forward()
+            except OSError as error:
+                if error.errno not in _OWNERS:
+                    raise
+                return Forward(problem=f"{self.path(uid)} is no directory")
+            try:
+                # It never waits: for whoever should write into a FIFO, or give up a lease on the file (fcntl(2)).
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                descriptor = os.open(".forward", flags, dir_fd=home)
+            except FileNotFoundError:
+                return Forward()
+            except OSError as error:
+                if error.errno not in _OWNERS:
+                    raise
+                is_link = error.errno == errno.ELOOP
+                return Forward(problem=f"{path} is a link" if is_link else f"{path} can't be read: {error.strerror}")
+            finally:
+                os.close(home)
+            try:
+                return _read_forward(descriptor, path)
+            finally:
+                os.close(descriptor)
 
-    def forward_text(self, uid: str) -> str:
-        """What ~/.forward says, empty where there is none; nothing that is not a plain file of at most 64 KiB counts."""
-        try:
-            descriptor = os.open(f"{self.path(uid)}/.forward", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return ""
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return ""
-            return file.read(_FORWARD_LIMIT).decode(errors="surrogateescape")  # byte for byte, to be put back
 
-    def read_forward(self, uid: str) -> list[str]:
-        """The addresses in ~/.forward."""
-        text = self.forward_text(uid).encode(errors="surrogateescape").decode(errors="replace")
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+def _read_forward(descriptor: int, path: str) -> Forward:
+    """The text of an opened ~/.forward."""
+    info = os.fstat(descriptor)
+    if stat.S_ISDIR(info.st_mode):
+        return Forward(problem=f"{path} is a directory")
+    if not stat.S_ISREG(info.st_mode):
+        return Forward(problem=f"{path} is no file")
+    # One byte more shows a file that grew meanwhile.
+    text = os.read(descriptor, _FORWARD_LIMIT + 1) if info.st_size <= _FORWARD_LIMIT else b""
+    if max(len(text), info.st_size) > _FORWARD_LIMIT:
+        return Forward(problem=f"{path} is larger than {_FORWARD_LIMIT // 1024} KiB")
+    return Forward(text.decode(errors="surrogateescape"))
 
 
 def forward_text(addresses: list[str]) -> str:

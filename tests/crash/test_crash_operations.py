@@ -345,3 +345,44 @@ def test_side_groups_are_not_half_applied(club: Club, runner: Runner) -> None:
         assert club.run_as("ctdalek", "ldapadd", "-Q", text=f"dn: cn=video,{GROUPS}\n{text}").returncode == 0
     assert (last["status"], last["error"]["code"], last["undone"]) == ("aborted", "not_found", ["groups"]), last
     assert club.entries(f"(uniqueMember=uid={uid},ou=People,{BASE_DN})") == {}
+
+
+def _a_directory(home: Path) -> None:
+    (home / ".forward").unlink()
+    (home / ".forward").mkdir()
+
+
+def _another_text(home: Path) -> None:
+    (home / ".forward").write_text("mine@example.org\n")
+
+
+FORWARDS: dict[str, Callable[[Path], None]] = {
+    "a directory": _a_directory,
+    "another text": _another_text,
+    "a home that takes no file": lambda home: home.chmod(0o500),
+    "a home that is closed": lambda home: home.chmod(0),
+    "a temporary name": lambda home: (home / ".forward.ceo-new").mkdir(),
+}
+
+
+def test_what_an_owner_puts_there_before_the_undo_is_left_and_locks_nothing(club: Club, runner: Runner) -> None:
+    """Killed between the step and its undo; the owner is quicker than recovery."""
+    uids = dict(zip(FORWARDS, _members(club, runner, len(FORWARDS)), strict=True))
+    change = {"login_shell": None, "forwarding_addresses": ["after@example.org"]}
+    for uid in uids.values():
+        crash = ["effect", "do", "forwarding"]
+        assert runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}), end=crash)["signal"] == 9
+    for obstacle, uid in uids.items():
+        FORWARDS[obstacle](Path(f"/users/{uid}"))
+    last = runner.ask(do="recover")["last"]
+    errors = club.journal("SELECT t.subject, s.error FROM steps s JOIN transactions t ON t.id = s.\"transaction\" WHERE s.error IS NOT NULL",
+                          state_dir=runner.state_dir)
+    assert last == {"status": "recovered"}, (uids, errors)
+    for obstacle, uid in uids.items():
+        state, steps = runner.states(uid)
+        assert state == "aborted", obstacle
+        assert steps["forwarding"] == ("undone" if obstacle == "a temporary name" else "not_ours"), obstacle
+        Path(f"/users/{uid}").chmod(0o711)
+        if obstacle == "a directory":
+            Path(f"/users/{uid}/.forward").rmdir()
+        assert runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}))["last"]["status"] == "completed", obstacle
