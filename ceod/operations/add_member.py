@@ -9,6 +9,7 @@ from ceo_common.errors import Exists, WrongState
 from ceod.operations.accounts import AddGroups, AddUsers, BuildHomes, CreatePrincipals, SetForwarding, TakeNumbers, accounts
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private
+from ceod.services import mailman, smtp
 from ceod.services.all import Services
 from ceod.transaction.step import Bulk, Json, Later, Operation, Turn
 
@@ -32,14 +33,14 @@ class _ForTheMembers(Bulk[Services]):
 class WelcomeMail(_ForTheMembers):
     """The welcome mail to each new member."""
 
-    name = "welcome mail"
+    name, backend = "welcome mail", smtp.BACKEND
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """May come twice after a crash, under one Message-ID."""
-        smtp, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
+        mailer, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
         rows = _still_theirs(turn, items)
-        refused = smtp.send_all([
-            smtp.mail("welcome", f"{row['uid']}@{domain}", _mail_id(turn, row, "welcome"), **_mail_facts(turn, row)) for row in rows])
+        refused = mailer.send_all([
+            mailer.mail("welcome", f"{row['uid']}@{domain}", _mail_id(turn, row, "welcome"), **_mail_facts(turn, row)) for row in rows])
         return {address.partition("@")[0]: why for address, why in refused.items()}
 
 
@@ -51,7 +52,7 @@ def _mail_id(turn: Turn[Services], row: Json, kind: str) -> str:
 class Subscribe(_ForTheMembers):
     """The mailing list of all members."""
 
-    name = "mailing list"
+    name, backend = "mailing list", mailman.BACKEND
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """By way of the mail host; who is on the list already stays on it, and who may never be is told of in the result."""
@@ -68,7 +69,7 @@ class Subscribe(_ForTheMembers):
 class Announce(Later[Services]):
     """The announcement to the systems committee: one mail, however many there are."""
 
-    name = "announcement"
+    name, backend = "announcement", smtp.BACKEND
 
     def do(self, turn: Turn[Services]) -> None:
         """With the operator named."""

@@ -9,6 +9,7 @@ from ceod.operations.change_group import SYSCOM, ensure_not_last
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private, ThisRun
+from ceod.services import mailman
 from ceod.services.all import Services
 from ceod.services.directory import DELETED, Person
 from ceod.services.kadmin import Principal
@@ -96,7 +97,7 @@ class ArchiveHome(Step[Services, Private]):
 class LeaveAllLists(Later[Services]):
     """Every mailing list that the account is on; which they were is kept for a restore."""
 
-    name = "mailing lists"
+    name, backend = "mailing lists", mailman.BACKEND
     deadline_s = 60
 
     def wanted(self, turn: Turn[Services]) -> bool:

@@ -11,6 +11,7 @@ from ceo_common.model.names import username_problem
 from ceod.operations import lapsed
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private
+from ceod.services import mailman
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Bulk, Json, Operation, Turn
@@ -50,7 +51,7 @@ class ExpireAccounts(Bulk[Services]):
 class LeaveMembersList(Bulk[Services]):
     """The members' mailing list."""
 
-    name = "mailing list"
+    name, backend = "mailing list", mailman.BACKEND
 
     def items(self, turn: Turn[Services]) -> list[Any]:
         """The same."""

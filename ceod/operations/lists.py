@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, WrongState
+from ceod.services import mailman
 from ceod.services.all import Services
 from ceod.transaction.step import Json, Later, Turn
 
@@ -22,7 +23,7 @@ def mail_host(tools: Services) -> Iterator[None]:
     except (Exists, NotFound, WrongState):
         raise
     except CeoError as error:
-        raise BackendDown(f"{tools.config.hosts.mail}: {error}", backend="mailman") from error
+        raise BackendDown(f"{tools.config.hosts.mail}: {error}", backend=mailman.BACKEND) from error
 
 
 def warnings(facts: Json) -> list[str]:
@@ -33,7 +34,7 @@ def warnings(facts: Json) -> list[str]:
 class JoinLists(Later[Services]):
     """Subscribe accounts to lists."""
 
-    name = "mailing lists"
+    name, backend = "mailing lists", mailman.BACKEND
     deadline_s = 30
 
     def __init__(self, pairs: Pairs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ceo_common.errors import NotFound
 from ceod.operations.lists import mail_host
 from ceod.operations.private import Private
+from ceod.services import mailman
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Later, Operation, Turn
@@ -45,7 +46,7 @@ class PurgeMemberships(_Purge):
 class PurgeLists(_Purge):
     """Every mailing list."""
 
-    name = "mailing lists"
+    name, backend = "mailing lists", mailman.BACKEND
 
     def do(self, turn: Turn[Services]) -> None:
         """Leave them."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ceod.operations import lapsed
 from ceod.operations.private import Private
+from ceod.services import smtp
 from ceod.services.all import Services
 from ceod.services.directory import Person
 from ceod.transaction.record import Record
@@ -42,7 +43,7 @@ def arguments(people: list[Person], zone: str, now: datetime) -> Json:
 class Remind(Bulk[Services]):
     """The mails."""
 
-    name = "reminders"
+    name, backend = "reminders", smtp.BACKEND
 
     def items(self, turn: Turn[Services]) -> list[Any]:
         """As they were listed."""
@@ -53,9 +54,10 @@ class Remind(Bulk[Services]):
         tools, now = turn.tools, datetime.fromtimestamp(turn.facts["now"], ZoneInfo("UTC"))
         people = tools.directory.people_named([item["uid"] for item in items], lapsed.ATTRIBUTES)
         over = {uid for uid, person in people.items() if person.expires is None and lapsed.is_over(person, tools.config.time_zone, now)}
-        smtp = tools.admin_host.smtp
-        refused = smtp.send_all([smtp.mail("reminder", f"{item['uid']}@{tools.config.domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
-                                 for item in items if item["uid"] in over])
+        mailer, domain = tools.admin_host.smtp, tools.config.domain
+        refused = mailer.send_all([
+            mailer.mail("reminder", f"{item['uid']}@{domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
+            for item in items if item["uid"] in over])
         return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over} | {
             address.partition("@")[0]: why for address, why in refused.items()}
 

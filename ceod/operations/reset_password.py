@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ceod.operations.private import Private, ThisRun
+from ceod.services import smtp
 from ceod.services.all import Services
 from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
 
@@ -32,7 +33,7 @@ class SetPassword(Step[Services, Private]):
 class TellThem(Later[Services]):
     """A mail to whose it is, so that a reset that they did not ask for shows; the password is not in it."""
 
-    name = "mail"
+    name, backend = "mail", smtp.BACKEND
 
     def do(self, turn: Turn[Services]) -> None:
         """With the operator named."""

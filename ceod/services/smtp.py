@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -12,7 +14,7 @@ from typing import Any
 import jinja2
 
 from ceo_common.config import Smtp as Settings
-from ceo_common.deadline import OPERATION_S
+from ceo_common.deadline import CONNECT_S, OPERATION_S
 from ceo_common.errors import BackendDown
 
 BACKEND = "smtp"
@@ -55,7 +57,7 @@ class Smtp:
         """
         refused = {}
         try:
-            with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
+            with self._connected() as server:
                 for mail in mails:
                     try:
                         server.send_message(mail)
@@ -65,10 +67,18 @@ class Smtp:
         except (OSError, smtplib.SMTPException) as error:
             raise BackendDown(f"the mail server {self.settings.host} took no mail: {error}", backend=BACKEND) from None
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        """A connection whose server greeted within CONNECT_S.  Raises OSError, smtplib.SMTPException."""
+        with smtplib.SMTP(self.settings.host, self.settings.port, timeout=CONNECT_S) as server:
+            if server.sock:
+                server.sock.settimeout(OPERATION_S)
+            yield server
+
     def ping(self) -> None:
         """Whether it greets.  Raises BackendDown."""
         try:
-            with smtplib.SMTP(self.settings.host, self.settings.port, timeout=OPERATION_S) as server:
+            with self._connected() as server:
                 server.noop()
         except (OSError, smtplib.SMTPException) as error:
             raise BackendDown(f"the mail server {self.settings.host} does not answer: {error}", backend=BACKEND) from None

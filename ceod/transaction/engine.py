@@ -31,6 +31,10 @@ RETRY_HOURLY_S = 3600.0
 GIVE_UP_S = 7 * 24 * 3600.0
 # What a server was told before it stopped or we did, it does within this time or not at all.
 SETTLE_S = 3.0
+# A backend that kept a step after the commit waiting for longer than this is taken for away so long: the steps that need
+# it are put off, else each would wait for the same time-out again.
+WAITED_S = 1.0
+AWAY_S = 30.0
 
 # Before the intent, after each fact that is noted on the way, after the effect, after the record.
 Point = Literal["intent", "note", "effect", "record"]
@@ -60,6 +64,7 @@ class Engine(Generic[Tools]):
     def __init__(
         self, state_dir: Path, operations: Mapping[tuple[str, int], Operation[Tools, Any]], tools: Tools, *,
         observer: Observer | None = None, settle_s: float = SETTLE_S, on_given_up: Callable[[str, str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = Journal(state_dir)
         self.owner = Owner(state_dir)
@@ -69,6 +74,8 @@ class Engine(Generic[Tools]):
         self.settle_s = settle_s
         self.on_given_up = on_given_up or (lambda _transaction, _step: None)
         self._observer = observer
+        self._clock = clock
+        self._away: dict[str, float] = {}  # each backend that is taken for away, and until when by the clock
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._secrets: dict[str, Json] = {}  # result parts for the one connection that asked, until it took them
         self._asked_for: set[str] = set()
@@ -319,7 +326,10 @@ class Engine(Generic[Tools]):
     def try_later(
         self, identifier: str, operation: Operation[Tools, Any], later: Later[Tools], row: Row[Any], private: Any = None,
     ) -> bool:
-        """One try of a step after the commit; True when it needs no other."""
+        """One try of a step after the commit; True when it needs no other.
+
+        A step whose backend is taken for away waits without a try, unless a person resumed it (its next_at is 0).
+        """
         began, transaction = time.monotonic(), self.record.transaction(identifier)
         assert transaction is not None
         before, after = operation.steps(transaction.arguments)
@@ -332,9 +342,15 @@ class Engine(Generic[Tools]):
             told = BackendDown(f"{earlier.name} comes first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()
             self.record.step(identifier, row.number, None, state="waiting", next_at=(earlier.next_at or 0) + 1, error=told)
             return False
+        if row.next_at != 0 and (away_s := self._away_for(later)):
+            told = BackendDown(f"{later.backend} did not answer just before", backend=later.backend).as_json()
+            event = None if quiet else {**about, "state": "waiting", "error": told}
+            self.record.step(identifier, row.number, event, state="waiting", next_at=time.time() + away_s, error=told)
+            return False
         self._see("intent", "later", later.name)
         if not quiet:
             self.record.step(identifier, row.number, {**about, "state": "started"}, attempts=row.attempts + 1)
+        tried = self._clock()
         try:
             if not later.wanted(turn):
                 self.record.step(identifier, row.number, None, state="skipped", ended=time.time())
@@ -343,6 +359,8 @@ class Engine(Generic[Tools]):
         except JournalFull:
             raise
         except Exception as error:
+            if isinstance(error, BackendDown) and self._clock() - tried > WAITED_S:
+                self._away[error.backend] = self._clock() + AWAY_S
             told = _told(error, identifier)
             state, next_at = self._when_again(row, time.time())
             event = None if quiet else {**about, "state": "waiting", "error": told}
@@ -351,6 +369,8 @@ class Engine(Generic[Tools]):
                 self.record.audit(identifier, "ceod", "", later.name, "given_up", error=told.get("code"))
                 self.on_given_up(identifier, later.name)
             return False
+        if later.backend:
+            self._away.pop(later.backend, None)
         self._see("effect", "later", later.name)
         event = None if quiet else {**about, "state": "done", "elapsed_ms": _ms(began)}
         self.record.step(identifier, row.number, event, state="done", ended=time.time(), error=None)
@@ -359,6 +379,10 @@ class Engine(Generic[Tools]):
             self.record.result(identifier, operation.result(transaction.arguments | self.record.facts(identifier)))
         self._see("record", "later", later.name)
         return True
+
+    def _away_for(self, later: Later[Tools]) -> float:
+        """For how many seconds more the step's backend is taken for away; 0 when it is not."""
+        return max(0.0, self._away.get(later.backend or "", 0.0) - self._clock())
 
     def _waits_before(self, identifier: str, number: int) -> Row[Any] | None:
         """A step before this one, behind the commit, that is not done."""

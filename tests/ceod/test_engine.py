@@ -581,3 +581,116 @@ def test_a_listener_is_notified_of_each_event_and_no_more_once_it_left(engine: E
     assert set(notices) == {"one"}
     one.close()
     assert engine.record._listeners == {}
+
+
+# Steps after the commit that need the same server
+
+
+class Clock:
+    """A clock that is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Mail(Later[Tools]):
+    """Waits for its server for `takes_s` when that is away."""
+
+    backend: str
+
+    def __init__(self, name: str, backend: str, clock: Clock) -> None:
+        self.name = name
+        self.backend = backend
+        self.clock = clock
+        self.takes_s = 10.0
+        self.tries = 0
+
+    def do(self, turn: Turn[Tools]) -> None:
+        self.tries += 1
+        if error := turn.tools.failing.get(self.backend):
+            self.clock.now += self.takes_s
+            raise error
+
+
+class Mails:
+    """An engine whose operation has two mails and a list after its commit."""
+
+    def __init__(self, folder: Path, tools: Tools) -> None:
+        self.tools, self.clock = tools, Clock()
+        self.first, self.second = Mail("first mail", "smtp", self.clock), Mail("second mail", "smtp", self.clock)
+        self.joining = Mail("list", "mailman", self.clock)
+        after = (self.first, self.second, self.joining)
+        self.operation = Operation[Tools, Private](name="mails", version=1, before=(), after=after)
+        self.engine = Engine(folder, {("mails", 1): self.operation}, tools, settle_s=0, clock=self.clock)
+        self.began = 0
+
+    def run(self) -> Any:
+        """The last event of a transaction of its own."""
+        self.began += 1
+        names = (f"thing:{self.began}",)
+        request = Request("mails", 1, "me", "127.0.0.1", "thing", names, {}, "-")
+        identifier, _ = self.engine.begin(self.operation, request, Private())
+        return list(self.engine.follow(identifier, asked=True))[-1]
+
+    def step(self, last: Any, name: str) -> Any:
+        """The row of a step."""
+        steps = self.engine.record.steps_of(last["transaction"])
+        return next(step for step in steps if step.name == name)
+
+
+@pytest.fixture
+def mails(tmp_path: Path, tools: Tools) -> Iterator[Mails]:
+    made = Mails(tmp_path / "mails", tools)
+    tools.failing["smtp"] = BackendDown("no answer", backend="smtp")
+    yield made
+    made.engine.close()
+
+
+def test_a_server_that_does_not_answer_is_waited_for_once(mails: Mails) -> None:
+    last = mails.run()
+    assert last["waiting"] == ["first mail", "second mail"]
+    assert (mails.first.tries, mails.second.tries) == (1, 0)
+    assert mails.joining.tries == 1, "another server is asked all the same"
+    assert mails.step(last, "first mail").attempts == 1
+    assert mails.step(last, "second mail").attempts == 0, "no try is used up"
+    assert mails.run()["waiting"] == ["first mail", "second mail"]
+    assert (mails.first.tries, mails.second.tries) == (1, 0), "nor does the next transaction wait"
+
+
+def test_recovery_waits_once_for_many_steps_of_one_server(mails: Mails) -> None:
+    for _ in range(20):
+        mails.run()
+    recovery = Recovery(mails.engine)
+    with time_machine.travel(time.time() + 60, tick=False):
+        recovery.once()
+    assert mails.first.tries + mails.second.tries == 1, "it is taken for away still"
+    mails.clock.now += 31
+    began = mails.clock.now
+    with time_machine.travel(time.time() + 120, tick=False):
+        recovery.once()
+    assert mails.clock.now - began == mails.first.takes_s
+    mails.tools.failing.clear()
+    mails.clock.now += 31
+    with time_machine.travel(time.time() + 1000, tick=False):
+        recovery.once()
+        assert mails.engine.record.due(time.time()) == []
+    assert mails.first.tries + mails.second.tries == 2 + 40, "each is done in the end"
+
+
+def test_who_resumes_a_step_has_it_tried_at_once(mails: Mails) -> None:
+    last = mails.run()
+    mails.tools.failing.clear()
+    mails.engine.resume(last["transaction"])
+    Recovery(mails.engine).once()
+    assert mails.step(last, "second mail").state == "done"
+    assert mails.run()["waiting"] == [], "an answer ends the judgement"
+
+
+def test_a_server_that_refuses_at_once_is_asked_each_time(mails: Mails) -> None:
+    mails.first.takes_s = 0.1
+    mails.second.takes_s = 0.1
+    mails.run()
+    assert (mails.first.tries, mails.second.tries) == (1, 1)

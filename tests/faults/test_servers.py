@@ -116,3 +116,24 @@ def test_a_deletion_while_the_mail_host_is_away_leaves_the_lists_later(club: Clu
     until(lambda: not club.on_list(uid), 20, "the list left")
     club.done(syscom.restore_member(uid))
     assert club.on_list(uid)
+
+
+def test_a_silent_mail_server_is_waited_for_once_and_no_mail_is_lost(club: Club) -> None:
+    """Each worker waits for its greeting once; the sign-ups after that leave their mails to recovery."""
+    uids, took = [club.name() for _ in range(6)], []
+    with club.frozen("mail", "smtp"):
+        for uid in uids:
+            began = time.monotonic()
+            *_, last = club.client("office1").add_member(club.member(uid))
+            took.append(time.monotonic() - began)
+            assert last["status"] == "completed"
+            assert last["waiting"] == ["welcome mail", "announcement"]
+    slow = [seconds for seconds in took if seconds > 3]
+    assert 1 <= len(slow) <= len(club.workers()), took
+    assert max(took) < 8, "it is the greeting that is waited for, not the end of the mail"
+    until(lambda: all(club.mails(f"{uid}@csclub.internal") for uid in uids), 90, "the welcome mails")
+    committee = "".join(club.mails("syscom@csclub.internal"))
+    until(lambda: all(uid in "".join(club.mails("syscom@csclub.internal")) for uid in uids), 60, committee[-200:])
+    for uid in uids:
+        club.whole(uid)
+    until(lambda: all(not club.add()["waiting"] for _ in range(4)), 60, "both workers ask the mail server again")
