@@ -28,10 +28,11 @@ def expire(context: Context, how: How) -> None:
         _show(plan, how)
         return
     if not plan["count"]:
-        _nothing(how, "expired", "nobody is due")
+        _nothing(how, "expired", "nobody is due", plan)
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["members"], _WHO, _TABLE)
+    _note_left_out(plan, how)
     how.confirm(f"Expire these {plan['count']} of {plan['due']} who are due?")
     transact(context, how, lambda client: client.expire_members(plan["count"]), lambda result: _counted(result, "expired"))
 
@@ -49,8 +50,9 @@ def remind(context: Context, how: How) -> None:
         _show(plan, how)
         return
     if not plan["count"]:
-        _nothing(how, "reminded", "nobody is to be reminded")
+        _nothing(how, "reminded", "nobody is to be reminded", plan)
         return
+    _note_left_out(plan, how)
     how.confirm(f"Mail {plan['count']} of {plan['due']} who are to be reminded?")
     transact(context, how, lambda client: client.remind_members(), lambda result: _counted(result, "reminded"))
 
@@ -72,13 +74,15 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
             print_json(plan)
         else:
             print_rows(plan["changes"], "uid old new", _TABLE)
+            _note_left_out(plan, how)
             how.note(f"{told}; nothing was changed")
         return
     if not plan["changes"]:
-        _nothing(how, "updated", told)
+        _nothing(how, "updated", told, plan)
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["changes"], "uid old new", _TABLE)
+    _note_left_out(plan, how)
     how.confirm(f"Change these {len(plan['changes'])} programs?")
     transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
 
@@ -88,15 +92,28 @@ def _show(plan: dict[str, Any], how: How) -> None:
         print_json(plan)
         return
     print_rows(plan["members"], _WHO, _TABLE)
+    _note_left_out(plan, how)
     how.note(f"{plan['due']} are due, {plan['count']} in one run; nothing was changed")
 
 
-def _nothing(how: How, what: str, why: str) -> None:
+def _left_out(told: dict[str, Any]) -> list[str]:
+    """A line for each account that a plan or a result leaves out."""
+    return [f"{uid}: left out, because {why}" for uid, why in (told.get("left_out") or {}).items()]
+
+
+def _note_left_out(plan: dict[str, Any], how: How) -> None:
+    for line in _left_out(plan):
+        how.note(line)
+
+
+def _nothing(how: How, what: str, why: str, plan: dict[str, Any]) -> None:
     """The end of a run that had nothing to do, in the form of any other."""
-    result = {what: 0, "failed": {}}
-    how.note(why)
+    left_out = plan.get("left_out") or {}
+    result = {what: 0, "failed": {}, "left_out": left_out}
+    how.note("everybody is in another transaction; try again later" if left_out else why)
     print_json({"status": "completed", "result": result, "waiting": []}) if how.as_json else click.echo(_counted(result, what)[0])
 
 
 def _counted(result: dict[str, Any], what: str) -> list[str]:
-    return [f"{result[what]} {what}.", *(f"{uid}: {why}" for uid, why in (result.get("failed") or {}).items())]
+    return [f"{result[what]} {what}.", *(f"{uid}: {why}" for uid, why in (result.get("failed") or {}).items()),
+            *_left_out(result)]

@@ -15,11 +15,15 @@ class Count(Wire):
 
 
 class ExpiryPlan(Wire):
-    """POST /api/members/expire?dry_run and /remindexpire?dry_run: `count` of the `due` ones would be done in one run."""
+    """POST /api/members/expire?dry_run and /remindexpire?dry_run: `count` of the `due` ones would be done in one run.
+
+    `left_out` are those who are due and in another transaction, each with a sentence about it.
+    """
 
     due: int
     count: int
     members: list[Lapsed]
+    left_out: dict[str, str] = Field(default_factory=dict)
 
 
 class UpdatePrograms(Wire):
@@ -37,11 +41,12 @@ class ProgramChange(Wire):
 
 
 class ProgramPlan(Wire):
-    """POST /api/uwldap/updateprograms?dry_run."""
+    """POST /api/uwldap/updateprograms?dry_run; `left_out` are those who are in another transaction, with a sentence each."""
 
     changes: list[ProgramChange]
     looked_at: int
     unknown: int  # to the university
+    left_out: dict[str, str] = Field(default_factory=dict)
 
 
 class UwPerson(Wire):

@@ -36,7 +36,7 @@ from ceod.services.all import Services
 from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
 from ceod.transaction.journal import canonical
-from ceod.transaction.record import Request
+from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.step import Operation
 
 log = logging.getLogger("ceod.request")
@@ -238,9 +238,11 @@ def bind_as_caller() -> Connection:
 
 def transact(
     operation: Operation[Services, Private], private: Callable[[], Private], *, subject: str, names: tuple[str, ...], told: object,
-    prepare: Callable[[], dict[str, Any]],
+    prepare: Callable[[], dict[str, Any]], optional: OptionalNames | None = None,
 ) -> flask.Response:
     """Begin a transaction and stream its events; with ?dry_run answer with the Rehearsal.
+
+    `optional` are names that are locked too, as far as they are free; prepare() sees there which are not.
 
     `told` is what the client asked for, `prepare` checks all that can be refused and returns the arguments: it runs under the lock of
     the names, and not for a request whose key is known, which attaches to the first.  A rehearsal needs nothing that `private` makes:
@@ -249,7 +251,7 @@ def transact(
     """
     who, engine = caller(), ceod().engine
     asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
-                    hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key())
+                    hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key(), optional)
     if is_rehearsal():
         arguments = engine.rehearse(asked, prepare)
         before, after = operation.steps(arguments)

@@ -93,6 +93,23 @@ def _plain(name: str) -> str:
     return " ".join(sorted(bare.casefold().split()))
 
 
+def choose(due: list[Person], held: dict[str, str], at_once: int) -> tuple[list[Person], dict[str, str]]:
+    """The first `at_once` of those who are due and in no transaction; and whom that leaves out, with why.
+
+    `held` are the names that transactions hold.  Who is left out takes nobody's place: else accounts that wait for a
+    person would keep everybody behind them from ever being done.
+    """
+    chosen, left_out = list[Person](), dict[str, str]()
+    for person in due:
+        if len(chosen) == at_once:
+            break
+        if reason := held.get(f"account:{person.uid}"):
+            left_out[person.uid] = reason
+        else:
+            chosen.append(person)
+    return chosen, left_out
+
+
 def shown(person: Person, now: datetime) -> Lapsed:
     """As it goes over the wire."""
     last = person.last_term

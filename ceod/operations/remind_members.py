@@ -64,7 +64,7 @@ class Remind(Bulk[Services]):
 
 def _result(facts: Json) -> Json:
     done, failed = Remind().outcome(facts)
-    return {"reminded": done, "failed": failed}
+    return {"reminded": done, "failed": failed, "left_out": facts.get("left_out", {})}
 
 
 REMIND_MEMBERS: Operation[Services, Private] = Operation(

@@ -16,8 +16,12 @@ from ceod.transaction.step import Bulk, Json, Operation, Turn
 _NOT_PROGRAMS = ("orphaned", "expired")
 
 
-def plan(services: Services, uids: list[str] | None) -> ProgramPlan:
-    """Whose program would change; empty ones, unchanged ones and what is no program are skipped.  Raises NotFound (who is not there)."""
+def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> ProgramPlan:
+    """Whose program would change; empty ones, unchanged ones and what is no program are skipped.
+
+    `held` are the names that transactions hold: whose account is among them is left out.
+    Raises NotFound (who is not there).
+    """
     directory = services.directory
     if uids is None:
         members = {person.uid: person for person in directory.people_with("(objectClass=member)", ["uid", "program", "shadowExpire", "objectClass"])}
@@ -27,13 +31,17 @@ def plan(services: Services, uids: list[str] | None) -> ProgramPlan:
             raise NotFound(f"there is no account {', '.join(missing)}")
     members = {uid: person for uid, person in members.items() if not person.is_deleted and not person.is_club}
     at_university = services.admin_host.uwldap.people(list(members))
-    changes = []
+    changes, left_out = list[ProgramChange](), dict[str, str]()
     for uid, person in sorted(members.items()):
         new, old = at_university.get(uid, {}).get("program", "").strip(), person.one("program")
         skipped = new == old or name_rules.text_problem(new, "") or any(word in new.casefold() for word in _NOT_PROGRAMS)
-        if not skipped:
+        if skipped:
+            continue
+        if reason := held.get(f"account:{uid}"):
+            left_out[uid] = reason
+        else:
             changes.append(ProgramChange(uid=uid, old=old, new=new))
-    return ProgramPlan(changes=changes, looked_at=len(members), unknown=len(members) - len(at_university))
+    return ProgramPlan(changes=changes, looked_at=len(members), unknown=len(members) - len(at_university), left_out=left_out)
 
 
 class ChangePrograms(Bulk[Services]):
@@ -62,7 +70,7 @@ class ChangePrograms(Bulk[Services]):
 
 def _result(facts: Json) -> Json:
     done, failed = ChangePrograms().outcome(facts)
-    return {"updated": done, "failed": failed}
+    return {"updated": done, "failed": failed, "left_out": facts.get("left_out", {})}
 
 
 UPDATE_PROGRAMS: Operation[Services, Private] = Operation(

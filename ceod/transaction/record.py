@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from ceod.transaction.tables import events, locks, steps, transactions
 
 KEY_KEPT_S = 7 * 24 * 3600
 UNFINISHED = ("queued", "running", "undoing", "committed")
+_UNDOING = ("undoing", "undo_failed")
 ENDED = ("completed", "aborted", "abandoned")
 
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite takes to run it, and one sign-up runs two hundred.
@@ -41,8 +42,20 @@ _DUE = (sa.select(steps).join(transactions)
 
 
 @dataclass(frozen=True)
+class OptionalNames:
+    """Names that an operation over many locks as far as they are free.
+
+    `held` is filled when they are locked: those that other transactions hold, each with a sentence that says why.
+    They are not locked, and whoever prepares the operation leaves them out.
+    """
+
+    names: tuple[str, ...]
+    held: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Request:
-    """Who asks for what.  `names` are locked until the commit or the end of the undoing."""
+    """Who asks for what.  `names` are locked until the commit or the end of the undoing, `optional` with them."""
 
     operation: str
     version: int
@@ -53,6 +66,7 @@ class Request:
     arguments: Json
     body_hash: str
     key: str | None = None
+    optional: OptionalNames | None = None
 
 
 class Record:
@@ -118,18 +132,38 @@ class Record:
             "key": request.key, "body_hash": request.body_hash, "arguments": request.arguments, "subject": request.subject, "state": "queued",
             "owner": self.owner, "created": time.time(),
         })
-        connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in request.names])
+        names = (*request.names, *self._free(connection, request.optional))
+        connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in names])
 
     def check_names(self, request: Request) -> None:
         """Raises Busy, InRecovery (a name is held)."""
         with self.journal.reading() as connection:
             self._check_names(connection, request)
+            self._free(connection, request.optional)
+
+    def held(self) -> dict[str, str]:
+        """Every name that a transaction holds, with a sentence that says why it can't be had now."""
+        with self.journal.reading() as connection:
+            return self._held(connection)
+
+    def _held(self, connection: Connection) -> dict[str, str]:
+        rows = connection.execute(sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions))
+        return {row.name: f"transaction {row.id} {'is being undone' if row.state in _UNDOING else 'is at work on it'}" for row in rows}
+
+    def _free(self, connection: Connection, optional: OptionalNames | None) -> list[str]:
+        """The optional names that nobody holds; the others are noted in `optional`."""
+        if optional is None:
+            return []
+        held = self._held(connection)
+        optional.held.clear()  # the journal may run this twice
+        optional.held.update({name: held[name] for name in optional.names if name in held})
+        return [name for name in optional.names if name not in held]
 
     def _check_names(self, connection: Connection, request: Request) -> None:
         held = sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions)
         row = connection.execute(held.where(locks.c.name.in_(request.names))).first()
         if row is not None:
-            if row.state in ("undoing", "undo_failed"):
+            if row.state in _UNDOING:
                 raise InRecovery(
                     f"{row.name} is being cleaned up after transaction {row.id}; look with: ceo transactions show {row.id}",
                     transaction=row.id, retry_after=10,

@@ -17,7 +17,7 @@ import time_machine
 from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, KeyReused, NotFound, WrongState
 from ceod.transaction.engine import Engine
 from ceod.transaction.owners import Owner
-from ceod.transaction.record import Request
+from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.recovery import Recovery
 from ceod.transaction.step import Bulk, Definition, Json, Later, Operation, Run, Step, Turn, Undone
 
@@ -581,6 +581,31 @@ def test_a_listener_is_notified_of_each_event_and_no_more_once_it_left(engine: E
     assert set(notices) == {"one"}
     one.close()
     assert engine.record._listeners == {}
+
+
+def test_optional_names_that_are_held_are_left_out_with_the_reason(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing |= {"three": Exists("no"), "undo two": RuntimeError("broken")}
+    stuck = _run(engine, _request("stuck"))[-1]["transaction"]
+    tools.failing.clear()
+    tools.gate.clear()
+    busy, _ = engine.begin(MAKE, _request("busy"), Private())
+    optional = OptionalNames(("thing:stuck", "thing:free", "thing:busy"))
+    seen: list[dict[str, str]] = []
+
+    def prepare() -> Json:
+        seen.append(dict(optional.held))
+        with pytest.raises(Busy):
+            engine.begin(MAKE, _request("free"), Private())
+        return {"what": "many"}
+
+    request = dataclasses.replace(_request("many"), optional=optional)
+    many, _ = engine.begin(MAKE, request, Private(), prepare)
+    reasons = {"thing:stuck": f"transaction {stuck} is being undone", "thing:busy": f"transaction {busy} is at work on it"}
+    assert seen == [reasons]
+    tools.gate.set()
+    assert list(engine.follow(many))[-1]["status"] == "completed"
+    assert list(engine.follow(busy))[-1]["status"] == "completed"
+    assert _run(engine, _request("free"))[-1]["status"] == "completed", "it was let go of"
 
 
 # Steps after the commit that need the same server

@@ -88,3 +88,11 @@ def test_a_day_has_room_for_so_many_mails() -> None:
     sent: list[tuple[float, dict[str, Any]]] = [(now - 90_000, {"accounts": [{}] * 50}), (now - 86_000, {"accounts": [{}] * 120}), (now - 10, {"accounts": [{}] * 30})]
     assert [remind_members.room(sent, now, a_day) for a_day in (200, 150, 100)] == [50, 0, 0]
     assert remind_members.room([], now, 200) == 200
+
+
+def test_who_is_left_out_takes_nobodys_place() -> None:
+    due = [Person(f"uid={uid}", {"uid": [uid]}) for uid in ("a", "b", "c", "d", "e")]
+    held = {"account:a": "busy", "account:c": "busy", "account:e": "busy", "group:b": "busy"}
+    chosen, left_out = lapsed.choose(due, held, 2)
+    assert [person.uid for person in chosen] == ["b", "d"]
+    assert left_out == {"a": "busy", "c": "busy"}, "e was not reached"

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import BackendDown, CeoError
-from tests.club.club import Club, until
+from ceod.transaction.journal import Journal
+from ceod.transaction.record import Record, Request
+from sandbox.club import host_place
+from tests.club.club import ADMIN, Club, until
 
 HELD_AT = "Kerberos principal"
 
@@ -89,6 +92,21 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
         for add in adds:
             assert add.last.get("status") in ("completed", "aborted") or isinstance(add.error, BackendDown), (add.error, add.events)
     pytest.fail("the adds could not be caught in the middle")
+
+
+@contextmanager
+def stuck(club: Club, uid: str) -> Iterator[str]:
+    """An account whose transaction could not be undone and waits for a person; the id.  It is abandoned at the end."""
+    journal = Journal(host_place(ADMIN) / "ceod")
+    record = Record(journal, "nobody")
+    identifier, _ = record.begin(Request("modify_member", 1, "ctdalek", "test", uid, (f"account:{uid}",), {}, "-"))
+    record.undoing(identifier, {"error": "made to fail", "code": "internal", "problems": []})
+    record.state(identifier, "undo_failed", owner=None)
+    journal.close()
+    try:
+        yield identifier
+    finally:
+        club.client("ctdalek").abandon(f"{ADMIN}.csclub.internal", identifier, "a test's")
 
 
 def ended(club: Club, uid: str) -> str:

@@ -109,7 +109,7 @@ def _lapsed_reps(club: Club, _runner: Runner, count: int) -> list[str]:
 
 def _expired_reps(club: Club, runner: Runner, count: int) -> list[str]:
     uids = _lapsed_reps(club, runner, count)
-    assert runner.ask(**_expire(uids))["last"]["result"] == {"expired": count, "failed": {}, "day": 20000}
+    assert runner.ask(**_expire(uids))["last"]["result"] == {"expired": count, "failed": {}, "left_out": {}, "day": 20000}
     return uids
 
 

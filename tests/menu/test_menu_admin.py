@@ -8,6 +8,7 @@ import time
 
 from ceo_common.krb5.admin import Admin
 from sandbox.club import PASSWORD, host_place
+from tests.club.adds import stuck
 from tests.club.club import ADMIN, Club, until
 from tests.club.menu import choose, opened
 from tests.club.terminal import Open, password_in
@@ -46,6 +47,23 @@ def test_expiry_is_shown_and_done_only_for_the_count_that_is_typed(club: Club, t
     time.sleep(0.8)
     window.type("Enter")
     window.see("Nobody is due")
+
+
+def test_an_expiry_shows_who_is_left_out(club: Club, terminal: Open) -> None:
+    locked, free = (club.add(terms=["f2013"])["result"]["uid"] for _ in range(2))
+    with stuck(club, locked):
+        count = club.client("ctdalek").expiry()["count"]
+        window = opened(terminal, "ctdalek")
+        choose(window, "Expire accounts")
+        window.see(free, f"Left out, in another transaction: {locked}")
+        window.type(str(count), "Enter")
+        window.see("left out, for another run", f"{locked}  ", "is being undone", seconds=60)
+        assert _expires(club, free)
+        assert not _expires(club, locked)
+        time.sleep(0.8)
+        window.type("Enter")
+        window.see("Everybody who is due is in another transaction", locked)
+    club.done(club.client("ctdalek").expire_members(1))
 
 
 def test_programs_are_shown_before_they_are_changed_and_nobody_is_reminded(club: Club, terminal: Open) -> None:

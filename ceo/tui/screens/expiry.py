@@ -9,7 +9,7 @@ import urwid
 from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screens.doing import Doing, Outcome
-from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, outcome_of
+from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, left_out, outcome_of
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.search import Search
 from ceo_common.errors import CeoError, Changed
@@ -39,8 +39,11 @@ class Expiry(Rehearsal):
 
     def told(self, rows: list[Json]) -> str:
         """How many, of how many."""
+        missing = left_out(self.plan)
+        if not rows:
+            return missing.strip()
         more = f", {self.plan['count']} of them in this run" if self.plan["due"] > self.plan["count"] else ""
-        return f"{counted(self.plan['due'], 'account is', 'accounts are')} due{more}.  Type how many, to expire them." if rows else ""
+        return f"{counted(self.plan['due'], 'account is', 'accounts are')} due{more}.  Type how many, to expire them.{missing}"
 
     def filled(self) -> urwid.Widget:
         """The table, and beneath it the field with the cursor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ceo.tui.screens.doing import Outcome
-from ceo.tui.screens.rehearsal import Rehearsal, counted, outcome_of
+from ceo.tui.screens.rehearsal import Rehearsal, counted, left_out, outcome_of
 from ceo.tui.widgets.table import Column
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Programs(Rehearsal):
     def told(self, rows: list[Json]) -> str:
         """How many, of how many."""
         return (f"{len(rows)} of {counted(self.plan['looked_at'], 'program', 'programs')} {'differs' if len(rows) == 1 else 'differ'};  "
-                f"{self.plan['unknown']} not known to the university.")
+                f"{self.plan['unknown']} not known to the university.{left_out(self.plan)}")
 
     def last_look(self) -> tuple[Sequence[Markup | Record], str]:
         """How many change."""

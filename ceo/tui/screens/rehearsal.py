@@ -66,6 +66,7 @@ class Rehearsal(Listing):
 
     def _planned(self, plan: Json) -> None:
         self.plan = plan
+        self.empty = "Everybody who is due is in another transaction." if plan.get("left_out") else type(self).empty
         self.bindings = {}
         rows = self.rows(plan)
         if rows:
@@ -89,4 +90,14 @@ def outcome_of(result: Json, did: str) -> Outcome:
     failed = result.get("failed") or {}
     done = ("good" if result[did] else "problem", f"{counted(result[did], 'account was', 'accounts were')} {did}.")
     missed: list[Markup | Record] = ["", ("problem", f"{counted(len(failed), 'was', 'were')} not:")] if failed else []
-    return Outcome([done, *missed, *(f"  {uid:<16} {why}" for uid, why in sorted(failed.items()))])
+    left_out = result.get("left_out") or {}
+    kept: list[Markup | Record] = ["", ("problem", f"{counted(len(left_out), 'was', 'were')} left out, for another run:")] if left_out else []
+    return Outcome([done, *missed, *(f"  {uid:<16} {why}" for uid, why in sorted(failed.items())),
+                    *kept, *(f"  {uid:<16} {why}" for uid, why in sorted(left_out.items()))])
+
+
+def left_out(plan: Json) -> str:
+    """Whom a plan leaves out, as an end of a sentence's line; empty where that is nobody."""
+    uids = list(plan.get("left_out") or {})
+    shown = ", ".join(uids[:3]) + (", ..." if len(uids) > 3 else "")
+    return f"  Left out, in another transaction: {shown}." if uids else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ceo.tui.screens.doing import Outcome
-from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, outcome_of
+from ceo.tui.screens.rehearsal import WHO, Rehearsal, counted, left_out, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,11 +33,13 @@ class Reminders(Rehearsal):
 
     def told(self, rows: list[Json]) -> str:
         """How many, of how many."""
-        due, count = self.plan["due"], self.plan["count"]
-        if due and not count:
+        due, count, missing = self.plan["due"], self.plan["count"], left_out(self.plan)
+        if due and not count and not missing:
             return f"{counted(due, 'member is', 'members are')} to be reminded, but today's mails are used up; tomorrow there are more."
+        if not rows:
+            return missing.strip()
         more = f", {count} of them today" if due > count else ""
-        return f"{counted(due, 'member is', 'members are')} to be reminded{more}." if rows else ""
+        return f"{counted(due, 'member is', 'members are')} to be reminded{more}.{missing}"
 
     def last_look(self) -> tuple[Sequence[Markup | Record], str]:
         """How many mails go."""
