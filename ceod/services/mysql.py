@@ -17,6 +17,7 @@ import pymysql
 from ceo_common.config import MySql as Settings
 from ceo_common.deadline import CONNECT_S, LOCK_WAIT_S, OPERATION_S, within
 from ceo_common.errors import BackendDown, Exists, NotFound
+from ceod.services.database_limits import CONNECTIONS
 
 BACKEND = "mysql"
 _CANNOT_CREATE_USER, _DATABASE_EXISTS = 1396, 1007  # of the server's error list
@@ -24,6 +25,7 @@ _CLIENT_ERRORS = range(2000, 3000)  # of the driver's: no server said so
 # What the driver makes of bytes that are no answer.
 _NO_MYSQL = (struct.error, IndexError, ValueError, UnboundLocalError, AssertionError)
 _HERE = "localhost"
+_ACCOUNT = "%s@%s IDENTIFIED VIA mysql_native_password USING %s WITH MAX_USER_CONNECTIONS %s"
 
 T = TypeVar("T")
 
@@ -81,7 +83,7 @@ class MySql:
         """Create the user, who may use the database of that name and nothing else.  Raises Exists, BackendDown (outcome unknown)."""
         def create(cursor: Cursor) -> None:
             # What is sent is the hash: the password can't stand in any log of the server's.
-            cursor.execute("CREATE USER %s@%s IDENTIFIED VIA mysql_native_password USING %s", (name, _HERE, _hash(password)))
+            cursor.execute(f"CREATE USER {_ACCOUNT}", (name, _HERE, _hash(password), CONNECTIONS))
             cursor.execute(f"GRANT ALL PRIVILEGES ON {_pattern(name)}.* TO %s@%s", (name, _HERE))
 
         self._do(create)
@@ -91,7 +93,8 @@ class MySql:
         def change(cursor: Cursor) -> None:
             if not _has_user(cursor, name):
                 raise NotFound(f"{name} has no MySQL database yet: ceo mysql create {name}")
-            cursor.execute("ALTER USER %s@%s IDENTIFIED VIA mysql_native_password USING %s", (name, _HERE, _hash(password)))
+            # The limit once more: who was made by a version before has none.
+            cursor.execute(f"ALTER USER {_ACCOUNT}", (name, _HERE, _hash(password), CONNECTIONS))
 
         self._do(change)
 

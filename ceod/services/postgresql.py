@@ -12,10 +12,10 @@ from psycopg2.extensions import encrypt_password
 from ceo_common.config import PostgreSql as Settings
 from ceo_common.deadline import LOCK_WAIT_S
 from ceo_common.errors import BackendDown, Exists, NotFound
+from ceod.services.database_limits import CONNECTIONS
 from ceod.services.postgresql_connection import connect
 
 BACKEND = "postgresql"
-CONNECTIONS = 10  # at once, of one account
 
 T = TypeVar("T")
 Cursor = Any  # psycopg2's

@@ -47,6 +47,49 @@ def test_the_owner_creates_uses_and_resets_it(club: Club, kind: Kind) -> None:
     assert club.client("ctdalek").databases(uid) == {"uid": uid, "mysql": kind == "mysql", "postgresql": kind == "postgresql"}
 
 
+_CONNECT = """if True:
+    import json, sys
+    import psycopg2, pymysql
+    kind, accounts = json.load(sys.stdin)
+    def connect(uid):
+        if kind == "mysql":
+            return pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user=uid, password=accounts[uid], database=uid)
+        return psycopg2.connect(host="127.0.0.1", user=uid, password=accounts[uid], dbname=uid)
+    greedy, other = accounts
+    held = [connect(greedy) for _ in range(10)]
+    try:
+        connect(greedy)
+        print("an eleventh")
+    except (pymysql.MySQLError, psycopg2.Error) as error:
+        print("refused", " ".join(str(error).split()))
+    connect(other).close()
+    print("others are served")
+    held.pop().close()
+    for _ in range(100):  # the server notices the end a moment later
+        try:
+            connect(greedy)
+            print("again")
+            break
+        except (pymysql.MySQLError, psycopg2.Error):
+            pass
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_account_has_ten_connections_and_takes_none_from_others(club: Club, kind: Kind) -> None:
+    """In the version before, one account could have all that MariaDB has."""
+    syscom, uids = club.client("ctdalek"), [club.add()["result"]["uid"] for _ in range(2)]
+    accounts = {uid: club.done(syscom.create_database(kind, uid))["password"] for uid in uids}
+    if kind == "mysql":  # as an account that was made before has it
+        as_root(club, kind, f"ALTER USER {uids[0]}@localhost WITH MAX_USER_CONNECTIONS 0")
+        accounts[uids[0]] = club.done(syscom.reset_database(kind, uids[0]))["password"]
+    done = club.run_as("root", str(PYTHON), "-W", "ignore", "-c", _CONNECT, text=json.dumps([kind, accounts]), host="coffee")
+    refused, *rest = done.stdout.splitlines()
+    assert refused.startswith("refused"), done
+    assert ("max_user_connections" if kind == "mysql" else "too many connections for role") in refused
+    assert rest == ["others are served", "again"], done
+
+
 def test_who_may(club: Club) -> None:
     club.done(club.client("regular1").create_database("mysql", "regular1"))
     for who in ("office1", "rep1"):
