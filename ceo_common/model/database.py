@@ -10,11 +10,12 @@ from ceo_common.model.wire import Username, Wire
 
 
 class Databases(Wire):
-    """GET /api/db/UID: which an account has."""
+    """GET /api/db/UID: which an account has.  `unlimited` are those that take any number of connections from it."""
 
     uid: str
     mysql: bool
     postgresql: bool
+    unlimited: list[Literal["mysql", "postgresql"]] = Field(default_factory=list)
 
 
 class AllDatabases(Wire):

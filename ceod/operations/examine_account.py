@@ -221,20 +221,26 @@ class Examination:
         except CeoError as error:
             raise type(error)(f"{self.services.config.hosts.mail}: {error.message}", **error.more) from None
 
-    def _databases_of(self) -> list[str]:
+    def _ask_databases(self) -> Json:
         host = self.services.config.hosts.database
         try:
-            told = self.services.peers.databases(self.uid)
+            return self.services.peers.databases(self.uid)
         except CeoError as error:
             raise type(error)(f"{host}: {error.message}", **error.more) from None
-        return [title for kind, title in TITLES.items() if told[kind]]
+
+    def _databases_of(self) -> list[str]:
+        answer = self._ask_databases()
+        return [title for kind, title in TITLES.items() if answer[kind]]
 
     def _databases(self, person: Person) -> Iterator[Problem]:
         if person.is_deleted and (found := self._databases_of()):
             yield Problem(f"the account is deleted, and has a database left: {', '.join(found)}",
                           f"keep a copy, then drop database and user {self.uid} on {self.services.config.hosts.database}")
         elif not person.is_deleted:
-            self._databases_of()
+            # A database host of a version before does not tell it.
+            for kind in self._ask_databases().get("unlimited", []):
+                yield Problem(f"{TITLES[kind]} limits its connections to no number, so that it can take all of them",
+                              "reset the password of that database, which sets the limit")
 
     def _memberships(self, person: Person) -> Iterator[Problem]:
         directory = self.services.directory

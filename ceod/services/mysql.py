@@ -66,6 +66,14 @@ class MySql:
 
         return self._do(look)
 
+    def is_unlimited(self, name: str) -> bool:
+        """Whether a user of this name may have any number of connections.  Raises BackendDown."""
+        def look(cursor: Cursor) -> bool:
+            cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s AND max_user_connections = 0", (name,))
+            return cursor.fetchone() is not None
+
+        return self._do(look)
+
     def names(self) -> list[str]:
         """The databases and users, the server's own left out.  Raises BackendDown."""
         def look(cursor: Cursor) -> list[str]:
