@@ -115,5 +115,8 @@ def _nothing(how: How, what: str, why: str, plan: dict[str, Any]) -> None:
 
 
 def _counted(result: dict[str, Any], what: str) -> list[str]:
-    return [f"{result[what]} {what}.", *(f"{uid}: {why}" for uid, why in (result.get("failed") or {}).items()),
-            *_left_out(result)]
+    return [
+        f"{result[what]} {what}.",
+        *(f"{uid}: {why}" for uid, why in (result.get("failed") or {}).items()),
+        *_left_out(result),
+    ]

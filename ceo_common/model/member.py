@@ -132,8 +132,10 @@ class Member(Wire):
     is_club: bool = False
     expired: bool = False
     deleted: bool = False
-    forwarding_addresses: list[str] | None = None  # None: not for the caller to see, or a list of many
-    forwarding_problem: str | None = None  # why ~/.forward can't be read; the addresses are empty then
+    forwarding_addresses: list[str] | None = None
+    forwarding_problem: str | None = (
+        None  # why ~/.forward can't be read; the addresses are empty then
+    )
 
 
 class MemberPage(Wire):

@@ -33,9 +33,13 @@ def get(uid: str) -> flask.Response:
     """Which databases an account has."""
     if problem := name_rules.username_problem(uid):
         raise Invalid(problem, problems=[{"field": "uid", "message": problem}])
-    servers = {kind: create_database.server(ceod().services, kind) for kind in create_database.KINDS}
+    servers = {
+        kind: create_database.server(ceod().services, kind) for kind in create_database.KINDS
+    }
     there = {kind: bool(server.parts(uid)) for kind, server in servers.items()}
-    unlimited = [kind for kind, server in servers.items() if there[kind] and server.is_unlimited(uid)]
+    unlimited = [
+        kind for kind, server in servers.items() if there[kind] and server.is_unlimited(uid)
+    ]
     return answer(Databases(uid=uid, **there, unlimited=unlimited))
 
 

@@ -86,7 +86,12 @@ def get(uid: str) -> flask.Response:
     member = shown(person, running.services.directory.groups_of(person.uid))
     if RULES["member.forwarding.read"].allows(standing(caller(), running.services.directory, subject=uid)):
         forward = _forward(person.uid)
-        member = member.model_copy(update={"forwarding_addresses": forward.addresses, "forwarding_problem": forward.problem})
+        member = member.model_copy(
+            update={
+                "forwarding_addresses": forward.addresses,
+                "forwarding_problem": forward.problem,
+            }
+        )
     return answer(member)
 
 

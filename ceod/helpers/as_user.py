@@ -2,8 +2,9 @@
 
 The text comes on standard input; an empty one removes the file.
 The caller starts it with the user's ids and umask 077; it is a program of its own because set*id calls are process-wide.
-Its exit status tells whose fault a failure is: REFUSED is the home owner's (what they put there, the home's mode, their
-quota), FAILED is the file server's.  Standard error says what happened and, when it is the owner's, what to do.
+Its exit status tells whose fault a failure is: REFUSED is the home owner's (what they put there, the
+home's mode, their quota), FAILED is the file server's.  Standard error says what happened and, when
+it is the owner's, what to do.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _KEPT = ("mysql-info", "postgresql-info")  # the old one stays beside the new on
 
 REFUSED, FAILED = 1, 3
 
-# Errors that the home's owner can cause, with what helps.  Every other error is the file server's: it may be gone when
-# the same is tried again.
+# Errors that the home's owner can cause, with what helps.  Every other error is the file server's: it
+# may be gone when the same is tried again.
 _HELP = {
     errno.EACCES: "make the home writable for its owner: chmod u+rwx {home}",
     errno.EPERM: "make the home writable for its owner: chmod u+rwx {home}",
@@ -34,7 +35,9 @@ _HELP = {
 }
 _IN_THE_WAY = (errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EBUSY, errno.EXDEV, errno.ETXTBSY)
 
-_LEFT_AFTER_S = 60.0  # the caller waits for ten seconds, so an older temporary file is nobody's any more
+_LEFT_AFTER_S = (
+    60.0  # the caller waits for ten seconds, so an older temporary file is nobody's any more
+)
 _LOOKED_AT = 10_000  # a home of a million files must not use up the caller's patience
 
 
@@ -43,8 +46,9 @@ class InTheWay(Exception):
 
 
 def replace(home: str, name: str, text: bytes, *, keep: bool = False) -> None:
-    """Put a file of mode 0600 into the home, whole or not at all; a link that is there is replaced, never followed.
+    """Put a file of mode 0600 into the home, whole or not at all.
 
+    A link that is there is replaced, never followed.
     Raises InTheWay, OSError.
     """
     with _opened(home) as folder:
@@ -101,12 +105,16 @@ def _check_free(folder: int, name: str) -> None:
 
 
 def _remove_leftovers(folder: int, name: str) -> None:
-    """Remove the temporary files of runs that were killed: the owner's own plain files of that form, a minute old."""
+    """Remove what killed runs left: the owner's own plain files of that form, a minute old."""
     with contextlib.suppress(OSError):  # a home that can't be listed keeps them
         listable = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
         try:
             with os.scandir(listable) as entries:
-                found = [entry.name for entry in islice(entries, _LOOKED_AT) if _is_temporary(entry.name, name)]
+                found = [
+                    entry.name
+                    for entry in islice(entries, _LOOKED_AT)
+                    if _is_temporary(entry.name, name)
+                ]
             for temporary in found:
                 info = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
                 old = time.time() - info.st_mtime > _LEFT_AFTER_S
@@ -117,7 +125,7 @@ def _remove_leftovers(folder: int, name: str) -> None:
 
 
 def _is_temporary(entry: str, name: str) -> bool:
-    """Whether an entry of the home has the name of a temporary file for `name`, of this version of ceod or of one before."""
+    """Whether an entry has the name of a temporary file for `name`, of this version or one before."""
     start, _, end = entry.rpartition(".ceo-")
     is_random = len(end) == 16 and set(end) <= set("0123456789abcdef")
     return start == f".{name.lstrip('.')}" and (is_random or end == "new")

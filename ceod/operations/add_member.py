@@ -39,8 +39,17 @@ class WelcomeMail(_ForTheMembers):
         """May come twice after a crash, under one Message-ID."""
         mailer, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
         rows = _still_theirs(turn, items)
-        refused = mailer.send_all([
-            mailer.mail("welcome", f"{row['uid']}@{domain}", _mail_id(turn, row, "welcome"), **_mail_facts(turn, row)) for row in rows])
+        refused = mailer.send_all(
+            [
+                mailer.mail(
+                    "welcome",
+                    f"{row['uid']}@{domain}",
+                    _mail_id(turn, row, "welcome"),
+                    **_mail_facts(turn, row),
+                )
+                for row in rows
+            ]
+        )
         return {address.partition("@")[0]: why for address, why in refused.items()}
 
 

@@ -239,8 +239,10 @@ class Examination:
         elif not person.is_deleted:
             # A database host of a version before does not tell it.
             for kind in self._ask_databases().get("unlimited", []):
-                yield Problem(f"{TITLES[kind]} limits its connections to no number, so that it can take all of them",
-                              "reset the password of that database, which sets the limit")
+                yield Problem(
+                    f"{TITLES[kind]} limits its connections to no number, so that it can take all of them",
+                    "reset the password of that database, which sets the limit",
+                )
 
     def _memberships(self, person: Person) -> Iterator[Problem]:
         directory = self.services.directory

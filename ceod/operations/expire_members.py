@@ -69,7 +69,12 @@ class LeaveMembersList(Bulk[Services]):
 
 def _result(facts: Json) -> Json:
     done, failed = ExpireAccounts().outcome(facts)
-    return {"expired": done, "failed": failed, "left_out": facts.get("left_out", {}), "day": facts["day"]}
+    return {
+        "expired": done,
+        "failed": failed,
+        "left_out": facts.get("left_out", {}),
+        "day": facts["day"],
+    }
 
 
 EXPIRE_MEMBERS: Operation[Services, Private] = Operation(

@@ -93,11 +93,13 @@ def _plain(name: str) -> str:
     return " ".join(sorted(bare.casefold().split()))
 
 
-def choose(due: list[Person], held: dict[str, str], at_once: int) -> tuple[list[Person], dict[str, str]]:
-    """The first `at_once` of those who are due and in no transaction; and whom that leaves out, with why.
+def choose(
+    due: list[Person], held: dict[str, str], at_once: int
+) -> tuple[list[Person], dict[str, str]]:
+    """The first `at_once` of those who are due and in no transaction; and who is left out, with why.
 
-    `held` are the names that transactions hold.  Who is left out takes nobody's place: else accounts that wait for a
-    person would keep everybody behind them from ever being done.
+    `held` are the names that transactions hold.  Who is left out takes nobody's place: else accounts
+    that wait for a person would keep everybody behind them from ever being done.
     """
     chosen, left_out = list[Person](), dict[str, str]()
     for person in due:

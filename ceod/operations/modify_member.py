@@ -35,7 +35,7 @@ def check(person: Person, login_shell: str | None, shells_file: str) -> None:
 
 
 def check_home(uid: str, services: Services) -> None:
-    """Raises WrongState: no home, or a forwarding file that could not be put back as it is.  Raises BackendDown."""
+    """Raises WrongState (no home, or a file that could not be put back as it is), BackendDown."""
     homes = services.admin_host.homes
     if homes.identity(uid) is None:
         raise WrongState(f"{uid} has no home directory to write into")
@@ -88,7 +88,7 @@ class ChangeForwarding(Step[Services, Private]):
             run.tools.admin_host.homes.write_forward(uid, number, run.facts["forward_after"])
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Put it back, if it is as we left it.  What its owner put there meanwhile is theirs: it is left, and told of."""
+        """Put it back, if it is as we left it; what its owner put there meanwhile is left."""
         homes, (uid, number) = tools.admin_host.homes, intent["owner"]
         now = homes.forward(uid)
         if now.problem:

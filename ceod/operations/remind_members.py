@@ -55,9 +55,18 @@ class Remind(Bulk[Services]):
         people = tools.directory.people_named([item["uid"] for item in items], lapsed.ATTRIBUTES)
         over = {uid for uid, person in people.items() if person.expires is None and lapsed.is_over(person, tools.config.time_zone, now)}
         mailer, domain = tools.admin_host.smtp, tools.config.domain
-        refused = mailer.send_all([
-            mailer.mail("reminder", f"{item['uid']}@{domain}", f"{turn.transaction}.reminder.{item['uid']}", **item)
-            for item in items if item["uid"] in over])
+        refused = mailer.send_all(
+            [
+                mailer.mail(
+                    "reminder",
+                    f"{item['uid']}@{domain}",
+                    f"{turn.transaction}.reminder.{item['uid']}",
+                    **item,
+                )
+                for item in items
+                if item["uid"] in over
+            ]
+        )
         return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over} | {
             address.partition("@")[0]: why for address, why in refused.items()}
 

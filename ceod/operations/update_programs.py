@@ -41,7 +41,12 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
             left_out[uid] = reason
         else:
             changes.append(ProgramChange(uid=uid, old=old, new=new))
-    return ProgramPlan(changes=changes, looked_at=len(members), unknown=len(members) - len(at_university), left_out=left_out)
+    return ProgramPlan(
+        changes=changes,
+        looked_at=len(members),
+        unknown=len(members) - len(at_university),
+        left_out=left_out,
+    )
 
 
 class ChangePrograms(Bulk[Services]):

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-# At once.  A server has about a hundred for everybody, so that one account without a limit could shut out all others.
+# At once.  A server has about a hundred for everybody, so that one account without a limit could
+# shut out all others.
 CONNECTIONS = 10

@@ -27,8 +27,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _DEEP = 64  # folders in folders; each holds a descriptor
 _ACL_GROUP = 0x08  # acl(5), as the kernel keeps it in an extended attribute: tag, permissions, id
 
-# Errors that the home's owner can cause where ceod reads it: a link, no directory, a file that only they may read
-# (a file server may refuse root), one with a lease on it.
+# Errors that the home's owner can cause where ceod reads it: a link, no directory, a file that only
+# they may read (a file server may refuse root), one with a lease on it.
 _OWNERS = (errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENXIO)
 
 Identity = tuple[int, int]  # device and inode
@@ -60,7 +60,11 @@ class Forward:
     def addresses(self) -> list[str]:
         """The addresses in it."""
         text = self.text.encode(errors="surrogateescape").decode(errors="replace")
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        return [
+            line.strip()
+            for line in text.splitlines()
+            if line.strip() and not line.lstrip().startswith("#")
+        ]
 
 
 class Homes:
@@ -223,14 +227,14 @@ class Homes:
     def write_forward(self, uid: str, uid_number: int, text: str) -> None:
         """Write ~/.forward as its owner; with an empty text remove it.
 
-        Raises WrongState (something of the owner's is in the way; the text says what to do), BackendDown.
+        Raises WrongState (something of the owner's is in the way; it says what to do), BackendDown.
         """
         self._as_user("forward", uid, uid_number, text)
 
     def write_info(self, uid: str, uid_number: int, kind: Literal["mysql", "postgresql"], text: str) -> str:
         """Write the file that tells of a database, as its owner, the old one kept; where it stands.
 
-        Raises WrongState (something of the owner's is in the way; the text says what to do), BackendDown.
+        Raises WrongState (something of the owner's is in the way; it says what to do), BackendDown.
         """
         self._as_user(f"{kind}-info", uid, uid_number, text)
         return f"{self.path(uid)}/{as_user.FILES[f'{kind}-info']}"
@@ -266,7 +270,7 @@ class Homes:
                     raise
                 return Forward(problem=f"{self.path(uid)} is no directory")
             try:
-                # It never waits: for whoever should write into a FIFO, or give up a lease on the file (fcntl(2)).
+                # It never waits: for who should write into a FIFO, or give up a lease (fcntl(2)).
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
                 descriptor = os.open(".forward", flags, dir_fd=home)
             except FileNotFoundError:
@@ -275,7 +279,8 @@ class Homes:
                 if error.errno not in _OWNERS:
                     raise
                 is_link = error.errno == errno.ELOOP
-                return Forward(problem=f"{path} is a link" if is_link else f"{path} can't be read: {error.strerror}")
+                why = "is a link" if is_link else f"can't be read: {error.strerror}"
+                return Forward(problem=f"{path} {why}")
             finally:
                 os.close(home)
             try:

@@ -69,7 +69,9 @@ class MySql:
     def is_unlimited(self, name: str) -> bool:
         """Whether a user of this name may have any number of connections.  Raises BackendDown."""
         def look(cursor: Cursor) -> bool:
-            cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s AND max_user_connections = 0", (name,))
+            cursor.execute(
+                "SELECT 1 FROM mysql.user WHERE user = %s AND max_user_connections = 0", (name,)
+            )
             return cursor.fetchone() is not None
 
         return self._do(look)

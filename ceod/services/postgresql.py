@@ -44,7 +44,9 @@ class PostgreSql:
     def is_unlimited(self, name: str) -> bool:
         """Whether a role of this name may have any number of connections.  Raises BackendDown."""
         def look(cursor: Cursor) -> bool:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s AND rolconnlimit = -1", (name,))
+            cursor.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = %s AND rolconnlimit = -1", (name,)
+            )
             return cursor.fetchone() is not None
 
         return self._do(look)
@@ -81,8 +83,13 @@ class PostgreSql:
         def change(cursor: Cursor) -> None:
             if _mark(cursor, name) is None:
                 raise NotFound(f"{name} has no PostgreSQL database yet: ceo postgresql create {name}")
-            cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {} PASSWORD {}").format(
-                sql.Identifier(name), sql.Literal(CONNECTIONS), sql.Literal(_verifier(cursor, name, password))))
+            cursor.execute(
+                sql.SQL("ALTER ROLE {} CONNECTION LIMIT {} PASSWORD {}").format(
+                    sql.Identifier(name),
+                    sql.Literal(CONNECTIONS),
+                    sql.Literal(_verifier(cursor, name, password)),
+                )
+            )
 
         self._do(change)
 

@@ -69,7 +69,7 @@ class Smtp:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        """A connection whose server greeted within CONNECT_S.  Raises OSError, smtplib.SMTPException."""
+        """A connection whose server greeted within CONNECT_S.  Raises OSError, SMTPException."""
         with smtplib.SMTP(self.settings.host, self.settings.port, timeout=CONNECT_S) as server:
             if server.sock:
                 server.sock.settimeout(OPERATION_S)

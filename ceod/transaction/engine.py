@@ -31,8 +31,8 @@ RETRY_HOURLY_S = 3600.0
 GIVE_UP_S = 7 * 24 * 3600.0
 # What a server was told before it stopped or we did, it does within this time or not at all.
 SETTLE_S = 3.0
-# A backend that kept a step after the commit waiting for longer than this is taken for away so long: the steps that need
-# it are put off, else each would wait for the same time-out again.
+# A backend that kept a step after the commit waiting for longer than WAITED_S is taken for away for
+# AWAY_S: the steps that need it are put off, else each would wait for the same time-out again.
 WAITED_S = 1.0
 AWAY_S = 30.0
 
@@ -75,7 +75,8 @@ class Engine(Generic[Tools]):
         self.on_given_up = on_given_up or (lambda _transaction, _step: None)
         self._observer = observer
         self._clock = clock
-        self._away: dict[str, float] = {}  # each backend that is taken for away, and until when by the clock
+        # Each backend that is taken for away, and until when by the clock.
+        self._away: dict[str, float] = {}
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._secrets: dict[str, Json] = {}  # result parts for the one connection that asked, until it took them
         self._asked_for: set[str] = set()
@@ -328,7 +329,8 @@ class Engine(Generic[Tools]):
     ) -> bool:
         """One try of a step after the commit; True when it needs no other.
 
-        A step whose backend is taken for away waits without a try, unless a person resumed it (its next_at is 0).
+        A step whose backend is taken for away waits without a try, unless a person resumed it (its
+        next_at is 0).
         """
         began, transaction = time.monotonic(), self.record.transaction(identifier)
         assert transaction is not None
@@ -343,9 +345,18 @@ class Engine(Generic[Tools]):
             self.record.step(identifier, row.number, None, state="waiting", next_at=(earlier.next_at or 0) + 1, error=told)
             return False
         if row.next_at != 0 and (away_s := self._away_for(later)):
-            told = BackendDown(f"{later.backend} did not answer just before", backend=later.backend).as_json()
+            told = BackendDown(
+                f"{later.backend} did not answer just before", backend=later.backend
+            ).as_json()
             event = None if quiet else {**about, "state": "waiting", "error": told}
-            self.record.step(identifier, row.number, event, state="waiting", next_at=time.time() + away_s, error=told)
+            self.record.step(
+                identifier,
+                row.number,
+                event,
+                state="waiting",
+                next_at=time.time() + away_s,
+                error=told,
+            )
             return False
         self._see("intent", "later", later.name)
         if not quiet:

@@ -45,8 +45,8 @@ _DUE = (sa.select(steps).join(transactions)
 class OptionalNames:
     """Names that an operation over many locks as far as they are free.
 
-    `held` is filled when they are locked: those that other transactions hold, each with a sentence that says why.
-    They are not locked, and whoever prepares the operation leaves them out.
+    `held` is filled when they are locked: those that other transactions hold, each with a sentence
+    that says why.  They are not locked, and whoever prepares the operation leaves them out.
     """
 
     names: tuple[str, ...]
@@ -133,7 +133,9 @@ class Record:
             "owner": self.owner, "created": time.time(),
         })
         names = (*request.names, *self._free(connection, request.optional))
-        connection.execute(locks.insert(), [{"name": name, "transaction": identifier} for name in names])
+        connection.execute(
+            locks.insert(), [{"name": name, "transaction": identifier} for name in names]
+        )
 
     def check_names(self, request: Request) -> None:
         """Raises Busy, InRecovery (a name is held)."""
@@ -147,8 +149,10 @@ class Record:
             return self._held(connection)
 
     def _held(self, connection: Connection) -> dict[str, str]:
-        rows = connection.execute(sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions))
-        return {row.name: f"transaction {row.id} {'is being undone' if row.state in _UNDOING else 'is at work on it'}" for row in rows}
+        query = sa.select(locks.c.name, transactions.c.id, transactions.c.state).join(transactions)
+        rows = list(connection.execute(query))
+        what = {row.name: "being undone" if row.state in _UNDOING else "at work on it" for row in rows}
+        return {row.name: f"transaction {row.id} is {what[row.name]}" for row in rows}
 
     def _free(self, connection: Connection, optional: OptionalNames | None) -> list[str]:
         """The optional names that nobody holds; the others are noted in `optional`."""

@@ -103,8 +103,9 @@ class Step(ABC, Generic[Tools, Private]):
 class Later(ABC, Generic[Tools]):
     """A step after the commit: never undone, tried until it is done, given up after a week.
 
-    `backend` names the server without which it can do nothing, as BackendDown does: when that one kept a step waiting
-    in vain, the others of the same backend are put off for a while without a try of their own.
+    `backend` names the server without which it can do nothing, as BackendDown does: when that one
+    kept a step waiting in vain, the others of the same backend are put off for a while without a
+    try of their own.
     """
 
     name: str

@@ -11,13 +11,17 @@ import pytest
 from ceod.helpers import as_user
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC])
+@pytest.mark.parametrize(
+    "number", [errno.EROFS, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC]
+)
 def test_a_file_server_that_is_away_is_nobodys_fault(number: int) -> None:
     status, _ = as_user._failure(OSError(number, os.strerror(number)), "/users/jdoe")
     assert status == as_user.FAILED
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EDQUOT, errno.EISDIR, errno.ENOENT, errno.ELOOP, errno.EBUSY])
+@pytest.mark.parametrize(
+    "number", [errno.EACCES, errno.EDQUOT, errno.EISDIR, errno.ENOENT, errno.ELOOP, errno.EBUSY]
+)
 def test_what_the_owner_caused_comes_with_what_to_do(number: int) -> None:
     status, said = as_user._failure(OSError(number, os.strerror(number)), "/users/jdoe")
     assert status == as_user.REFUSED
@@ -26,7 +30,11 @@ def test_what_the_owner_caused_comes_with_what_to_do(number: int) -> None:
 
 def test_temporary_files_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:
     old = [".forward.ceo-new", ".forward.ceo-0123456789abcdef"]
-    kept = [".forward.ceo-notes", ".forward.ceo-0123456789ABCDEF", ".ceo-mysql-info.ceo-0123456789abcdef"]
+    kept = [
+        ".forward.ceo-notes",
+        ".forward.ceo-0123456789ABCDEF",
+        ".ceo-mysql-info.ceo-0123456789abcdef",
+    ]
     for name in [*old, *kept]:
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (0, 0))
@@ -38,7 +46,9 @@ def test_temporary_files_of_killed_runs_are_removed_and_nothing_else(tmp_path: P
     assert left == {".forward", *kept, fresh.name, ".forward.ceo-1111111111111111"}
 
 
-def test_a_write_that_fails_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 

@@ -583,7 +583,9 @@ def test_a_listener_is_notified_of_each_event_and_no_more_once_it_left(engine: E
     assert engine.record._listeners == {}
 
 
-def test_optional_names_that_are_held_are_left_out_with_the_reason(engine: Engine[Tools], tools: Tools) -> None:
+def test_optional_names_that_are_held_are_left_out_with_the_reason(
+    engine: Engine[Tools], tools: Tools
+) -> None:
     tools.failing |= {"three": Exists("no"), "undo two": RuntimeError("broken")}
     stuck = _run(engine, _request("stuck"))[-1]["transaction"]
     tools.failing.clear()
@@ -600,7 +602,10 @@ def test_optional_names_that_are_held_are_left_out_with_the_reason(engine: Engin
 
     request = dataclasses.replace(_request("many"), optional=optional)
     many, _ = engine.begin(MAKE, request, Private(), prepare)
-    reasons = {"thing:stuck": f"transaction {stuck} is being undone", "thing:busy": f"transaction {busy} is at work on it"}
+    reasons = {
+        "thing:stuck": f"transaction {stuck} is being undone",
+        "thing:busy": f"transaction {busy} is at work on it",
+    }
     assert seen == [reasons]
     tools.gate.set()
     assert list(engine.follow(many))[-1]["status"] == "completed"
@@ -645,11 +650,16 @@ class Mails:
 
     def __init__(self, folder: Path, tools: Tools) -> None:
         self.tools, self.clock = tools, Clock()
-        self.first, self.second = Mail("first mail", "smtp", self.clock), Mail("second mail", "smtp", self.clock)
+        self.first, self.second = (
+            Mail("first mail", "smtp", self.clock),
+            Mail("second mail", "smtp", self.clock),
+        )
         self.joining = Mail("list", "mailman", self.clock)
         after = (self.first, self.second, self.joining)
         self.operation = Operation[Tools, Private](name="mails", version=1, before=(), after=after)
-        self.engine = Engine(folder, {("mails", 1): self.operation}, tools, settle_s=0, clock=self.clock)
+        self.engine = Engine(
+            folder, {("mails", 1): self.operation}, tools, settle_s=0, clock=self.clock
+        )
         self.began = 0
 
     def run(self) -> Any:

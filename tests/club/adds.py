@@ -99,7 +99,9 @@ def stuck(club: Club, uid: str) -> Iterator[str]:
     """An account whose transaction could not be undone and waits for a person; the id.  It is abandoned at the end."""
     journal = Journal(host_place(ADMIN) / "ceod")
     record = Record(journal, "nobody")
-    identifier, _ = record.begin(Request("modify_member", 1, "ctdalek", "test", uid, (f"account:{uid}",), {}, "-"))
+    identifier, _ = record.begin(
+        Request("modify_member", 1, "ctdalek", "test", uid, (f"account:{uid}",), {}, "-")
+    )
     record.undoing(identifier, {"error": "made to fail", "code": "internal", "problems": []})
     record.state(identifier, "undo_failed", owner=None)
     journal.close()

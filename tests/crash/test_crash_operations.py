@@ -109,7 +109,12 @@ def _lapsed_reps(club: Club, _runner: Runner, count: int) -> list[str]:
 
 def _expired_reps(club: Club, runner: Runner, count: int) -> list[str]:
     uids = _lapsed_reps(club, runner, count)
-    assert runner.ask(**_expire(uids))["last"]["result"] == {"expired": count, "failed": {}, "left_out": {}, "day": 20000}
+    assert runner.ask(**_expire(uids))["last"]["result"] == {
+        "expired": count,
+        "failed": {},
+        "left_out": {},
+        "day": 20000,
+    }
     return uids
 
 
@@ -365,24 +370,36 @@ FORWARDS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def test_what_an_owner_puts_there_before_the_undo_is_left_and_locks_nothing(club: Club, runner: Runner) -> None:
+def test_what_an_owner_puts_there_before_the_undo_is_left_and_locks_nothing(
+    club: Club, runner: Runner
+) -> None:
     """Killed between the step and its undo; the owner is quicker than recovery."""
     uids = dict(zip(FORWARDS, _members(club, runner, len(FORWARDS)), strict=True))
     change = {"login_shell": None, "forwarding_addresses": ["after@example.org"]}
     for uid in uids.values():
         crash = ["effect", "do", "forwarding"]
-        assert runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}), end=crash)["signal"] == 9
+        assert (
+            runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}), end=crash)["signal"]
+            == 9
+        )
     for obstacle, uid in uids.items():
         FORWARDS[obstacle](Path(f"/users/{uid}"))
     last = runner.ask(do="recover")["last"]
-    errors = club.journal("SELECT t.subject, s.error FROM steps s JOIN transactions t ON t.id = s.\"transaction\" WHERE s.error IS NOT NULL",
-                          state_dir=runner.state_dir)
+    errors = club.journal(
+        'SELECT t.subject, s.error FROM steps s JOIN transactions t ON t.id = s."transaction" WHERE s.error IS NOT NULL',
+        state_dir=runner.state_dir,
+    )
     assert last == {"status": "recovered"}, (uids, errors)
     for obstacle, uid in uids.items():
         state, steps = runner.states(uid)
         assert state == "aborted", obstacle
-        assert steps["forwarding"] == ("undone" if obstacle == "a temporary name" else "not_ours"), obstacle
+        assert steps["forwarding"] == (
+            "undone" if obstacle == "a temporary name" else "not_ours"
+        ), obstacle
         Path(f"/users/{uid}").chmod(0o711)
         if obstacle == "a directory":
             Path(f"/users/{uid}/.forward").rmdir()
-        assert runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}))["last"]["status"] == "completed", obstacle
+        assert (
+            runner.ask(**_asked("modify_member", uid, {"uid": uid, **change}))["last"]["status"]
+            == "completed"
+        ), obstacle

@@ -44,8 +44,12 @@ def test_the_owner_creates_uses_and_resets_it(club: Club, kind: Kind) -> None:
     assert query(club, kind, uid, second, "SELECT a FROM t").stdout.split() == ["42"]
     assert second in path.read_text() and first in path.with_name(f"{path.name}.old").read_text()
     assert stat.S_IMODE(path.with_name(f"{path.name}.old").stat().st_mode) == 0o600
-    assert club.client("ctdalek").databases(uid) == {"uid": uid, "mysql": kind == "mysql", "postgresql": kind == "postgresql",
-                                                          "unlimited": []}
+    assert club.client("ctdalek").databases(uid) == {
+        "uid": uid,
+        "mysql": kind == "mysql",
+        "postgresql": kind == "postgresql",
+        "unlimited": [],
+    }
 
 
 _CONNECT = """if True:
@@ -82,16 +86,31 @@ def test_an_account_has_ten_connections_and_takes_none_from_others(club: Club, k
     syscom, uids = club.client("ctdalek"), [club.add()["result"]["uid"] for _ in range(2)]
     accounts = {uid: club.done(syscom.create_database(kind, uid))["password"] for uid in uids}
     # As an account has it that was made before; a reset of its password sets the limit.
-    unlimited = "USER {}@localhost WITH MAX_USER_CONNECTIONS 0" if kind == "mysql" else "ROLE {} CONNECTION LIMIT -1"
+    unlimited = (
+        "USER {}@localhost WITH MAX_USER_CONNECTIONS 0"
+        if kind == "mysql"
+        else "ROLE {} CONNECTION LIMIT -1"
+    )
     as_root(club, kind, f"ALTER {unlimited.format(uids[0])}")
     (problem,) = [finding for finding in syscom.examine(uids[0]) if finding["state"] == "problem"]
     assert "limits its connections to no number" in problem["found"]
     accounts[uids[0]] = club.done(syscom.reset_database(kind, uids[0]))["password"]
     assert not [finding for finding in syscom.examine(uids[0]) if finding["state"] == "problem"]
-    done = club.run_as("root", str(PYTHON), "-W", "ignore", "-c", _CONNECT, text=json.dumps([kind, accounts]), host="coffee")
+    done = club.run_as(
+        "root",
+        str(PYTHON),
+        "-W",
+        "ignore",
+        "-c",
+        _CONNECT,
+        text=json.dumps([kind, accounts]),
+        host="coffee",
+    )
     refused, *rest = done.stdout.splitlines()
     assert refused.startswith("refused"), done
-    assert ("max_user_connections" if kind == "mysql" else "too many connections for role") in refused
+    assert (
+        "max_user_connections" if kind == "mysql" else "too many connections for role"
+    ) in refused
     assert rest == ["others are served", "again"], done
 
 

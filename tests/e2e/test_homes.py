@@ -51,7 +51,9 @@ def test_a_member_is_served_whatever_their_forward_file_is(club: Club, problem: 
 
     with pytest.raises(WrongState, match=f"{problem}: its owner has to move it away first"):
         list(office.modify_member(uid, ADDRESSES))
-    assert club.done(syscom.modify_member(uid, {"login_shell": "/bin/sh"}))["login_shell"] == "/bin/sh"
+    assert (
+        club.done(syscom.modify_member(uid, {"login_shell": "/bin/sh"}))["login_shell"] == "/bin/sh"
+    )
     assert os.path.lexists(path)
 
 
@@ -89,7 +91,9 @@ def test_a_home_that_its_owner_closed_is_a_refusal_and_locks_nothing(club: Club,
 
 OBSTACLES: dict[str, Callable[[Path], None]] = {
     "ceo-{}-info is a directory: move it away": lambda info: info.mkdir(),
-    "ceo-{}-info.old is a directory: move it away": lambda info: info.with_name(f"{info.name}.old").mkdir(),
+    "ceo-{}-info.old is a directory: move it away": lambda info: info.with_name(
+        f"{info.name}.old"
+    ).mkdir(),
     "ceo-{}-info is no file: move it away": os.mkfifo,
     "make the home writable for its owner": lambda info: info.parent.chmod(0o500),
 }
@@ -97,7 +101,9 @@ OBSTACLES: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("obstacle", OBSTACLES)
-def test_a_database_whose_info_file_cannot_be_written_says_why(club: Club, kind: Kind, obstacle: str) -> None:
+def test_a_database_whose_info_file_cannot_be_written_says_why(
+    club: Club, kind: Kind, obstacle: str
+) -> None:
     uid = club.add()["result"]["uid"]
     OBSTACLES[obstacle](Path(f"/users/{uid}/ceo-{kind}-info"))
     result = club.done(club.client("ctdalek").create_database(kind, uid))

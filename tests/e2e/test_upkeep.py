@@ -65,7 +65,9 @@ def test_an_account_in_another_transaction_is_left_out_of_an_expiry(club: Club) 
         assert f"{locked}: left out, because transaction {transaction} is being undone" in shown
 
         done = club.run_as("ctdalek", "ceo", "members", "expire", "--yes")
-        assert f"{locked}: left out, because transaction {transaction} is being undone" in done.stdout
+        assert (
+            f"{locked}: left out, because transaction {transaction} is being undone" in done.stdout
+        )
         assert "shadowExpire" in _person(club, free)
         assert "shadowExpire" not in _person(club, locked)
         with pytest.raises(Busy, match="everybody who is due is in another transaction") as caught:
@@ -94,7 +96,9 @@ def test_programs_leave_out_who_is_in_another_transaction(club: Club) -> None:
     for _ in range(2):
         student = club.student()
         students.append(student["uid"])
-        club.done(club.client("office1").add_member(club.member(student["uid"], program="Undeclared")))
+        club.done(
+            club.client("office1").add_member(club.member(student["uid"], program="Undeclared"))
+        )
     locked, free = students
     with stuck(club, locked) as transaction:
         left_out = {locked: f"transaction {transaction} is being undone"}
@@ -149,10 +153,18 @@ def test_programs_follow_the_university(club: Club) -> None:
         club.done(office.add_member(club.member(uid, program="Undeclared")))
     club.done(office.add_member(club.member("s0502uw", program=office.uw_person("s0502uw")["program"])))
     plan = syscom.programs([*names, stays, "s0502uw"])
-    assert plan == {"changes": [{"uid": uid, "old": "Undeclared", "new": university[uid]} for uid in names[:2]], "looked_at": 7, "unknown": 1,
-                    "left_out": {}}
+    assert plan == {
+        "changes": [{"uid": uid, "old": "Undeclared", "new": university[uid]} for uid in names[:2]],
+        "looked_at": 7,
+        "unknown": 1,
+        "left_out": {},
+    }
     assert _person(club, names[0])["program"] == [b"Undeclared"]
-    assert club.done(syscom.update_programs([*names, stays])) == {"updated": 2, "failed": {}, "left_out": {}}
+    assert club.done(syscom.update_programs([*names, stays])) == {
+        "updated": 2,
+        "failed": {},
+        "left_out": {},
+    }
     assert [_person(club, uid)["program"][0].decode() for uid in names] == [university[names[0]], university[names[1]], *["Undeclared"] * 3]
     with pytest.raises(NotFound, match="7 members were looked at, and no program changed"):
         list(syscom.update_programs([*names, stays, "s0502uw"]))

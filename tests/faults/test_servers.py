@@ -131,9 +131,19 @@ def test_a_silent_mail_server_is_waited_for_once_and_no_mail_is_lost(club: Club)
     slow = [seconds for seconds in took if seconds > 3]
     assert 1 <= len(slow) <= len(club.workers()), took
     assert max(took) < 8, "it is the greeting that is waited for, not the end of the mail"
-    until(lambda: all(club.mails(f"{uid}@csclub.internal") for uid in uids), 90, "the welcome mails")
+    until(
+        lambda: all(club.mails(f"{uid}@csclub.internal") for uid in uids), 90, "the welcome mails"
+    )
     committee = "".join(club.mails("syscom@csclub.internal"))
-    until(lambda: all(uid in "".join(club.mails("syscom@csclub.internal")) for uid in uids), 60, committee[-200:])
+    until(
+        lambda: all(uid in "".join(club.mails("syscom@csclub.internal")) for uid in uids),
+        60,
+        committee[-200:],
+    )
     for uid in uids:
         club.whole(uid)
-    until(lambda: all(not club.add()["waiting"] for _ in range(4)), 60, "both workers ask the mail server again")
+    until(
+        lambda: all(not club.add()["waiting"] for _ in range(4)),
+        60,
+        "both workers ask the mail server again",
+    )

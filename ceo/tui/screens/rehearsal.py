@@ -66,7 +66,11 @@ class Rehearsal(Listing):
 
     def _planned(self, plan: Json) -> None:
         self.plan = plan
-        self.empty = "Everybody who is due is in another transaction." if plan.get("left_out") else type(self).empty
+        self.empty = (
+            "Everybody who is due is in another transaction."
+            if plan.get("left_out")
+            else type(self).empty
+        )
         self.bindings = {}
         rows = self.rows(plan)
         if rows:
@@ -91,7 +95,11 @@ def outcome_of(result: Json, did: str) -> Outcome:
     done = ("good" if result[did] else "problem", f"{counted(result[did], 'account was', 'accounts were')} {did}.")
     missed: list[Markup | Record] = ["", ("problem", f"{counted(len(failed), 'was', 'were')} not:")] if failed else []
     left_out = result.get("left_out") or {}
-    kept: list[Markup | Record] = ["", ("problem", f"{counted(len(left_out), 'was', 'were')} left out, for another run:")] if left_out else []
+    kept: list[Markup | Record] = (
+        ["", ("problem", f"{counted(len(left_out), 'was', 'were')} left out, for another run:")]
+        if left_out
+        else []
+    )
     return Outcome([done, *missed, *(f"  {uid:<16} {why}" for uid, why in sorted(failed.items())),
                     *kept, *(f"  {uid:<16} {why}" for uid, why in sorted(left_out.items()))])
 
