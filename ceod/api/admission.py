@@ -12,7 +12,9 @@ from ceo_common.errors import CeoError, TooMany
 from ceo_common.permissions import Who
 from ceod import runtime
 from ceod.auth import spnego
+from ceod.auth.acceptor import Suspect
 from ceod.auth.caller import Caller, identify, standing
+from ceod.server.server import AskSlowly
 
 Environ = dict[str, Any]
 _KEY = "ceod.admission"
@@ -35,10 +37,13 @@ class Gate:
     def __init__(self, app: flask.Flask) -> None:
         self.app = app
 
-    def admit(self, environ: Environ) -> str | None:
-        """The principal whose request it is; None: it will be refused."""
-        with self.app.request_context(environ):
-            found = environ[_KEY] = negotiate()
+    def admit(self, environ: Environ, *, slowly: bool = False) -> str | None:
+        """The principal whose request it is; None: it will be refused.  Raises AskSlowly."""
+        try:
+            with self.app.request_context(environ):
+                found = environ[_KEY] = negotiate(slowly=slowly)
+        except Suspect:
+            raise AskSlowly from None
         return found.caller.principal if found.caller else None
 
     def allows_more(self, environ: Environ) -> bool:
@@ -59,11 +64,16 @@ class Gate:
 def current() -> Admission:
     """The admission of this request; made now under a server that makes none (flask run)."""
     found = request.environ.get(_KEY)
-    return found if isinstance(found, Admission) else negotiate()
+    if isinstance(found, Admission):
+        return found
+    try:
+        return negotiate()
+    except Suspect:
+        return negotiate(slowly=True)
 
 
-def negotiate() -> Admission:
-    """Accept the request's ticket."""
+def negotiate(*, slowly: bool = False) -> Admission:
+    """Accept the request's ticket.  Raises Suspect (unless slowly)."""
     running = runtime.of(flask.current_app)
     authenticated = None
     try:
@@ -74,6 +84,7 @@ def negotiate() -> Admission:
             bindings,
             address=request.remote_addr or "",
             must_be_bound=bindings is not None and running.config.security.must_be_bound,
+            slowly=slowly,
         )
         return Admission(authenticated, identify(authenticated.principal, request.remote_addr or "", running.config))
     except CeoError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import gssapi
@@ -15,7 +14,6 @@ from ceod.helpers.wire import Message
 
 REPLAY_CACHE = "replay"  # the file in state_dir
 _SLOW_NICE = 10  # its restarts leave the processor to the requests of other addresses
-_SLOW_REQUESTS = 8  # that wait for the slow helper at once; the server has more threads at its door
 
 
 class Refused(Exception):
@@ -25,6 +23,10 @@ class Refused(Exception):
         super().__init__(message)
         self.reply = reply
         self.major = major  # GSSAPI's routine error, GSS_S_*
+
+
+class Suspect(Exception):
+    """The request comes from an address that ended a helper a while ago: ask again, slowly."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class Acceptor:
         self._keytab = keytab
         self.fast = Child(module, arguments, environment, spare=True)
         self.slow = Child(module, arguments, environment, nice=_SLOW_NICE)
-        self._slow_requests = threading.BoundedSemaphore(_SLOW_REQUESTS)
         self._crash_sources = CrashSources()
         # A process of its own for what waits for the KDC: a frozen KDC must not end an accept.
         self._initiator = Child(module, arguments, environment)
@@ -62,13 +63,16 @@ class Acceptor:
         """Start the fast helper and its spare."""
         self.fast.start()
 
-    def accept(self, token: bytes, bindings: bytes | None, address: str) -> Accepted:
-        """Accept a SPNEGO token that came from an address.
+    def accept(
+        self, token: bytes, bindings: bytes | None, address: str, *, slowly: bool = False
+    ) -> Accepted:
+        """Accept a SPNEGO token that came from an address; with `slowly`, by the slow helper.
 
-        Raises Refused, BackendDown (the token ended the helper; the keytab or the replay cache
-        can't be used).
+        Raises Suspect (unless slowly), Refused, BackendDown (the token ended the helper; the keytab
+        or the replay cache can't be used).
         """
-        answer = self._ask({"do": "accept", "token": token, "bindings": bindings}, address)
+        request = {"do": "accept", "token": token, "bindings": bindings}
+        answer = self._ask(request, address, slowly=slowly)
         if "replay_cache" in answer:
             reason = answer["replay_cache"]
             raise BackendDown(
@@ -98,26 +102,31 @@ class Acceptor:
 
         The credential is empty when the ticket has ended.  Raises Refused, BackendDown.
         """
-        answer = self._ask({"do": "read_cred", "message": message}, address)
+        request = {"do": "read_cred", "message": message}
+        try:
+            answer = self._ask(request, address, slowly=False)
+        except Suspect:  # whose principal is known by now, and has a share
+            answer = self._ask(request, address, slowly=True)
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer["name"], answer["endtime"], answer["credential"]
 
-    def _ask(self, request: Message, address: str) -> Message:
-        """The answer of the fast helper; of the slow one for an address that ended a helper."""
+    def _ask(self, request: Message, address: str, *, slowly: bool) -> Message:
+        """The answer of the fast or the slow helper.  Raises Suspect, BackendDown."""
         known = self._crash_sources.has
         try:
-            if not known(address):
-                try:
-                    # Looked up again when the turn comes: another request of the address may have
-                    # ended a helper meanwhile.
-                    return self.fast.ask(
-                        request, deadline_s=10, is_wanted=lambda: not known(address)
-                    )
-                except NoTurn:
-                    if not known(address):
-                        raise
-            return self._ask_slow(request)
+            if slowly:
+                return self.slow.ask(request, deadline_s=10)
+            if known(address):
+                raise Suspect
+            try:
+                # Looked up again when the turn comes: another request of the address may have
+                # ended a helper meanwhile.
+                return self.fast.ask(request, deadline_s=10, is_wanted=lambda: not known(address))
+            except NoTurn:
+                if known(address):
+                    raise Suspect from None
+                raise
         except (Died, TookTooLong):
             self._crash_sources.add(address)
             raise BackendDown(
@@ -132,16 +141,6 @@ class Acceptor:
                 backend="acceptor",
                 retry_after=3,
             ) from None
-
-    def _ask_slow(self, request: Message) -> Message:
-        # Each waiting request holds a thread at the server's door; some have to stay free for
-        # everybody else.
-        if not self._slow_requests.acquire(blocking=False):
-            raise NoTurn(request.get("do"))
-        try:
-            return self.slow.ask(request, deadline_s=10)
-        finally:
-            self._slow_requests.release()
 
     def own_credential(self) -> gssapi.Credentials:
         """ceod/<fqdn>'s own ticket, renewed before it ends.  Raises BackendDown."""

@@ -55,11 +55,12 @@ def authenticate(
     *,
     address: str,
     must_be_bound: bool = False,
+    slowly: bool = False,
 ) -> Authenticated:
     """Accept the Authorization header of a request from an address.
 
     With `must_be_bound`, only a token that is bound to this TLS connection is accepted.
-    Raises Unauthenticated, BackendDown.
+    Raises Unauthenticated, BackendDown, Suspect (ask again, slowly).
     """
     if not header:
         raise Unauthenticated("a Kerberos ticket is needed: kinit, then curl --negotiate -u : --service-name ceod")
@@ -71,7 +72,7 @@ def authenticate(
     except (binascii.Error, ValueError):
         raise Unauthenticated("the Negotiate token is not base64") from None
     try:
-        accepted = acceptor.accept(token, bindings, address)
+        accepted = acceptor.accept(token, bindings, address, slowly=slowly)
     except Refused as error:
         raise Unauthenticated(_reason(token, error)) from None
     if must_be_bound and not accepted.bound:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
@@ -30,11 +31,15 @@ _TLS_HELLO = 0x16  # the first byte of a handshake record (RFC 8446, 5.1)
 _WRITES = frozenset(("POST", "PATCH", "DELETE"))
 
 
+class AskSlowly(Exception):
+    """Others must not wait for what has to be done for this request: ask again where nobody else waits."""
+
+
 class Gate(Protocol):
     """What the application says of a request's head; both are called in threads."""
 
-    def admit(self, environ: Environ) -> str | None:
-        """Whose it is; None: nobody's, or somebody's who will be refused."""
+    def admit(self, environ: Environ, *, slowly: bool = False) -> str | None:
+        """Whose it is; None: nobody's, or somebody's who will be refused.  Raises AskSlowly (unless slowly)."""
 
     def allows_more(self, environ: Environ) -> bool:
         """Whether whoever has SHARE requests at once may have another; if not, the application refuses it."""
@@ -45,6 +50,7 @@ class Pools:
 
     def __init__(self) -> None:
         self.doors = {is_write: ThreadPoolExecutor(limits.DOOR_THREADS, "door") for is_write in (False, True)}
+        self.side_door = ThreadPoolExecutor(limits.SIDE_DOOR_THREADS, "side-door")
         self.health = ThreadPoolExecutor(limits.HEALTH_THREADS, "health")
         self.reads = ThreadPoolExecutor(limits.READ_THREADS, "read")
         self.writes = ThreadPoolExecutor(limits.WRITE_THREADS, "write")
@@ -64,7 +70,7 @@ class Pools:
 
     def shutdown(self) -> None:
         """What has not begun never does."""
-        for pool in (*self.doors.values(), self.health, self.reads, self.writes, self.events):
+        for pool in (*self.doors.values(), self.side_door, self.health, self.reads, self.writes, self.events):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -179,7 +185,10 @@ class Server:
         """Whose authenticated request it is; None: it will be refused."""
         if "HTTP_AUTHORIZATION" not in environ:
             return None
-        principal = await self._in(self.pools.door(environ), self.gate.admit, environ)
+        try:
+            principal = await self._in(self.pools.door(environ), self.gate.admit, environ)
+        except AskSlowly:
+            principal = await self._in(self.pools.side_door, partial(self.gate.admit, slowly=True), environ)
         if principal is None or self.connections.in_flight[principal] < limits.SHARE:
             return principal
         return principal if await self._in(self.pools.reads, self.gate.allows_more, environ) else None
@@ -246,7 +255,7 @@ class Server:
         """Call it in a thread.  What is unforeseen there becomes an Internal, once it is in the log."""
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
-        except (CeoError, OSError, Gone):
+        except (CeoError, OSError, Gone, AskSlowly):
             raise
         except Exception:
             log.exception("unforeseen")

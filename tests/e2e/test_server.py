@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import uuid
@@ -11,11 +12,14 @@ from contextlib import ExitStack, closing
 import pytest
 
 from ceo_common.errors import TooMany
+from ceo_common.krb5 import tickets
 from ceod.auth.rates import WRITES
 from ceod.server import limits
+from tests.club import ap_req
 from tests.club.adds import held
 from tests.club.attackers import under_attack
 from tests.club.club import ADMIN, Club, until
+from tests.club.hostile import two_tickets
 from tests.club.wire import HOST, Reply, Wire, ask, request, ticket
 
 _MIB = 1 << 20
@@ -301,6 +305,21 @@ def test_somebody_who_holds_silent_connections_keeps_nobody_at_the_same_address_
     with under_attack({"idle": 2 * limits.CONNECTIONS + 400}):
         for _ in range(20):
             assert club.client("rep1").whoami()["uid"] == "rep1"
+
+
+def test_an_address_whose_ticket_ended_an_acceptor_waits_and_is_served(club: Club) -> None:
+    """Everybody there is: fifty at once, by an acceptor of their own; nobody is refused."""
+    cache = club.ccache("regular1")
+    hostile = ap_req.token(cache, f"ceod/{HOST}", two_tickets(tickets.forward(cache)))
+    statuses = set()
+    for _ in range(6):  # both workers, most likely
+        data = request("GET", "/api/whoami", f"Authorization: Negotiate {base64.b64encode(hostile).decode()}")
+        statuses.add(ask(data).status)
+    assert 503 in statuses
+    tokens = [ticket(club, "office1") for _ in range(50)]
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda token: ask(request("GET", "/api/whoami", token)), tokens))
+    assert {answer.status for answer in answers} == {200}
 
 
 def test_a_member_changes_something_so_often_and_no_oftener(club: Club) -> None:
