@@ -68,9 +68,9 @@ class DrainingWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Gunicorn's main loop of a worker."""
-        # The loop needs the interpreter often and briefly: at the default of 5 ms, each of the threads
-        # at work on transactions could keep it waiting that long, each time.
-        sys.setswitchinterval(0.0005)
+        # The loop needs the interpreter often and briefly: at the default of 5 ms, each thread at work
+        # on a transaction could keep it waiting that long, each time.
+        sys.setswitchinterval(0.001)
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(self._unforeseen)
         try:

@@ -33,7 +33,6 @@ SHARE = 16
 # Threads of a worker.
 DOOR_THREADS = 2  # accept the tickets of reads, and as many those of writes
 SIDE_DOOR_THREADS = 2  # accept those of addresses whose tickets have ended an acceptor
-HEALTH_THREADS = 2  # say that ceod is up, and never do anything else
 READ_THREADS = 16
 WRITE_THREADS = 4  # begin transactions, which then run in threads of their own
 EVENT_THREADS = 2  # read the journal for streams

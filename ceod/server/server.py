@@ -51,7 +51,6 @@ class Pools:
     def __init__(self) -> None:
         self.doors = {is_write: ThreadPoolExecutor(limits.DOOR_THREADS, "door") for is_write in (False, True)}
         self.side_door = ThreadPoolExecutor(limits.SIDE_DOOR_THREADS, "side-door")
-        self.health = ThreadPoolExecutor(limits.HEALTH_THREADS, "health")
         self.reads = ThreadPoolExecutor(limits.READ_THREADS, "read")
         self.writes = ThreadPoolExecutor(limits.WRITE_THREADS, "write")
         self.events = ThreadPoolExecutor(limits.EVENT_THREADS, "events")
@@ -60,17 +59,20 @@ class Pools:
         """Those that accept a request's ticket."""
         return self.doors[environ["REQUEST_METHOD"] in _WRITES]
 
-    def of(self, environ: Environ, *, is_admitted: bool) -> ThreadPoolExecutor:
-        """Those that answer a request; a write that will be refused does not wait for those that are made."""
-        if environ["PATH_INFO"] == "/api/health" and not is_admitted:
-            return self.health
+    def of(self, environ: Environ, *, is_admitted: bool) -> ThreadPoolExecutor | None:
+        """Those that answer a request; a write that will be refused does not wait for those that are made.
+
+        None where no ticket was sent: what the application says then it says at once, so the loop may call it.
+        """
+        if "HTTP_AUTHORIZATION" not in environ:
+            return None
         if environ["REQUEST_METHOD"] not in _WRITES:
             return self.reads
         return self.writes if is_admitted else self.door(environ)
 
     def shutdown(self) -> None:
         """What has not begun never does."""
-        for pool in (*self.doors.values(), self.side_door, self.health, self.reads, self.writes, self.events):
+        for pool in (*self.doors.values(), self.side_door, self.reads, self.writes, self.events):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -207,7 +209,7 @@ class Server:
         finally:
             # In a thread: what was begun there may still run, and it may ask a server.
             with contextlib.suppress(RuntimeError):  # the pool is shut down
-                pool.submit(answer.close)
+                (pool or self.pools.reads).submit(answer.close)
 
     async def _stream(self, answer: Answer, source: Source, incoming: Incoming) -> None:
         """Events as they come, a heartbeat while none does; no thread waits for them."""
@@ -251,9 +253,11 @@ class Server:
             async with asyncio.timeout(limits.CLOSE_S):
                 await incoming.read_away()
 
-    async def _in(self, pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
-        """Call it in a thread.  What is unforeseen there becomes an Internal, once it is in the log."""
+    async def _in(self, pool: ThreadPoolExecutor | None, function: Callable[..., T], *arguments: Any) -> T:
+        """Call it in a thread, or without a pool here.  What is unforeseen becomes an Internal, once it is in the log."""
         try:
+            if pool is None:
+                return function(*arguments)
             return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
         except (CeoError, OSError, Gone, AskSlowly):
             raise
