@@ -4,7 +4,7 @@
 # make pictures   README's pictures of the menu, into docs/pictures
 # make bench  ceod and ceo beside their bare floors, among twenty thousand members and fifty thousand books; no part of make test
 # make soak   five thousand accounts expire while ceod is killed twice, five hundred are imported while ceo is; no part of make test
-.PHONY: install demo man pictures test lint unit sandbox e2e menu crash faults bench soak clean
+.PHONY: install demo man pictures test lint unit sandbox e2e menu crash faults hostile bench soak clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -29,7 +29,7 @@ pictures: install
 
 # Four at a time, the longest first: much of the time is waiting, for servers that are frozen and for screens.
 test:
-	@$(MAKE) --no-print-directory --jobs=4 e2e menu faults crash lint unit sandbox
+	@$(MAKE) --no-print-directory --jobs=4 e2e menu faults crash hostile lint unit sandbox
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)
@@ -37,14 +37,14 @@ lint: install
 	@echo "$@: nothing found"
 
 unit: install
-	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/menu --ignore tests/crash --ignore tests/faults --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
+	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/menu --ignore tests/crash --ignore tests/faults --ignore tests/hostile --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
 
 # From outside: it brings its own sandboxes up and down.
 sandbox: install
 	@.venv/bin/pytest tests/sandbox $(AS_ONE)
 
-# The quiet ones, those in the menu, those that end operations in the middle, those that freeze, stop and kill servers.
-e2e menu crash faults: install
+# The quiet ones, those in the menu, those that end operations in the middle, those that freeze, stop and kill servers, those that attack.
+e2e menu crash faults hostile: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
 bench soak: install

@@ -11,7 +11,11 @@ DIGITS_LIMIT = 18  # every number of at most 18 digits fits into 64 bits
 
 
 class BadJson(ValueError):
-    """The text is not JSON, or has a value that ceod refuses; the text says which."""
+    """The text is not JSON, or has a value that ceod refuses; `field` is where, if it is known."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def read(data: bytes | str) -> Any:
@@ -64,27 +68,28 @@ def _constant(name: str) -> float:
 
 def _check(value: Any) -> None:
     """Check the depth and every text, without recursion: that has a limit of its own."""
-    level = [value]
+    level: list[tuple[str, Any]] = [("", value)]
     for _ in range(DEPTH_LIMIT + 1):
         if not level:
             return
-        following: list[Any] = []
-        for item in level:
+        following: list[tuple[str, Any]] = []
+        for field, item in level:
             if isinstance(item, str):
-                _check_text(item)
+                _check_text(item, field)
             elif isinstance(item, list):
-                following += item
+                following += ((f"{field}.{i}", inner) for i, inner in enumerate(item))
             elif isinstance(item, dict):
-                following += item.keys()
-                following += item.values()
+                for key, inner in item.items():
+                    _check_text(key, field)
+                    following.append((f"{field}.{key}", inner))
         level = following
     raise BadJson(f"it is nested deeper than {DEPTH_LIMIT} levels")
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, field: str) -> None:
     if "\0" in text:
-        raise BadJson("a text has a NUL character in it")
+        raise BadJson("a text has a control character (NUL) in it", field.removeprefix("."))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadJson("a text has half of a surrogate pair in it") from None
+        raise BadJson("a text has half of a surrogate pair in it", field.removeprefix(".")) from None

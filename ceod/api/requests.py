@@ -179,7 +179,7 @@ def body() -> Any:
     try:
         return json_body.read(request.get_data())
     except json_body.BadJson as error:
-        problems = [{"field": "(body)", "message": str(error)}]
+        problems = [{"field": error.field or "(body)", "message": str(error)}]
         raise errors.Invalid(f"the body can't be read: {error}", problems=problems) from None
 
 

@@ -54,3 +54,15 @@ def test_the_deepest_value_that_is_taken() -> None:
     assert read("[" * DEPTH_LIMIT + "]" * DEPTH_LIMIT)
     with pytest.raises(BadJson):
         read("[" * (DEPTH_LIMIT + 1) + "]" * (DEPTH_LIMIT + 1))
+
+
+@pytest.mark.parametrize(("text", "field"), [
+    (r'{"title": "a\u0000b"}', "title"),
+    (r'{"members": [{"cn": "x"}, {"cn": "\ud800"}]}', "members.1.cn"),
+    (r'{"\u0000": 1}', ""),
+    (r'"\u0000"', ""),
+])
+def test_where_a_text_is_that_nobody_can_store(text: str, field: str) -> None:
+    with pytest.raises(BadJson) as caught:
+        read(text)
+    assert caught.value.field == field
