@@ -157,8 +157,8 @@ request with 403.
     "Limits": """
 Each part of a request has a deadline, and an answer that nobody takes is given up. A worker answers sixteen requests of one person at once and
 sixty changes an hour; what is beyond that is refused with status 429 and `Retry-After`. Office, systems committee and the club's own hosts are
-never refused. Four transactions run at once in a worker; the others wait, and their streams say so. ceod raises its limit of open files
-(RLIMIT_NOFILE) to 2,000 where the hard limit allows that.
+never refused. Four transactions run at once in a worker; the others wait, and their streams say so. Where its limit of open files
+(RLIMIT_NOFILE) is below 2,000, ceod raises it as far as the hard limit allows.
 """,
     "Signals": """
 TERM: Take no new requests, end the transactions that run, within ten minutes at most, and exit.

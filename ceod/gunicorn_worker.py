@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from asyncio import sslproto
 from typing import Any
 
 import flask
@@ -46,7 +47,10 @@ def ended(_server: Any, worker: Any) -> None:
     from ceod import runtime  # noqa: PLC0415
 
     app = getattr(worker.app, "callable", None)
-    if app is not None and runtime.of(app)._engine is not None:
+    if _transactions():
+        # Whoever takes one up must not do so while it still acts here: our lock ends with this process.
+        worker.log.error("transactions still run; what is left of them is taken up when this process has ended")
+    elif app is not None and runtime.of(app)._engine is not None:
         runtime.of(app).stop()
 
 
@@ -66,11 +70,14 @@ class DrainingWorker(Worker):  # type: ignore[misc]
     None of gunicorn's own workers has a limit of time for a TLS handshake, a header or a body.
     """
 
+    alive: bool
+
     def run(self) -> None:
         """Gunicorn's main loop of a worker."""
         # The loop needs the interpreter often and briefly: at the default of 5 ms, each thread at work
         # on a transaction could keep it waiting that long, each time.
         sys.setswitchinterval(0.001)
+        sslproto.SSLProtocol.max_size = limits.TLS_BUFFER_BYTES
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(self._unforeseen)
         try:
@@ -80,25 +87,30 @@ class DrainingWorker(Worker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         from ceod.api import BODY_LIMIT  # noqa: PLC0415
-        from ceod.api.admission import Gate  # noqa: PLC0415
+        from ceod.api.admission import Admissions  # noqa: PLC0415
 
         stopping = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
         tls = sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
-        server = Server(self.wsgi, self.cfg, gate=Gate(self.wsgi), body_limit=BODY_LIMIT, tls=tls, capacity=_capacity())
+        server = Server(self.wsgi, self.cfg, admission=Admissions(self.wsgi), body_limit=BODY_LIMIT, tls=tls, capacity=_capacity())
         server.start(self.sockets)
-        while not stopping.is_set() and self.ppid == os.getppid():
+        # A TERM that came before there was a handler of ours is gunicorn's, who puts it into `alive`.
+        while self.alive and not stopping.is_set() and self.ppid == os.getppid():
             self.notify()
             await _within(1.0, stopping)
         self.alive = False
-        server.stop()
+        await server.stop()
         await self._drain(server)
         server.pools.shutdown()
 
     async def _drain(self, server: Server) -> None:
         """Let answers and transactions come to their end; the master counts the grace, and sees us alive meanwhile."""
-        until = time.monotonic() + float(self.cfg.graceful_timeout)
+        began = time.monotonic()
+        # Before the master's own patience ends: it would kill us.
+        until = began + float(self.cfg.graceful_timeout) - limits.CLOSE_S
         while time.monotonic() < until and (len(server.connections) or _transactions()):
+            if time.monotonic() - began > limits.DRAIN_S:
+                server.connections.close_answers()
             self.notify()
             await asyncio.sleep(0.05)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -126,5 +138,7 @@ def _capacity() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = limits.CONNECTIONS + limits.OWN_DESCRIPTORS
     have = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (have, most))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, have), most))
     return max(have // 2, have - limits.OWN_DESCRIPTORS)

@@ -26,6 +26,9 @@ graceful_timeout = 600  # above the sum of any operation's deadlines: checked be
 # A Negotiate token with a delegated ticket is 2 KiB here and tens of KiB where tickets carry much.
 limit_request_field_size = 32768
 limit_request_line = 4094
+# Nobody stands before ceod, so no header says whence a request comes.
+forwarded_allow_ips = ""
+forwarder_headers = ""
 preload_app = False  # threads and the journal belong to the worker
 max_requests = 0  # a worker with streams is never replaced for its age
 control_socket_disable = True

@@ -14,7 +14,8 @@ from ceod import runtime
 from ceod.auth import spnego
 from ceod.auth.acceptor import Suspect
 from ceod.auth.caller import Caller, identify, standing
-from ceod.server.server import AskSlowly
+from ceod.server.limits import SHARE
+from ceod.server.server import UseSlowAcceptor
 
 Environ = dict[str, Any]
 _KEY = "ceod.admission"
@@ -31,19 +32,19 @@ class Admission:
     refusal: CeoError | None = None
 
 
-class Gate:
-    """What the server asks about the head of a request.  The refusal, if any, is told by authenticate()."""
+class Admissions:
+    """What the server asks about the head of a request.  A refusal is raised later, by authenticate()."""
 
     def __init__(self, app: flask.Flask) -> None:
         self.app = app
 
     def admit(self, environ: Environ, *, slowly: bool = False) -> str | None:
-        """The principal whose request it is; None: it will be refused.  Raises AskSlowly."""
+        """The principal whose request it is; None: it will be refused.  Raises UseSlowAcceptor."""
         try:
             with self.app.request_context(environ):
                 found = environ[_KEY] = negotiate(slowly=slowly)
         except Suspect:
-            raise AskSlowly from None
+            raise UseSlowAcceptor from None
         return found.caller.principal if found.caller else None
 
     def allows_more(self, environ: Environ) -> bool:
@@ -53,7 +54,7 @@ class Gate:
         try:
             if is_staff(found.caller, runtime.of(self.app)):
                 return True
-            refusal: CeoError = TooMany("as many requests of yours as may be are being answered; wait for one to end",
+            refusal: CeoError = TooMany(f"you have {SHARE} requests in progress already; wait until one ends",
                                         retry_after=_WAIT_S)
         except CeoError as error:
             refusal = error

@@ -7,7 +7,12 @@ import math
 from typing import Any
 
 DEPTH_LIMIT = 32
+FIELD_LIMIT = 100  # characters of a field's name in a refusal
 DIGITS_LIMIT = 18  # every number of at most 18 digits fits into 64 bits
+
+
+# A key or number, and the place around it: made into a text only when it is needed.
+_Place = tuple[Any, str | int] | None
 
 
 class BadJson(ValueError):
@@ -68,28 +73,37 @@ def _constant(name: str) -> float:
 
 def _check(value: Any) -> None:
     """Check the depth and every text, without recursion: that has a limit of its own."""
-    level: list[tuple[str, Any]] = [("", value)]
+    level: list[tuple[_Place, Any]] = [(None, value)]
     for _ in range(DEPTH_LIMIT + 1):
         if not level:
             return
-        following: list[tuple[str, Any]] = []
-        for field, item in level:
+        following: list[tuple[_Place, Any]] = []
+        for place, item in level:
             if isinstance(item, str):
-                _check_text(item, field)
+                _check_text(item, place)
             elif isinstance(item, list):
-                following += ((f"{field}.{i}", inner) for i, inner in enumerate(item))
+                following += (((place, i), inner) for i, inner in enumerate(item))
             elif isinstance(item, dict):
                 for key, inner in item.items():
-                    _check_text(key, field)
-                    following.append((f"{field}.{key}", inner))
+                    _check_text(key, place)
+                    following.append(((place, key), inner))
         level = following
     raise BadJson(f"it is nested deeper than {DEPTH_LIMIT} levels")
 
 
-def _check_text(text: str, field: str) -> None:
+def _check_text(text: str, place: _Place) -> None:
     if "\0" in text:
-        raise BadJson("a text has a control character (NUL) in it", field.removeprefix("."))
+        raise BadJson("a text has a control character (NUL) in it", _field(place))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadJson("a text has half of a surrogate pair in it", field.removeprefix(".")) from None
+        raise BadJson("a text has half of a surrogate pair in it", _field(place)) from None
+
+
+def _field(place: _Place) -> str:
+    """The place in words, as members.1.cn."""
+    parts = []
+    while place is not None:
+        place, part = place
+        parts.append(str(part)[:FIELD_LIMIT])
+    return ".".join(reversed(parts))[:FIELD_LIMIT]

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -96,8 +96,8 @@ def route(
             _known_query(row)
             if row.streams:
                 idempotency_key()
-            if method != "GET" and not is_rehearsal():
-                _count_write()
+            if method != "GET" and not row.streams and not is_rehearsal():
+                count_write()  # transact() counts what begins a transaction
             return view(**values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
@@ -156,7 +156,7 @@ def _read_away() -> None:
         pass
 
 
-def _count_write() -> None:
+def count_write() -> None:
     """Raises TooMany; staff and our own hosts write as often as they have to."""
     running, who = ceod(), caller()
     seconds = running.rates.count(who.principal)
@@ -257,6 +257,8 @@ def transact(
         before, after = operation.steps(arguments)
         return rehearsed(operation.name, subject, *(step.name for step in before), later=[step.name for step in after],
                          warnings=arguments.get("warnings", []))
+    if not engine.record.knows(asked):
+        count_write()
     identifier, new = engine.begin(operation, asked, private(), lambda: prepare() | {"operator": who.name})
     return stream(identifier, asked=new)
 
@@ -273,14 +275,8 @@ def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:
     # The server takes the events themselves, so that no thread waits for them; under flask run the body does.
     request.environ[EVENTS] = follower
 
-    def lines() -> Iterator[str]:
-        while not follower.is_over:
-            if found := follower.poll():
-                yield from (json.dumps(event, ensure_ascii=True) + "\n" for event in found)
-            else:
-                follower.wait()
-
-    response = flask.Response(lines(), mimetype="application/x-ndjson")
+    lines = (json.dumps(event, ensure_ascii=True) + "\n" for event in follower)
+    response = flask.Response(lines, mimetype="application/x-ndjson")
     response.call_on_close(follower.close)
     return response
 

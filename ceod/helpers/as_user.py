@@ -21,7 +21,7 @@ from itertools import islice
 FILES = {"forward": ".forward", "mysql-info": "ceo-mysql-info", "postgresql-info": "ceo-postgresql-info"}
 _KEPT = ("mysql-info", "postgresql-info")  # the old one stays beside the new one
 
-REFUSED, FAILED = 1, 3
+REFUSED, FAILED = 4, 3  # 1 is what an exception that nobody foresaw ends Python with
 
 # Errors that the home's owner can cause, with what helps.  Every other error is the file server's: it
 # may be gone when the same is tried again.

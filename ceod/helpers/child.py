@@ -101,20 +101,25 @@ class Child:
         request: wire.Message,
         *,
         deadline_s: float,
+        turn_s: float | None = None,
         is_wanted: Callable[[], bool] | None = None,
     ) -> wire.Message:
         """The helper's answer.
 
-        The deadline counts for our turn to come and then once more for the answer.  When our turn
-        comes and `is_wanted` returns False, the request is not sent.
-        Raises Died, TookTooLong, NoTurn.
+        The deadline counts for our turn to come, unless turn_s does, and then for the answer.  When
+        our turn comes and `is_wanted` returns False, the request is not sent.
+        Raises Died, TookTooLong, NoTurn (no process can be started, too).
         """
-        if time.monotonic() < self._rests_until or not self._turn.acquire(timeout=deadline_s):
+        patience_s = deadline_s if turn_s is None else turn_s
+        if time.monotonic() < self._rests_until or not self._turn.acquire(timeout=patience_s):
             raise NoTurn(request.get("do"))
         try:
             if is_wanted is not None and not is_wanted():
                 raise NoTurn(request.get("do"))
-            helper = self._running()
+            try:
+                helper = self._running()
+            except OSError:
+                raise NoTurn(request.get("do")) from None
             try:
                 return helper.ask(request, deadline_s)
             except TimeoutError:

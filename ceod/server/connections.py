@@ -19,6 +19,7 @@ class Connection:
     address: str
     task: asyncio.Task[None] | None = None
     principal: str | None = None  # of the authenticated request that is being answered
+    is_streaming: bool = False  # the answer is the events of a transaction
 
 
 @dataclass
@@ -71,6 +72,12 @@ class Connections:
         for connections in list(self._waiting.values()):
             for connection in list(connections):
                 self._close(connection)
+
+    def close_answers(self) -> None:
+        """Close every one whose answer is no stream of events."""
+        for connection in list(self._held):
+            if not connection.is_streaming and connection.task:
+                connection.task.cancel()
 
     def _close(self, connection: Connection) -> None:
         self._leave(connection)

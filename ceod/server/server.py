@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
-from ceo_common.errors import CeoError, Internal, TooSlow
+from ceo_common.errors import CeoError, TooSlow
 from ceo_common.events import Event
 from ceod.server import limits
 from ceod.server.answer import Answer, Application, Environ, Source
 from ceod.server.connections import Connection, Connections
-from ceod.server.request import Gone, Incoming, as_input
+from ceod.server.request import Gone, Incoming, as_input, unforeseen
 
 log = logging.getLogger("ceod.server")
 
@@ -29,17 +30,18 @@ T = TypeVar("T")
 
 _TLS_HELLO = 0x16  # the first byte of a handshake record (RFC 8446, 5.1)
 _WRITES = frozenset(("POST", "PATCH", "DELETE"))
+_FREE: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
 
 
-class AskSlowly(Exception):
-    """Others must not wait for what has to be done for this request: ask again where nobody else waits."""
+class UseSlowAcceptor(Exception):
+    """The address has sent tickets that end an acceptor: accept this one where nobody else waits."""
 
 
-class Gate(Protocol):
-    """What the application says of a request's head; both are called in threads."""
+class Admission(Protocol):
+    """What the application says about the head of a request; both methods are called in threads."""
 
     def admit(self, environ: Environ, *, slowly: bool = False) -> str | None:
-        """Whose it is; None: nobody's, or somebody's who will be refused.  Raises AskSlowly (unless slowly)."""
+        """Whose it is; None: nobody's, or somebody's who will be refused.  Raises UseSlowAcceptor (unless slowly)."""
 
     def allows_more(self, environ: Environ) -> bool:
         """Whether whoever has SHARE requests at once may have another; if not, the application refuses it."""
@@ -49,30 +51,25 @@ class Pools:
     """Threads by what they do: who waits in one pool, for a server or for others, keeps nobody in another waiting."""
 
     def __init__(self) -> None:
-        self.doors = {is_write: ThreadPoolExecutor(limits.DOOR_THREADS, "door") for is_write in (False, True)}
-        self.side_door = ThreadPoolExecutor(limits.SIDE_DOOR_THREADS, "side-door")
+        self.tickets = {is_write: ThreadPoolExecutor(limits.TICKET_THREADS, "ticket") for is_write in (False, True)}
+        self.slow_tickets = ThreadPoolExecutor(limits.SLOW_TICKET_THREADS, "slow-ticket")
         self.reads = ThreadPoolExecutor(limits.READ_THREADS, "read")
         self.writes = ThreadPoolExecutor(limits.WRITE_THREADS, "write")
         self.events = ThreadPoolExecutor(limits.EVENT_THREADS, "events")
+        self._places: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
 
-    def door(self, environ: Environ) -> ThreadPoolExecutor:
-        """Those that accept a request's ticket."""
-        return self.doors[environ["REQUEST_METHOD"] in _WRITES]
-
-    def of(self, environ: Environ, *, is_admitted: bool) -> ThreadPoolExecutor | None:
-        """Those that answer a request; a write that will be refused does not wait for those that are made.
-
-        None where no ticket was sent: what the application says then it says at once, so the loop may call it.
-        """
-        if "HTTP_AUTHORIZATION" not in environ:
-            return None
-        if environ["REQUEST_METHOD"] not in _WRITES:
-            return self.reads
-        return self.writes if is_admitted else self.door(environ)
+    def place(self, principal: str | None, *, is_write: bool) -> asyncio.Semaphore:
+        """One of the places that a person has among the threads; waiting for it takes no thread."""
+        key = (principal or "", is_write)
+        place = self._places.get(key)
+        if place is None:
+            place = asyncio.Semaphore(limits.WRITES_EACH if is_write else limits.READS_EACH)
+            self._places[key] = place
+        return place
 
     def shutdown(self) -> None:
         """What has not begun never does."""
-        for pool in (*self.doors.values(), self.side_door, self.reads, self.writes, self.events):
+        for pool in (*self.tickets.values(), self.slow_tickets, self.reads, self.writes, self.events):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -80,28 +77,34 @@ class Server:
     """One a worker.  `config` is gunicorn's; `capacity` counts connections that answer no authenticated request."""
 
     def __init__(
-        self, application: Application, config: Any, *, gate: Gate, body_limit: int,
+        self, application: Application, config: Any, *, admission: Admission, body_limit: int,
         tls: ssl.SSLContext | None, capacity: int,
     ) -> None:
         self.application = application
         self.config = config
-        self.gate = gate
+        self.admission = admission
         self.body_limit = body_limit
         self.tls = tls
         self.connections = Connections(capacity)
         self.pools = Pools()
         self.is_stopping = False
+        self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
 
     def start(self, listeners: list[socket.socket]) -> None:
         """Accept connections."""
+        self._listeners = listeners
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Accept no more, and close what answers no authenticated request; the others go on to their end."""
         self.is_stopping = True
         for task in self._accepting:
             task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        # Ours alone: the master has them still, for the workers that come after us.
+        for listener in self._listeners:
+            listener.close()
         self.connections.close_waiting()
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -117,6 +120,7 @@ class Server:
             connection = Connection(peer[0])
             connection.task = asyncio.create_task(self._serve(connection, client, peer))
             self.connections.add(connection)
+            await asyncio.sleep(0)  # it has its first turn before the next one can take its place
 
     async def _serve(self, connection: Connection, client: socket.socket, peer: tuple[str, int]) -> None:
         """One connection, whatever happens on it."""
@@ -124,9 +128,8 @@ class Server:
         try:
             incoming = await self._open(client)
             scheme = "https" if incoming.is_tls else "http"
-            while await self._exchange(connection, incoming, peer, scheme):
-                async with asyncio.timeout(limits.IDLE_S):
-                    await incoming.begins()
+            while await self._exchange(connection, incoming, peer, scheme) and await _begins(incoming):
+                pass
             await incoming.close()
         except (Gone, TimeoutError, OSError):  # ssl.SSLError is an OSError
             pass
@@ -152,8 +155,10 @@ class Server:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=limits.CHUNK_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
-        timeouts = {"ssl_handshake_timeout": limits.HANDSHAKE_S, "ssl_shutdown_timeout": limits.CLOSE_S} if tls else {}
+        timeouts = {"ssl_handshake_timeout": limits.HANDSHAKE_S, "ssl_shutdown_timeout": limits.SEND_S} if tls else {}
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, client, ssl=tls, **timeouts)
+        # What send() returns from has left this process, but for a little.
+        transport.set_write_buffer_limits(high=1, low=0)
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         return Incoming(reader, writer, self.config, is_tls=tls is not None)
 
@@ -165,7 +170,7 @@ class Server:
             async with asyncio.timeout(limits.HEAD_S):
                 await incoming.begins()
                 request = await incoming.head(peer, scheme)
-            answer = Answer(self.application, request, peer, self.config.address[0], self.config)
+            answer = _answer_to(self.application, request, peer, self.config)
             principal = await self._principal(answer.environ)
             if principal is not None:
                 self.connections.hold(connection, principal)
@@ -179,7 +184,11 @@ class Server:
             return False
         as_input(answer.environ, body)
         try:
-            return await self._answer(answer, incoming, is_admitted=principal is not None)
+            return await self._answer(answer, incoming, connection)
+        except CeoError as error:
+            if not incoming.has_answered:
+                await self._refuse(incoming, peer, error)
+            return False
         finally:
             self.connections.release(connection)
 
@@ -187,26 +196,40 @@ class Server:
         """Whose authenticated request it is; None: it will be refused."""
         if "HTTP_AUTHORIZATION" not in environ:
             return None
+        pool = self.pools.tickets[environ["REQUEST_METHOD"] in _WRITES]
         try:
-            principal = await self._in(self.pools.door(environ), self.gate.admit, environ)
-        except AskSlowly:
-            principal = await self._in(self.pools.side_door, partial(self.gate.admit, slowly=True), environ)
+            principal = await self._in(pool, self.admission.admit, environ)
+        except UseSlowAcceptor:
+            principal = await self._in(self.pools.slow_tickets, partial(self.admission.admit, slowly=True), environ)
         if principal is None or self.connections.in_flight[principal] < limits.SHARE:
             return principal
-        return principal if await self._in(self.pools.reads, self.gate.allows_more, environ) else None
+        return principal if await self._in(pool, self.admission.allows_more, environ) else None
 
-    async def _answer(self, answer: Answer, incoming: Incoming, *, is_admitted: bool) -> bool:
-        pool = self.pools.of(answer.environ, is_admitted=is_admitted)
+    async def _answer(self, answer: Answer, incoming: Incoming, connection: Connection) -> bool:
+        is_write = answer.environ["REQUEST_METHOD"] in _WRITES
+        if "HTTP_AUTHORIZATION" not in answer.environ:
+            pool = None  # what the application says without a ticket it says at once, so the loop may call it
+        elif not is_write:
+            pool = self.pools.reads
+        else:  # a write that will be refused does not wait for those that are made
+            pool = self.pools.writes if connection.principal else self.pools.tickets[True]
+        place = self.pools.place(connection.principal, is_write=is_write) if connection.principal else _FREE
         if self.is_stopping:
             answer.response.force_close()
         try:
-            await incoming.send(await self._in(pool, answer.begin))
+            async with place:
+                data = await self._in(pool, answer.begin)
+            await incoming.send(data)
             if answer.source:
+                connection.is_streaming = True
                 await self._stream(answer, answer.source, incoming)
             while not answer.is_over:
-                await incoming.send(await self._in(pool, answer.more))
+                async with place:
+                    data = await self._in(pool, answer.more)
+                await incoming.send(data)
             return not answer.closes and not self.is_stopping
         finally:
+            connection.is_streaming = False
             # In a thread: what was begun there may still run, and it may ask a server.
             with contextlib.suppress(RuntimeError):  # the pool is shut down
                 (pool or self.pools.reads).submit(answer.close)
@@ -221,9 +244,10 @@ class Server:
 
         source.on_change(notify)
         sent = happened = time.monotonic()
-        while not source.is_over and time.monotonic() - happened < limits.QUIET_S:
-            if self.is_stopping and source.is_foreign:
-                break  # the client attaches again, to whoever comes after us
+        while not source.is_over:
+            # The client may attach again.  Whose transaction runs here waits to its end: it may carry a password.
+            if source.is_foreign and (self.is_stopping or time.monotonic() - happened > limits.QUIET_S):
+                break
             changed.clear()
             if events := await self._in(self.pools.events, source.poll):
                 sent = happened = time.monotonic()
@@ -259,11 +283,30 @@ class Server:
             if pool is None:
                 return function(*arguments)
             return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
-        except (CeoError, OSError, Gone, AskSlowly):
+        except (CeoError, UseSlowAcceptor):
             raise
         except Exception:
             log.exception("unforeseen")
-            raise Internal("something unforeseen happened; the daemon's log tells more") from None
+            raise unforeseen() from None
+
+
+async def _begins(incoming: Incoming) -> bool:
+    """Wait for another request; False: none came, and the connection may be closed.  Raises Gone."""
+    try:
+        async with asyncio.timeout(limits.IDLE_S):
+            await incoming.begins()
+        return True
+    except TimeoutError:
+        return False
+
+
+def _answer_to(application: Application, request: Any, peer: tuple[str, int], config: Any) -> Answer:
+    """Raises Internal."""
+    try:
+        return Answer(application, request, peer, config.address[0], config)
+    except Exception:
+        log.exception("unforeseen")
+        raise unforeseen() from None
 
 
 async def _first_byte(client: socket.socket) -> int:

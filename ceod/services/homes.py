@@ -249,6 +249,8 @@ class Homes:
             )
         except subprocess.TimeoutExpired:
             raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
+        except OSError as error:  # no process can be started now
+            raise BackendDown(f"nobody can write into {self.path(uid)} now: {error}", backend=BACKEND) from None
         if done.returncode == 0:
             return
         said = done.stderr.decode(errors="replace").strip()[-200:]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event
-from ceod.transaction.follower import IDLE_S, Follower, what_was_undone
+from ceod.transaction.follower import Follower, what_was_undone
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, Record, Request
@@ -140,13 +140,7 @@ class Engine(Generic[Tools]):
         """The events behind `after`, as they come, up to the last."""
         follower = self.follower(identifier, after=after, asked=asked)
         try:
-            until = time.monotonic() + IDLE_S
-            while not follower.is_over and time.monotonic() < until:
-                if found := follower.poll():
-                    until = time.monotonic() + IDLE_S
-                    yield from found
-                else:
-                    follower.wait()
+            yield from follower
         finally:
             follower.close()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
 from ceo_common.errors import Busy
@@ -13,9 +14,9 @@ from ceod.transaction.step import Json
 
 # Events that another process writes notify nobody here: they are looked for this often.
 FOREIGN_S = 0.2
-# Nothing new for so long, and the listener hears that the transaction still goes on.
-HEARTBEAT_S = 5.0
-# No event for so long, and the stream ends without a last line.
+# Of a transaction of this process each change is notified; this is for one that was missed.
+OWN_S = 5.0
+# No event for so long, and whoever waits in a thread waits no longer.
 IDLE_S = 300.0
 
 
@@ -63,10 +64,20 @@ class Follower:
             found[-1] = self._with_secret(found[-1])
         return found
 
+    def __iter__(self) -> Iterator[Event]:
+        """The events as they come, up to the last, for whoever can wait in a thread."""
+        until = time.monotonic() + IDLE_S
+        while not self.is_over and time.monotonic() < until:
+            if found := self.poll():
+                until = time.monotonic() + IDLE_S
+                yield from found
+            else:
+                self.wait()
+
     @property
     def patience_s(self) -> float:
         """How long to wait for a notice before the next poll."""
-        return FOREIGN_S if self.is_foreign else HEARTBEAT_S
+        return FOREIGN_S if self.is_foreign else OWN_S
 
     def wait(self) -> None:
         """Wait until there may be something new."""

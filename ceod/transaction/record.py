@@ -112,10 +112,21 @@ class Record:
         """A result that is known better now: a step that waited is done."""
         self._set(identifier, result=result)
 
-    def _of_key(self, connection: Connection, request: Request) -> str | None:
+    def knows(self, request: Request) -> bool:
+        """Whether the request's key names a transaction that was begun, so that this one only attaches."""
+        if request.key is None:
+            return False
+        with self.journal.reading() as connection:
+            row = self._row_of_key(connection, request)
+        return row is not None and row.created >= time.time() - KEY_KEPT_S
+
+    def _row_of_key(self, connection: Connection, request: Request) -> Row[Any, Any, Any] | None:
         t = transactions.c
         mine = sa.and_(t.caller == request.caller, t.operation == request.operation, t.key == request.key)
-        row = connection.execute(sa.select(t.id, t.body_hash, t.created).where(mine)).first()
+        return connection.execute(sa.select(t.id, t.body_hash, t.created).where(mine)).first()
+
+    def _of_key(self, connection: Connection, request: Request) -> str | None:
+        row = self._row_of_key(connection, request)
         if row is None:
             return None
         if row.created < time.time() - KEY_KEPT_S:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
+import socket
+import ssl
+import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -15,10 +20,11 @@ from ceo_common.errors import TooMany
 from ceo_common.krb5 import tickets
 from ceod.auth.rates import WRITES
 from ceod.server import limits
+from sandbox.club import ADDRESSES, CEOD_PORT
 from tests.club import ap_req
 from tests.club.adds import held
 from tests.club.attackers import under_attack
-from tests.club.club import ADMIN, Club, until
+from tests.club.club import ADMIN, CA, Club, until
 from tests.club.hostile import two_tickets
 from tests.club.wire import HOST, Reply, Wire, ask, request, ticket
 
@@ -323,16 +329,16 @@ def test_an_address_whose_ticket_ended_an_acceptor_waits_and_is_served(club: Clu
 
 
 def test_a_member_changes_something_so_often_and_no_oftener(club: Club) -> None:
-    """Each worker counts, also what is refused for another reason; the refusal says how long to wait.  Reads go on."""
+    """Each worker counts; the refusal says how long to wait.  Reads go on."""
     uid = club.add()["result"]["uid"]
     club.has_password(uid)
 
-    def patch(body: str) -> Reply:
-        return ask(request("PATCH", f"/api/members/{uid}", ticket(club, uid), body=body))
+    def patch() -> Reply:
+        return ask(request("PATCH", f"/api/members/{uid}", ticket(club, uid), body='{"forwarding_addresses": []}'))
 
-    statuses = [patch("{").status for _ in range(2 * WRITES)]
-    assert statuses[:WRITES] == [400] * WRITES
-    refused = until(lambda: [answer for answer in [patch('{"forwarding_addresses": ["a@example.org"]}')] if answer.status == 429])[0]
+    statuses = [patch().status for _ in range(2 * WRITES)]
+    assert statuses[:WRITES] == [200] * WRITES
+    refused = until(lambda: [answer for answer in [patch()] if answer.status == 429])[0]
     assert refused.json()["code"] == "too_many"
     assert 0 < int(refused.headers["retry-after"]) <= 3600
     with pytest.raises(TooMany, match="wait"):
@@ -353,3 +359,84 @@ def test_gunicorns_own_lines_are_in_our_form(club: Club) -> None:
     lines = [json.loads(line) for line in club.log(f"{ADMIN}.ceod").splitlines()]
     said = [line["message"] for line in lines if line["logger"] == "gunicorn.error"]
     assert any(message.startswith("Listening at") for message in said)
+
+
+# What a second look found
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_body_of_small_chunks_is_taken_up_to_a_number_of_them(club: Club, signed_in: bool) -> None:
+    """Nobody waits meanwhile: each is looked at once, and others have their turn between them."""
+    who = ticket(club, "office1") if signed_in else "X-Nobody: 1"
+    head = request("POST", "/api/members?dry_run", who, "Transfer-Encoding: chunked")
+    many = b"1\r\n \r\n" * limits.CHUNKS
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(head + many), range(8 if not signed_in else 1)))
+    assert {answer.status for answer in answers} == {400}
+    few = ask(request("POST", "/api/members?dry_run", ticket(club, "office1"), "Transfer-Encoding: chunked") + b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+    assert "JSON" in few.json()["error"]
+
+
+@pytest.mark.parametrize("size", ["-6", "-2", "+2", "0x2", "2_0", " 2", "fffffffff"])
+def test_a_chunk_size_is_hexadecimal_digits_alone(club: Club, size: str) -> None:
+    """Also for somebody unknown, whose body is read away."""
+    answer = ask(_CHUNKED + f"{size}\r\n{{}}\r\n0\r\n\r\n".encode())
+    assert (answer.status, answer.json()["code"]) == (400, "invalid")
+
+
+def test_requests_that_were_sent_ahead_wait_their_turn(club: Club) -> None:
+    """Two thousand without a ticket on each of eight connections, and somebody else is served between them."""
+    with ExitStack() as stack:
+        wires = [stack.enter_context(closing(Wire())) for _ in range(8)]
+        senders = [threading.Thread(target=_send_ahead, args=(wire,), daemon=True) for wire in wires]
+        for sender in senders:
+            sender.start()
+        client = club.client("regular1")
+        client.answer_s = 5
+        for _ in range(10):
+            assert client.whoami()["uid"] == "regular1"
+
+
+def _send_ahead(wire: Wire) -> None:
+    with contextlib.suppress(OSError):
+        wire.send(request("GET", "/api/nothing") * 2000)
+
+
+def test_a_slow_reader_gets_the_whole_answer(club: Club) -> None:
+    """Whether the connection is kept or closed: reading pauses are shorter than what each piece may take."""
+    whole = len(ask(request("GET", "/api/openapi.json")).body)
+    for connection in ("keep-alive", "close"):
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect((ADDRESSES[ADMIN], CEOD_PORT))
+        tls = ssl.create_default_context(cafile=CA).wrap_socket(raw, server_hostname=HOST)
+        tls.sendall(request("GET", "/api/openapi.json", f"Connection: {connection}"))
+        time.sleep(limits.IDLE_S + limits.CLOSE_S + 1)  # the answer has to outlive what ends an idle connection
+        received = b""
+        while len(received) < whole and (data := tls.recv(65536)):
+            received += data
+        tls.close()
+        assert len(received) > whole
+
+
+def test_one_person_has_some_of_the_threads_and_others_have_the_rest(club: Club) -> None:
+    """Whoever asks for what takes long, as often as a share allows, keeps nobody else waiting: rep1's look-ups go on."""
+    with ThreadPoolExecutor(2 * limits.SHARE) as pool, club.frozen("uwldap", "uwldap"):
+        slow = [pool.submit(ask, request("GET", "/api/uwldap/s0001uw", ticket(club, "regular1"))) for _ in range(2 * limits.SHARE)]
+        client = club.client("rep1")
+        client.answer_s = 3
+        for _ in range(10):
+            assert client.member("office1")["uid"] == "office1"
+        assert not all(future.done() for future in slow)
+    assert {future.result().status for future in slow} <= {200, 404, 429, 503}
+
+
+def test_what_repeats_a_known_key_is_not_counted(club: Club) -> None:
+    uid, key = club.add()["result"]["uid"], str(uuid.uuid4())
+    club.has_password(uid)
+    body = '{"forwarding_addresses": ["a@example.org"]}'
+
+    def again() -> int:
+        return ask(request("PATCH", f"/api/members/{uid}", ticket(club, uid), f"Idempotency-Key: {key}", body=body)).status
+
+    assert {again() for _ in range(2 * WRITES + 2)} == {200}
