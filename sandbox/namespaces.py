@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sandbox.processes import ENVIRONMENT
+
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 
@@ -71,7 +73,8 @@ def make_private() -> None:
 def pivot(new_root: Path) -> None:
     """Make new_root the root directory and forget the old one (pivot_root(2))."""
     os.chdir(new_root)
-    subprocess.run(["pivot_root", ".", "old"], check=True)
+    # An ordinary user's PATH does not have it.
+    subprocess.run(["pivot_root", ".", "old"], check=True, env=ENVIRONMENT)
     os.chdir("/")
     _check(_libc.umount2(b"/old", MNT_DETACH), "umount2")
     os.rmdir("/old")
