@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sandbox.club import ADDRESSES, CEOD_PORT, CHECKOUT, DESK, PYTHON
+from tests.club.club import until
 
 ALL = {"idle": 500, "half hellos": 500, "half headers": 500, "slow bodies": 100, "slow readers": 100}
 FIFTY = [f"192.0.2.{number}" for number in range(101, 151)]
@@ -148,14 +150,18 @@ class Attack:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self._latest: dict[str, dict[str, int]] = {"open": {}, "opened": {}}
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._latest = json.loads(line)
 
     def said(self) -> dict[str, dict[str, int]]:
-        """The next line; at least one of each connection is there when `open` is not empty."""
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the attackers ended"
-        told: dict[str, dict[str, int]] = json.loads(line)
-        return told
+        """How many of each kind are open, and how many were opened so far, as of the last second."""
+        assert self.process.poll() is None, "the attackers ended"
+        return self._latest
 
 
 @contextmanager
@@ -168,8 +174,7 @@ def under_attack(kinds: dict[str, int], addresses: list[str] | None = None) -> I
                                    stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
         try:
             running = Attack(process)
-            while not all(running.said()["opened"].get(kind, 0) >= count * 0.9 for kind, count in kinds.items()):
-                pass
+            until(lambda: all(running.said()["opened"].get(kind, 0) >= count * 0.9 for kind, count in kinds.items()), 60)
             yield running
         finally:
             assert process.stdin

@@ -42,7 +42,7 @@ def keeps_its_word(case: schemathesis.Case[Any], auth: dict[str, requests_gssapi
     """Ask, and check the answer."""
     host = HOSTS.get(case.path.split("/")[2], "phosphoric-acid")
     try:
-        case.call_and_validate(base_url=f"https://{host}.csclub.internal:9987", auth=auth[host], verify=CA, checks=CHECKS)
+        case.call_and_validate(base_url=f"https://{host}.csclub.internal:9987", auth=auth[host], verify=CA, checks=CHECKS, timeout=60)
     except requests.ConnectionError:
         # Above the limit ceod says 413 and hangs up: whoever still writes may see the line end first.
         assert len(json.dumps(case.body)) > 1 << 20
