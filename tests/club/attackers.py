@@ -36,13 +36,6 @@ _BODY = b"POST /api/members HTTP/1.1\r\n" + _HOST + b"Content-Length: 100000\r\n
 _BIG = b"GET /api/openapi.json HTTP/1.1\r\n" + _HOST + b"\r\n"
 
 
-class Open:
-    """One connection to the server, plain or with TLS."""
-
-    def __init__(self, raw: socket.socket, tls: ssl.SSLObject | None = None) -> None:
-        self.raw, self.tls = raw, tls
-
-
 def _trusting() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
