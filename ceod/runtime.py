@@ -20,6 +20,7 @@ from ceod.helpers.wire import keep_out_of_cores
 from ceod.library.database import WrongSchema
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
+from ceod.transaction import audit
 from ceod.transaction.engine import Engine
 from ceod.transaction.recovery import Recovery
 
@@ -92,7 +93,8 @@ class Runtime:
 
     def _log_audit_head(self) -> None:
         # Outside the database, so that a tail that is cut off shows.
-        number, head = self.engine.journal.audit_head()
+        with self.engine.journal.reading() as connection:
+            number, head = audit.head(connection)
         log.info("audit head", extra={"n": number, "hash": head})
 
     def _given_up(self, transaction: str, step: str) -> None:

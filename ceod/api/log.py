@@ -8,6 +8,7 @@ from ceo_common.model.transaction import Log
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, caller, ceod, number, route
 from ceod.auth.caller import standing
+from ceod.transaction import audit
 
 blueprint = flask.Blueprint("log", __name__)
 
@@ -20,6 +21,7 @@ def rows() -> flask.Response:
     """What one did oneself, or for the systems committee everything; newest first."""
     running, who = ceod(), caller()
     everything = Who.SYSCOM in standing(who, running.services.directory)
-    found = running.engine.journal.audit_rows(who=None if everything else who.name, limit=number("limit", 50, LIMIT, least=1),
-                                              before=number("before", 1 << 40, 1 << 40))
+    limit, before = number("limit", 50, LIMIT, least=1), number("before", 1 << 40, 1 << 40)
+    with running.engine.journal.reading() as connection:
+        found = audit.rows(connection, who=None if everything else who.name, limit=limit, before=before)
     return answer(Log(host=running.config.host, rows=found))

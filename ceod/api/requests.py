@@ -35,7 +35,7 @@ from ceod.server.answer import EVENTS
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
-from ceod.transaction.journal import canonical
+from ceod.transaction.audit import canonical
 from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.step import Operation
 

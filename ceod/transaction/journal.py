@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,14 +15,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from ceo_common.errors import JournalFull
-from ceod.transaction.tables import audit, metadata
+from ceod.transaction.tables import metadata
 
 T = TypeVar("T")
 
 BALLAST_BYTES = 8 << 20
 MARGIN_BYTES = 1 << 20
-
-_HEAD = sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)
 
 
 class Journal:
@@ -106,49 +101,6 @@ class Journal:
             part.rename(self.ballast)
         finally:
             part.unlink(missing_ok=True)
-
-    # The audit chain
-
-    def audit(self, connection: Connection, **row: Any) -> None:
-        """Add a row to the chain, in the caller's database transaction: each hash covers the row and the hash before it."""
-        last = connection.execute(_HEAD).first()
-        number, before = (last.n, last.hash) if last else (0, "")
-        full = {"n": number + 1, "at": time.time(), **row}
-        connection.execute(audit.insert(), {"n": number + 1, "row": full, "hash": chain_hash(before, full)})
-
-    def audit_rows(self, *, who: str | None, limit: int, before: int) -> list[dict[str, Any]]:
-        """The newest rows below a number, of one person or of all."""
-        query = sa.select(audit.c.row).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
-        if who is not None:
-            query = query.where(audit.c.row["who"].as_string() == who)
-        with self.reading() as connection:
-            return [row.row for row in connection.execute(query)]
-
-    def audit_head(self) -> tuple[int, str]:
-        """The newest row's number and hash; outside the database they show that a tail was cut off."""
-        with self.reading() as connection:
-            last = connection.execute(_HEAD).first()
-        return (last.n, last.hash) if last else (0, "")
-
-    def audit_breaks_at(self) -> int | None:
-        """The number of the first row whose hash does not fit, or None."""
-        before, expected = "", 1
-        with self.reading() as connection:
-            for n, row, found in connection.execute(sa.select(audit.c.n, audit.c.row, audit.c.hash).order_by(audit.c.n)):
-                if n != expected or found != chain_hash(before, row):
-                    return int(n)
-                before, expected = found, expected + 1
-        return None
-
-
-def chain_hash(before: str, row: dict[str, Any]) -> str:
-    """SHA-256 over the hash before and the row's canonical JSON."""
-    return hashlib.sha256(before.encode() + canonical(row)).hexdigest()
-
-
-def canonical(value: Any) -> bytes:
-    """The one JSON text of a value: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def _sqlite(path: Path) -> Engine:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ceo_common.errors import Busy, InRecovery, KeyReused
 from ceo_common.events import Event
+from ceod.transaction import audit
 from ceod.transaction.journal import Journal
 from ceod.transaction.step import Json
 from ceod.transaction.tables import events, locks, steps, transactions
@@ -263,8 +264,8 @@ class Record:
             connection.execute(_UNLOCK, {"of": identifier})
             self._event(connection, identifier, event)
             row = connection.execute(_GET, {"of": identifier}).one()
-            self.journal.audit(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
-                               transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
+            audit.add(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
+                      transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
 
         self.journal.write(update)
         self._notify(identifier)
@@ -272,7 +273,7 @@ class Record:
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
         """An audit row about a transaction."""
         self.journal.write(
-            lambda c: self.journal.audit(c, who=who, remote=remote, what=what, transaction=identifier, outcome=outcome, **more))
+            lambda c: audit.add(c, who=who, remote=remote, what=what, transaction=identifier, outcome=outcome, **more))
 
     # Reading
 

@@ -424,25 +424,6 @@ def test_an_owner_of_another_process_is_seen_to_be_alive(tmp_path: Path) -> None
     one.close()
 
 
-def test_the_audit_chain_shows_a_changed_and_a_missing_row(engine: Engine[Tools]) -> None:
-    import sqlalchemy as sa
-
-    from ceod.transaction.tables import audit
-
-    for i in range(4):
-        _run(engine, _request(f"t{i}"))
-    assert engine.journal.audit_breaks_at() is None
-    number, head = engine.journal.audit_head()
-    assert number == 4 and len(head) == 64
-    row = _audit(engine)[1]
-    engine.journal.write(lambda c: c.execute(audit.update().where(audit.c.n == 2).values(row=row | {"who": "nobody"})))
-    assert engine.journal.audit_breaks_at() == 2
-    engine.journal.write(lambda c: c.execute(audit.update().where(audit.c.n == 2).values(row=row)))
-    assert engine.journal.audit_breaks_at() is None
-    engine.journal.write(lambda c: c.execute(sa.delete(audit).where(audit.c.n == 3)))
-    assert engine.journal.audit_breaks_at() == 4
-
-
 def test_definitions_in_another_order_are_refused() -> None:
     class Irrevocable(Make):
         undoable = False

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import CeoError
+from ceod.transaction import audit
+from ceod.transaction.journal import Journal
 from sandbox.club import OUTSIDE, host_place
 from tests.club.adds import Adding
 from tests.club.another import another_ceod
@@ -147,12 +149,11 @@ def test_the_log_is_one_object_a_line(club: Club) -> None:
 
 
 def test_the_audit_chain(club: Club) -> None:
-    from ceod.transaction.journal import Journal
-
     last = club.add()
     rows = [json.loads(row) for (row,) in club.journal("SELECT row FROM audit ORDER BY n")]
     mine = [row for row in rows if row.get("transaction") == last["transaction"]]
     assert [(row["who"], row["what"], row["outcome"], row["remote"]) for row in mine] == [("office1", "add_member", "completed", "192.0.2.1")]
     journal = Journal(host_place(ADMIN) / "ceod")
-    assert journal.audit_breaks_at() is None
+    with journal.reading() as connection:
+        assert audit.breaks_at(connection) is None
     journal.close()
