@@ -9,7 +9,7 @@ from ceod.operations.accounts import undone
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.kadmin import Principal
-from ceod.services.ldap_connection import Change
+from ceod.services.ldap_connection import Change, Connection
 from ceod.transaction.step import Json, Step, Undone
 
 Changes = dict[str, list[Change]]  # by DN
@@ -28,6 +28,9 @@ def from_json(told: Any) -> Changes:
 class ChangeEntries(Step[Services, Private]):
     """Exact values of entries, changed by the caller; what each was stands in the intent."""
 
+    # Whether ceod/admin changes them: slapd lets nobody else write to a deleted account.
+    as_admin = False
+
     @classmethod
     def of(cls, facts: Json) -> Changes:
         """What this step noted that it changes."""
@@ -42,12 +45,16 @@ class ChangeEntries(Step[Services, Private]):
         return {f"{self.name}: changed": as_json(self.changes(run))}
 
     def do(self, run: ThisRun) -> None:
-        """Each entry in one modify, with the caller's rights; an entry is noted before it is changed, and not if it refuses."""
+        """Each entry in one modify; an entry is noted before it is changed, and not if it refuses."""
+        with run.tools.directory.writing(None if self.as_admin else run.private.caller) as connection:
+            self._change(run, connection)
+
+    def _change(self, run: ThisRun, connection: Connection) -> None:
         changes, tried = self.of(run.facts), f"{self.name}: tried"
         for i, dn in enumerate(changes):
             run.note(**{tried: list(changes)[:i + 1]})
             try:
-                run.private.caller.change(dn, *changes[dn])
+                connection.change(dn, *changes[dn])
             except BackendDown:
                 raise
             except CeoError:

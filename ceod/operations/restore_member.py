@@ -74,9 +74,14 @@ class BringHome(Step[Services, Private]):
 
 
 class Enable(ChangeEntries):
-    """The LDAP user, as it was before."""
+    """The LDAP user, as it was before.
+
+    Whoever may restore was asked by the rule: the directory lets ceod/admin alone take the mark of
+    a deletion away.
+    """
 
     name = "LDAP user"
+    as_admin = True
 
     def changes(self, run: ThisRun) -> Changes:
         """The day and the shell of the deletion go; one that was expired then is so again."""

@@ -240,6 +240,9 @@ def test_a_deleted_account_is_out_of_everything_and_restored_whole(club: Club) -
             list(ask())
 
     club.done(syscom.restore_member(uid))
+    writer = club.run_as("ctdalek", "ldapsearch", "-Q", "-LLL", f"(uid={uid})", "modifiersName").stdout
+    # The directory lets nobody else take the mark of a deletion away.
+    assert "modifiersName: uid=ceod/admin," in writer
     assert {name: sorted(values) for name, values in _entry(club, uid).items()} == {name: sorted(values) for name, values in before.items()}
     assert club.home(uid) == home
     assert syscom.member(uid)["groups"] == groups
