@@ -25,7 +25,7 @@ def follow(events: Iterable[Event], show: Show) -> Event:
             error = event.get("error") or {}
             raise Aborted(aborted_sentence(event), problems=error.get("problems"), transaction=event["transaction"], cause=error,
                           undone=event.get("undone", []), undoing=event.get("undoing", []),
-                          left=event.get("left", []))
+                          left=event.get("left", []), kept=event.get("kept", []))
     raise OutcomeUnknown("the stream ended before the outcome was known")
 
 
@@ -34,12 +34,17 @@ def aborted_sentence(event: Event) -> str:
     error = event.get("error") or {}
     undone, undoing = event.get("undone", []), event.get("undoing", [])
     said = f"{error.get('step', 'it')} failed: {error.get('error', 'no reason was given')}."
+    kept = event.get("kept", [])
     if undoing:
         said += f" Still to be undone, which goes on by itself: {', '.join(undoing)} (ceo transactions show {event['transaction']})."
     elif left := event.get("left", []):
         said += f" Undone: {', '.join(undone) or 'nothing'}. Not taken back, so look there: {', '.join(left)}."
+    elif kept:
+        said += f" Undone: {', '.join(undone)}."
     elif undone:
         said += f" Undone: {', '.join(undone)}. Nothing is left of it; it can be tried again."
     else:
         said += " Nothing was done."
+    if kept:
+        said += f" Somebody had put files into the home, so it was kept: {', '.join(kept)}."
     return said

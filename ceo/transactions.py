@@ -64,6 +64,8 @@ def step_told(step: Json) -> str:
     told = f"waits after {step['attempts']} tries" if step["state"] == "waiting" else _STEPS.get(step["state"], str(step["state"]))
     if step["state"] == "waiting" and step["next_at"]:
         told += f"; next on {when(step['next_at'])}"
+    if kept := step["facts"].get("kept"):
+        told += f"; somebody had put files there, so it was kept: {', '.join(kept)}"
     if step["error"] and step["state"] != "done":
         told += f" ({step['error'].get('error', '')})"
     return told

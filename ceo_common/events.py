@@ -26,6 +26,7 @@ class Event(TypedDict):
     error: NotRequired[dict[str, Any]]  # of an aborted one, or why a step waits or could not be undone
     undone: NotRequired[list[str]]
     left: NotRequired[list[str]]  # steps that found something which this transaction did not make, or can't take back
+    kept: NotRequired[list[str]]  # paths: homes that somebody had put something into, archived instead of removed
     undoing: NotRequired[list[str]]  # steps whose undoing goes on in the background
     heartbeat: NotRequired[bool]  # nothing happened; `n` is that of the event before
 

@@ -113,7 +113,7 @@ def _remove_leftovers(folder: int, name: str) -> None:
                 found = [
                     entry.name
                     for entry in islice(entries, _LOOKED_AT)
-                    if _is_temporary(entry.name, name)
+                    if is_temporary(entry.name, name)
                 ]
             for temporary in found:
                 info = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
@@ -124,7 +124,7 @@ def _remove_leftovers(folder: int, name: str) -> None:
             os.close(listable)
 
 
-def _is_temporary(entry: str, name: str) -> bool:
+def is_temporary(entry: str, name: str) -> bool:
     """Whether an entry has the name of a temporary file for `name`, of this version or one before."""
     start, _, end = entry.rpartition(".ceo-")
     is_random = len(end) == 16 and set(end) <= set("0123456789abcdef")

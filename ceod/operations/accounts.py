@@ -10,7 +10,7 @@ from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.homes import forward_text
 from ceod.services.ldap_connection import Attributes, Connection, encoded
-from ceod.transaction.step import BATCH, Json, Step, Undone
+from ceod.transaction.step import BATCH, Json, Kept, Step, Undone
 
 T = TypeVar("T")
 
@@ -188,9 +188,17 @@ class BuildHomes(Step[Services, Private]):
         return self.shared
 
     def intent(self, run: ThisRun) -> Json:
-        """Ours is what stands under our temporary names, and later what has the device and inode that it had."""
-        return {"homes": {account["uid"]: f".ceo-{run.transaction}-{account['uid']}" for account in accounts(run.arguments)},
-                "home_identities": {}}
+        """Ours is what stands under our temporary names, and later what has the device and inode that it had.
+
+        What forwarding will write is told too: a home that holds just that is nobody's work.
+        """
+        wanted = accounts(run.arguments)
+        addresses = {account["uid"]: account.get("forwarding_addresses") for account in wanted}
+        return {
+            "homes": {account["uid"]: f".ceo-{run.transaction}-{account['uid']}" for account in wanted},
+            "home_identities": {},
+            "home_forwards": {uid: forward_text(found) for uid, found in addresses.items() if found},
+        }
 
     def do(self, run: ThisRun) -> None:
         """Build a batch aside, note what each is, put them into place."""
@@ -201,14 +209,19 @@ class BuildHomes(Step[Services, Private]):
             for uid in batch:
                 homes.rename(temporary[uid], uid)
 
-    def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
-        """Remove each, whichever of its two names it has."""
-        homes, found = tools.admin_host.homes, []
+    def undo(self, transaction: str, intent: Json, tools: Services) -> Undone | Kept:
+        """Remove each, whichever of its two names it has; one that somebody put something into is archived."""
+        homes, outcomes, kept = tools.admin_host.homes, [], []
         for uid, temporary in intent["homes"].items():
-            aside = homes.remove_if(temporary, None)
+            archived, forward = f"{uid}.undone-{transaction}", intent["home_forwards"].get(uid, "")
+            outcome = homes.take_back(temporary, None, archived, forward)
             identity = intent["home_identities"].get(uid)
-            found.append(aside or (homes.remove_if(uid, (identity[0], identity[1])) if identity else aside))
-        return undone(found)
+            if outcome == "absent" and identity:
+                outcome = homes.take_back(uid, (identity[0], identity[1]), archived, forward)
+            if outcome == "archived":
+                kept.append(f"{homes.settings.archive}/{archived}")
+            outcomes.append({"removed": True, "archived": True, "other": False, "absent": None}[outcome])
+        return Kept(undone(outcomes), kept) if kept else undone(outcomes)
 
 
 class SetForwarding(Step[Services, Private]):

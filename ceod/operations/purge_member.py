@@ -69,7 +69,7 @@ class PurgeHome(_Purge):
     def do(self, turn: Turn[Services]) -> None:
         """Remove them."""
         homes, uid = turn.tools.admin_host.homes, turn.facts["uid"]
-        homes.remove_if(uid, None)
+        homes.remove(uid)
         for archived in homes.archived_of(uid):
             homes.remove_archived(archived)
 

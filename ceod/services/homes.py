@@ -18,6 +18,7 @@ from typing import Literal
 from ceo_common.config import Homes as Settings
 from ceo_common.errors import BackendDown, Exists, Internal, NotFound, WrongState
 from ceod.helpers import as_user
+from ceod.services.skeleton import Untouched, remove_empty
 
 BACKEND = "homes"
 _RENAME_NOREPLACE = 1
@@ -32,6 +33,7 @@ _ACL_GROUP = 0x08  # acl(5), as the kernel keeps it in an extended attribute: ta
 _OWNERS = (errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENXIO)
 
 Identity = tuple[int, int]  # device and inode
+TakenBack = Literal["removed", "archived", "absent", "other"]
 
 
 @dataclass(frozen=True)
@@ -212,17 +214,43 @@ class Homes:
         with _opened(self.settings.archive) as archive:
             yield archive
 
-    def remove_if(self, name: str, identity: Identity | None) -> bool | None:
-        """Remove a tree if it is the one with this identity (None: any): True when removed, False when another, None when absent."""
+    def remove(self, uid: str) -> None:
+        """Remove a home with all that is in it, if there is one.  Raises BackendDown."""
+        with self._root() as root, contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(uid, dir_fd=root)
+
+    def take_back(self, name: str, identity: Identity | None, archived: str, forward: str) -> TakenBack:
+        """Remove a home that was made under a name; archive it where it holds more than was put into it.
+
+        It is left where it is not the one with this identity (None: any).  `forward` is the text that
+        was written into ~/.forward.  A second call tells the same as the first.  Raises Exists (the
+        archive has the name already), BackendDown.
+        """
         with self._root() as root:
             try:
-                info = os.stat(name, dir_fd=root, follow_symlinks=False)
+                home = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
             except FileNotFoundError:
-                return None
-            if not stat.S_ISDIR(info.st_mode) or (identity and (info.st_dev, info.st_ino) != tuple(identity)):
-                return False
-            shutil.rmtree(name, dir_fd=root)
-            return True
+                return "archived" if os.path.lexists(f"{self.settings.archive}/{archived}") else "absent"
+            except OSError as error:
+                if error.errno not in _OWNERS:
+                    raise
+                return "other"
+            try:
+                info = os.fstat(home)
+                if identity and (info.st_dev, info.st_ino) != tuple(identity):
+                    return "other"
+                if identity is None and _was_never_open(info):
+                    shutil.rmtree(name, dir_fd=root)
+                    return "removed"
+                untouched = Untouched(self.settings.skeleton, forward.encode())
+                if untouched.covers(home):
+                    untouched.remove_from(home)
+                    if remove_empty(name, root):
+                        return "removed"
+            finally:
+                os.close(home)
+        self.archive(name, archived)
+        return "archived"
 
     def write_forward(self, uid: str, uid_number: int, text: str) -> None:
         """Write ~/.forward as its owner; with an empty text remove it.
@@ -363,6 +391,11 @@ def _give_inside(folder: int, device: int, wrong: tuple[int, int], number: int, 
         finally:
             os.close(thing)
     return given, left
+
+
+def _was_never_open(info: os.stat_result) -> bool:
+    """Whether a home is still being filled: nobody but us could enter it yet.  See build()."""
+    return info.st_uid == os.geteuid() and stat.S_IMODE(info.st_mode) == 0o700
 
 
 def _identity(folder: int, name: str) -> Identity | None:

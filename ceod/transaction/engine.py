@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event
-from ceod.transaction.follower import Follower, what_was_undone
+from ceod.transaction.follower import KEPT, Follower, what_was_undone
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, Record, Request
-from ceod.transaction.step import Json, Later, Operation, Pen, Run, Step, Tools, Turn, Undone
+from ceod.transaction.step import Json, Kept, Later, Operation, Pen, Run, Step, Tools, Turn, Undone
 
 log = logging.getLogger("ceod.transaction")
 
@@ -292,6 +292,9 @@ class Engine(Generic[Tools]):
         """Undo one; its new state, or None when it has to be looked at again.  A step that was refused did nothing for sure."""
         self._see("intent", "undo", step.name)
         found = step.undo(identifier, row.intent, self.tools)
+        if isinstance(found, Kept):
+            self.record.note(identifier, row.number, {KEPT: found.paths}, None)
+            found = found.outcome
         self._see("effect", "undo", step.name)
         uncertain = row.state != "done" and not refused
         if found is not Undone.REMOVED and uncertain and self.settle_s:

@@ -18,6 +18,8 @@ FOREIGN_S = 0.2
 OWN_S = 5.0
 # No event for so long, and whoever waits in a thread waits no longer.
 IDLE_S = 300.0
+# Of a step's facts: the paths where its undo put what it did not remove.
+KEPT = "kept"
 
 
 class Secrets(Protocol):
@@ -126,6 +128,16 @@ class Follower:
 
 
 def what_was_undone(steps: list[Any]) -> Json:
-    """The steps that were undone, and those that left something which is not ours to remove, or can't be taken back."""
+    """What undoing came to.
+
+    `undone`: the steps that were undone; `left`: those that left something which is not ours to
+    remove, or can't be taken back; `kept`: the paths where they put what somebody may want.
+    """
     left = [step.name for step in steps if step.state == "not_ours"]
-    return {"undone": [step.name for step in steps if step.state == "undone"], **({"left": left} if left else {})}
+    kept = [path for step in steps for path in step.intent.get(KEPT, [])]
+    undone = [step.name for step in steps if step.state == "undone"]
+    return {
+        "undone": undone,
+        **({"left": left} if left else {}),
+        **({"kept": kept} if kept else {}),
+    }

@@ -265,7 +265,8 @@ class Record:
             self._event(connection, identifier, event)
             row = connection.execute(_GET, {"of": identifier}).one()
             audit.add(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
-                      transaction=identifier, outcome=state, error=(row.error or {}).get("code"))
+                      transaction=identifier, outcome=state, error=(row.error or {}).get("code"),
+                      **({"kept": event["kept"]} if "kept" in event else {}))
 
         self.journal.write(update)
         self._notify(identifier)

@@ -21,6 +21,14 @@ class Undone(Enum):
     NOT_OURS = "not ours"  # something is there that this transaction did not make: left alone
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What an undo found, where some of it was moved instead of removed: somebody may want it."""
+
+    outcome: Undone
+    paths: list[str]  # where it is now
+
+
 class Pen(Protocol):
     """Writes facts beside a step's intent, and for those who follow how many of how many items are done."""
 
@@ -93,7 +101,7 @@ class Step(ABC, Generic[Tools, Private]):
         """Act.  Any exception rolls the transaction back."""
 
     @abstractmethod
-    def undo(self, transaction: str, intent: Json, tools: Tools) -> Undone:
+    def undo(self, transaction: str, intent: Json, tools: Tools) -> Undone | Kept:
         """Look, then take back what is ours.  Done as the daemon, live and in recovery alike; may run more than once.
 
         Raises BackendDown when it can't look now: it is asked again later.
