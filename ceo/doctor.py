@@ -116,6 +116,8 @@ def examine_host(settings: Settings, host: str, client: Client | None, *, truste
     vouched = yield from _certificate_and_clock(short, host, settings)
     if vouched:
         yield from _backends(short, host, client)
+        if client:
+            yield _stuck(short, host, client)
 
 
 def _resolved(short: str, host: str, port: int) -> Json:
@@ -203,6 +205,19 @@ def _backends(short: str, host: str, client: Client | None) -> Iterator[Json]:
         else:
             yield finding(f"{short}: {name.partition('.')[0]}", "problem", f"{name}, asked by {host}", state["error"],
                           f"is {name} running, and can {host} reach it? What needs it waits, or is refused, until then")
+
+
+def _stuck(short: str, host: str, client: Client) -> Json:
+    """Whether a transaction of the host waits for a person; one sees one's own, the systems committee everybody's."""
+    try:
+        rows = client.transactions(host, state="stuck")
+    except CeoError as error:
+        return finding(f"{short}: transactions", "unknown", host, error.message)
+    if not rows:
+        return finding(f"{short}: transactions", "ok", host, "none is stuck")
+    told = ", ".join(f"{row['operation']} of {row['subject']} ({row['state']}, {row['transaction']})" for row in rows)
+    return finding(f"{short}: transactions", "problem", host, f"stuck: {told}",
+                   "ceo transactions show ID tells why; then ceo transactions resume or abandon ID")
 
 
 def config_path(default: str) -> str:

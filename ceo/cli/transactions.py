@@ -13,6 +13,8 @@ from ceo.cli.table import Form, json_option, listing, print_json, print_rows
 from ceo.cli.write import How, change, followed, writing
 from ceo_common.text import shown
 
+_STATES = ["stuck", "checking", "queued", "running", "undoing", "committed", "completed", "aborted", "undo_failed", "abandoned"]
+
 
 @click.group()
 def transactions() -> None:
@@ -20,8 +22,8 @@ def transactions() -> None:
 
 
 @transactions.command(name="list")
-@click.option("--state", type=click.Choice(["queued", "running", "undoing", "committed", "completed", "aborted", "undo_failed", "abandoned"]),
-              help="Only those in this state.")
+@click.option("--state", type=click.Choice(_STATES),
+              help="Only those in this state; stuck: those that wait for a person, or did not end within ten minutes.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @listing
 @pass_context
@@ -98,7 +100,7 @@ def resume(context: Context, transaction: str, how: How) -> None:
 @writing
 @pass_context
 def abandon(context: Context, transaction: str, reason: str, how: How) -> None:
-    """Give up what could not be undone or done; what is left is listed.
+    """Give up what could not be undone or done, or is stuck; what is left is listed.
 
     Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand" --dry-run
     """

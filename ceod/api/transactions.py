@@ -20,7 +20,8 @@ LIMIT = 1000
 
 
 @route(blueprint, "GET", "/transactions", role=None, operation="transactions.list", gives=Transactions,
-       query={"state": "only those in this state", "limit": f"how many, up to {LIMIT}; 50 by default"})
+       query={"state": "only those in this state; stuck: those that wait for a person, or did not end within ten minutes",
+              "limit": f"how many, up to {LIMIT}; 50 by default"})
 def listed() -> flask.Response:
     """One's own, or for the systems committee everybody's; newest first."""
     running, who = ceod(), caller()
@@ -67,7 +68,7 @@ def resume(identifier: str) -> flask.Response:
 @route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon", takes=Reason, gives=Abandoned,
        rehearsal=Rehearsal)
 def abandon(identifier: str) -> flask.Response:
-    """Give up what could not be undone, with the reason on record."""
+    """Give up what could not be undone or done, or does not come to its end, with the reason on record."""
     told = ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason, rehearse=is_rehearsal())
     if is_rehearsal():
         return rehearsed("transactions.abandon", identifier, *(f"give up: {item['step']}" for item in told["left"]))

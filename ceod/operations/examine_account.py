@@ -19,7 +19,7 @@ from ceod.operations.modify_member import shells
 from ceod.services.all import Services
 from ceod.services.directory import Person
 from ceod.services.ldap_names import same
-from ceod.transaction.record import Record
+from ceod.transaction.record import STUCK, Record
 from ceod.transaction.step import Json
 
 DAY_S = 86400
@@ -255,9 +255,9 @@ class Examination:
             yield Problem("there is no sudo role: nobody of the club can act as it", f"add {directory.sudo_role_dn(self.uid)} with ldapadd")
 
     def _transactions(self) -> Iterator[Problem]:
-        for row in self.record.listed(caller=None, state="undo_failed", limit=1000):
+        for row in self.record.listed(caller=None, state=STUCK, limit=1000):
             if row.subject == self.uid:
-                yield Problem(f"{row.operation} could not be undone",
+                yield Problem(f"{row.operation} {_STUCK_BECAUSE.get(row.state, 'does not come to its end')}",
                               f"look with ceo transactions show {row.id}; then ceo transactions resume or abandon {row.id}")
 
     # A name without an account
@@ -302,6 +302,9 @@ class Examination:
         if deleted is not None and deleted.operation != "purge_member":
             yield Problem(f"{deleted.operation} {deleted.id} tells of an account that is gone", "the name stays taken: choose another")
         yield from self._transactions()
+
+
+_STUCK_BECAUSE = {"undo_failed": "could not be undone", "completed": "has a step that was given up"}
 
 
 def _day(seconds: int) -> str:

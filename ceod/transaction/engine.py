@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import SQLAlchemyError
 
 from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event
 from ceod.transaction.follower import KEPT, Follower, what_was_undone
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
-from ceod.transaction.record import ENDED, Record, Request
+from ceod.transaction.record import ENDED, STUCK_S, UNFINISHED, Record, Request
 from ceod.transaction.step import Json, Kept, Later, Operation, Pen, Run, Step, Tools, Turn, Undone
 
 log = logging.getLogger("ceod.transaction")
@@ -37,8 +36,20 @@ WAITED_S = 1.0
 AWAY_S = 30.0
 
 # Before the intent, after each fact that is noted on the way, after the effect, after the record.
+COULD_NOT_GO_ON = Internal("ceod could not go on; what was done is undone")
+
 Point = Literal["intent", "note", "effect", "record"]
 Phase = Literal["do", "commit", "undo", "later"]
+
+
+# The states of the steps that are left when a transaction in this state is abandoned.
+_NOT_UNDONE = ("intent", "done", "undo_failed")
+_LEFT_STATES = {
+    "running": _NOT_UNDONE,
+    "undoing": _NOT_UNDONE,
+    "undo_failed": _NOT_UNDONE,
+    "committed": ("pending", "waiting"),
+}
 
 
 class Observer(Protocol):
@@ -67,8 +78,9 @@ class Engine(Generic[Tools]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = Journal(state_dir)
+        self.state_dir = state_dir
         self.owner = Owner(state_dir)
-        self.record = Record(self.journal, self.owner.id)
+        self.record = Record(self.journal)
         self.operations = operations
         self.tools = tools
         self.settle_s = settle_s
@@ -77,6 +89,7 @@ class Engine(Generic[Tools]):
         self._clock = clock
         # Each backend that is taken for away, and until when by the clock.
         self._away: dict[str, float] = {}
+        self._owners: set[str] = set()  # of the transactions that this process works on
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._secrets: dict[str, Json] = {}  # result parts for the one connection that asked, until it took them
         self._asked_for: set[str] = set()
@@ -97,31 +110,72 @@ class Engine(Generic[Tools]):
         what it looked at; when it raises, nothing was begun.  Returns the id and whether it is new.
         Raises Busy, InRecovery, KeyReused, JournalFull, and what prepare() does.
         """
-        try:
+        with contextlib.ExitStack() as unless_it_runs:
+            unless_it_runs.callback(private.close)
             self.journal.ready_for_new_work()
-            identifier, new = self.record.begin(request)
-        except BaseException:
-            private.close()
-            raise
-        if not new:
-            private.close()
-            return identifier, False
-        if prepare:
+            owner = self._new_owner()
+            unless_it_runs.callback(self._let_go, owner)
+            state = "checking" if prepare else "queued"
+            identifier, new = self.record.begin(request, owner.id, state=state)
+            if not new:
+                return identifier, False
             try:
-                request = dataclasses.replace(request, arguments=prepare())
-                self.record.prepared(identifier, request.arguments)
+                if prepare:
+                    request = dataclasses.replace(request, arguments=prepare())
+                    self.record.prepared(identifier, request.arguments)
+                self._start(identifier, owner, operation, request.arguments, private)
             except BaseException:
-                private.close()
-                self.record.withdraw(identifier)
+                self._withdraw(identifier)
                 raise
-        self._asked_for.add(identifier)
-        try:
-            threading.Thread(target=self._thread, args=(identifier, operation, request.arguments, private), name=f"tx-{identifier}").start()
-        except RuntimeError:  # no more threads
-            private.close()
-            self._leave_to_recovery(identifier)
-            raise
+            unless_it_runs.pop_all()
         return identifier, True
+
+    def _start(
+        self,
+        identifier: str,
+        owner: Owner,
+        operation: Operation[Tools, P],
+        arguments: Json,
+        private: P,
+    ) -> None:
+        """Raises RuntimeError when there are no more threads."""
+        self._asked_for.add(identifier)
+        work = (identifier, owner, operation, arguments, private)
+        try:
+            threading.Thread(target=self._thread, args=work, name=f"tx-{identifier}").start()
+        except BaseException:
+            self._asked_for.discard(identifier)
+            raise
+
+    def _withdraw(self, identifier: str) -> None:
+        try:
+            self.record.withdraw(identifier)
+        except Exception:
+            # Its owner is let go of, so recovery withdraws it as soon as the journal takes records.
+            log.exception("a request was refused, and its names are held until recovery frees them",
+                          extra={"transaction": identifier})
+
+    def _new_owner(self) -> Owner:
+        """Who works on one transaction.  Raises JournalFull."""
+        try:
+            owner = Owner(self.state_dir)
+        except OSError as error:
+            raise JournalFull(f"ceod's own disk does not take new files: {error.strerror}") from error
+        self._owners.add(owner.id)
+        return owner
+
+    def _let_go(self, owner: Owner) -> None:
+        """From now on nobody works on it: what is not at its end is recovery's."""
+        self._owners.discard(owner.id)
+        owner.close()
+
+    def works_on(self, owner: str | None) -> bool:
+        """Whether a thread of this process is behind an owner's id."""
+        return owner in self._owners
+
+    def is_left(self, owner: str | None) -> bool:
+        """Whether nobody is behind an owner's id, in any process."""
+        return owner is None or (owner not in self._owners and self.owner.is_dead(owner))
 
     def rehearse(self, request: Request, prepare: Callable[[], Json]) -> Json:
         """The arguments that begin() would start with; nothing is taken or written.
@@ -159,28 +213,26 @@ class Engine(Generic[Tools]):
         if self._observer:
             self._observer(point, phase, step)
 
-    def _thread(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> None:
+    def _thread(
+        self,
+        identifier: str,
+        owner: Owner,
+        operation: Operation[Tools, Any],
+        arguments: Json,
+        private: Any,
+    ) -> None:
         try:
             self._run(identifier, operation, arguments, private)
         except Exception:
-            # Above all a journal that takes no records: so nothing more is done until it does, and then by recovery.
+            # Above all a journal that takes no records: nothing more is done until it does, and
+            # then by recovery, which takes up what has lost its owner.
             log.exception("a transaction could not go on", extra={"transaction": identifier})
-            while not self._left_to_recovery(identifier):
-                time.sleep(1)
+            with contextlib.suppress(Exception):
+                self.record.undoing(identifier, COULD_NOT_GO_ON.as_json())
         finally:
+            self._let_go(owner)
+            self.record.notify(identifier)
             private.close()
-
-    def _left_to_recovery(self, identifier: str) -> bool:
-        with contextlib.suppress(JournalFull, SQLAlchemyError):
-            self._leave_to_recovery(identifier)
-            return True
-        return False
-
-    def _leave_to_recovery(self, identifier: str) -> None:
-        row = self.record.transaction(identifier)
-        if row is not None and row.state in ("queued", "running"):
-            self.record.undoing(identifier, Internal("ceod could not go on; what was done is undone").as_json())
-        self.record.hand_over(identifier)
 
     def _run(self, identifier: str, operation: Operation[Tools, Any], arguments: Json, private: Any) -> None:
         if not self._places.acquire(blocking=False):
@@ -426,25 +478,46 @@ class Engine(Generic[Tools]):
         return names
 
     def abandon(self, identifier: str, who: str, remote: str, reason: str, *, rehearse: bool = False) -> Json:
-        """Give up what could not be undone or done, or only tell of it; returns what is left and where.  Raises NotFound, WrongState."""
+        """Give up what could not be undone or done, or only tell of it; returns what is left and where.
+
+        So may be given up what nobody works on and what is not at its end STUCK_S after it began.
+        Raises NotFound, WrongState.
+        """
         row = self.record.transaction(identifier)
         if row is None:
             raise NotFound(f"there is no transaction {identifier} on this host")
         rows = self.record.steps_of(identifier)
-        given_up = [step for step in rows if step.state == "given_up"]
-        if row.state != "undo_failed" and not given_up:
-            raise WrongState(f"transaction {identifier} is {row.state}; only what could not be undone or was given up is abandoned")
-        left = [{"step": step.name, "facts": step.intent} for step in rows if step.state in ("done", "undo_failed", "given_up", "intent")
-                and (row.state == "undo_failed" or step.state == "given_up")]
+        is_open = row.state == "undo_failed" or self._is_stuck(row)
+        left_states = _LEFT_STATES.get(row.state, ()) if is_open else ()
+        left_steps = [step for step in rows if step.state in ("given_up", *left_states)]
+        if not is_open and not left_steps:
+            raise WrongState(
+                f"transaction {identifier} is {row.state}; only what could not be undone, was given up, or is not at its end"
+                f" {STUCK_S / 60:.0f} minutes after it began is abandoned"
+            )
+        left = [{"step": step.name, "facts": step.intent} for step in left_steps]
         if rehearse:
             return {"transaction": identifier, "left": left}
-        if row.state == "undo_failed":
-            self.record.end(identifier, "abandoned", {"status": "aborted", "error": row.error, "undoing": [item["step"] for item in left]},
-                            reason=reason)
-        for step in given_up:
-            self.record.step(identifier, step.number, None, state="skipped")
+        if is_open:
+            self.record.end(identifier, "abandoned", self._abandoned(row, left), reason=reason)
+        for step in left_steps:
+            if row.state in ("committed", *ENDED):
+                self.record.step(identifier, step.number, None, state="skipped")
         self.record.audit(identifier, who, remote, "abandon", "abandoned", reason=reason, left=left)
         return {"transaction": identifier, "left": left}
+
+    def _is_stuck(self, row: Row[Any]) -> bool:
+        late = row.state in UNFINISHED and row.created < time.time() - STUCK_S
+        return late and self.is_left(row.owner)
+
+    def _abandoned(self, row: Row[Any], left: list[Json]) -> Json:
+        """The last line of what a person gave up: what was committed stands."""
+        names = [item["step"] for item in left]
+        if row.state != "committed":
+            return {"status": "aborted", "error": row.error or COULD_NOT_GO_ON.as_json(), "undoing": names}
+        operation = self.operations.get((row.operation, row.version))
+        facts = row.arguments | self.record.facts(row.id)
+        return {"status": "completed", "result": operation.result(facts) if operation else {}, "waiting": names}
 
 
 def _ms(began: float) -> int:

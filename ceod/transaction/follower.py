@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
-from ceo_common.errors import Busy
+from ceo_common.errors import Busy, Internal
 from ceo_common.events import Event, heartbeat, is_last
 from ceod.transaction.record import ENDED, Record
 from ceod.transaction.step import Json
@@ -20,10 +20,21 @@ OWN_S = 5.0
 IDLE_S = 300.0
 # Of a step's facts: the paths where its undo put what it did not remove.
 KEPT = "kept"
+# Recovery looks each second.
+LEFT_S = 10.0
+
+_REFUSED = Busy("the request that came first under this Idempotency-Key was refused; send it again")
+_LEFT = Internal("ceod could not go on, because its journal takes no records; what was done is undone when it does")
 
 
-class Secrets(Protocol):
-    """Who keeps the part of a result that only the connection that asked may have."""
+class Worker(Protocol):
+    """Who runs the transactions of this process, and keeps the part of a result that only the connection that asked may have."""
+
+    def works_on(self, owner: str | None) -> bool:
+        """Whether a thread of this process is behind an owner's id."""
+
+    def is_left(self, owner: str | None) -> bool:
+        """Whether nobody is behind an owner's id, in any process."""
 
     def take(self, identifier: str) -> Json | None:
         """The secret part, once."""
@@ -38,12 +49,13 @@ class Follower:
     """
 
     def __init__(
-        self, record: Record, secrets: Secrets, identifier: str, *, after: int = 0, asked: bool = False
+        self, record: Record, worker: Worker, identifier: str, *, after: int = 0, asked: bool = False
     ) -> None:
         self.identifier = identifier
         self.is_over = False
         self.is_foreign = False  # another process works on it, or nobody does
-        self._record, self._secrets = record, secrets
+        self._record, self._worker = record, worker
+        self._left_since: float | None = None
         self._after, self._asked = after, asked
         self._changed = threading.Event()
         self._notify: Callable[[], None] = self._changed.set
@@ -93,34 +105,51 @@ class Follower:
         """The listener has left."""
         self._record.unsubscribe(self.identifier, self._notify)
         if self._asked:
-            self._secrets.forget(self.identifier)
+            self._worker.forget(self.identifier)
 
     def _with_secret(self, event: Event) -> Event:
         if not self._asked or event["status"] != "completed":
             return event
-        secret = self._secrets.take(self.identifier)
+        secret = self._worker.take(self.identifier)
         return {**event, "result": event.get("result", {}) | secret} if secret else event
 
     def _without_events(self) -> list[Event]:
         """What ends a stream although nothing new was written behind the number it asked for."""
         row = self._record.transaction(self.identifier)
         if row is None:  # the request whose key we share was refused meanwhile
-            error = Busy("the request that came first under this Idempotency-Key was refused; send it again")
-            return [self._aborted(error.as_json(), undone=[])]
-        self.is_foreign = row.owner != self._record.owner
+            return [self._aborted(_REFUSED.as_json(), undone=[])]
+        self.is_foreign = not self._worker.works_on(row.owner)
         if row.state in ENDED:
             # It may have ended since we looked; else the number lies behind the end, and the end is the answer.
             return self._record.events_after(self.identifier, self._after) or self._record.last_event(self.identifier)
         # While recovery goes on undoing, a frozen server must not hold the answer to the one who asked;
         # where only a person can go on, nobody waits.
-        if row.owner is None and row.state in (("undoing", "undo_failed") if self._asked else ("undo_failed",)):
+        if row.state == "undo_failed" or self._is_left(row):
             return [self._handed_over(row)]
         return []
 
+    def _is_left(self, row: Any) -> bool:
+        """Whether the listener hears now that nobody works on it.
+
+        Whoever asked hears it at once, others when recovery did not take it up within LEFT_S: the
+        journal takes no records then.  What is committed or being undone comes to its end, and they
+        wait for that.
+        """
+        if not self._worker.is_left(row.owner):
+            self._left_since = None
+            return False
+        if row.state == "checking" or (self._asked and row.state != "committed"):
+            return True
+        now = time.monotonic()
+        self._left_since = self._left_since or now
+        return row.state in ("queued", "running") and now - self._left_since >= LEFT_S
+
     def _handed_over(self, row: Any) -> Event:
+        if row.state == "checking":
+            return self._aborted(_REFUSED.as_json(), undone=[])
         steps = self._record.steps_of(self.identifier)
         undoing = [step.name for step in steps if step.state not in ("undone", "not_ours")]
-        return self._aborted(row.error, undoing=undoing, **what_was_undone(steps))
+        return self._aborted(row.error or _LEFT.as_json(), undoing=undoing, **what_was_undone(steps))
 
     def _aborted(self, error: Json | None, **more: Any) -> Event:
         last = {"n": self._after + 1, "status": "aborted", "transaction": self.identifier, "error": error, **more}

@@ -1,4 +1,4 @@
-"""Who owns a transaction: each process holds a lock on a file of its own; a file that can be locked is a dead process."""
+"""Who owns a transaction: its thread holds a lock on a file; where the file is gone or can be locked, nobody works on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pathlib import Path
 
 
 class Owner:
-    """This process, as owner of what it runs.  The descriptor is close-on-exec, so no helper keeps the lock alive."""
+    """Whoever works on a transaction: its thread, from before its row is written until it ends.
+
+    Each process has one more for as long as it lives, which shows that it does.  The kernel lets go
+    of the lock when the process dies.  The descriptor is close-on-exec, so no helper keeps it.
+    Raises OSError where the disk takes no new file.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self.folder = state_dir / "owners"
@@ -18,17 +23,17 @@ class Owner:
         # Locked before it has the name that others look for: a file between its making and its lock would look dead.
         new = self.folder / f"{self.id}.new"
         self._descriptor = _lock(new)
-        new.rename(self.folder / f"{self.id}.lock")
+        self._path = self.folder / f"{self.id}.lock"
+        new.rename(self._path)
 
     def is_dead(self, owner: str) -> bool:
-        """Whether the process behind an owner's id has ended."""
+        """Whether nobody is behind an owner's id any more."""
         if owner == self.id:
             return False
-        path = self.folder / f"{owner}.lock"
-        if not path.exists():
-            return True
         try:
-            descriptor = _lock(path)
+            descriptor = _lock(self.folder / f"{owner}.lock", os.O_RDWR)
+        except FileNotFoundError:
+            return True
         except BlockingIOError:
             return False
         os.close(descriptor)
@@ -43,13 +48,16 @@ class Owner:
         return [path.stem for path in self.folder.glob("*.lock") if self.is_dead(path.stem)]
 
     def close(self) -> None:
-        """Be dead, in good order."""
-        os.close(self._descriptor)
+        """Be dead, in good order: needs no room on the disk, so it works on a full one."""
+        try:
+            self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     """Lock a file without waiting.  Raises BlockingIOError when somebody holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:

@@ -20,9 +20,12 @@ from ceod.transaction.step import Json
 from ceod.transaction.tables import events, locks, steps, transactions
 
 KEY_KEPT_S = 7 * 24 * 3600
-UNFINISHED = ("queued", "running", "undoing", "committed")
+UNFINISHED = ("checking", "queued", "running", "undoing", "committed")
 _UNDOING = ("undoing", "undo_failed")
 ENDED = ("completed", "aborted", "abandoned")
+# What is not at its end so long after its beginning is shown to people, who may abandon it.
+STUCK_S = 600.0
+STUCK = "stuck"  # no state of a row: a way to ask for what waits for a person
 
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite takes to run it, and one sign-up runs two hundred.
 # An update without values() sets the columns that the execution's parameters name.
@@ -73,16 +76,17 @@ class Request:
 class Record:
     """The journal as the engine sees it; it notifies this process's listeners of each event of a transaction."""
 
-    def __init__(self, journal: Journal, owner: str) -> None:
+    def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.owner = owner
         self._subscribing = threading.Lock()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     # Beginning
 
-    def begin(self, request: Request) -> tuple[str, bool]:
+    def begin(self, request: Request, owner: str, *, state: str = "queued") -> tuple[str, bool]:
         """The transaction's id, and whether it is new; else the key named one that was there.
+
+        A new one is `checking` until prepared(), where there is something to check.
 
         Raises Busy, InRecovery (a name is held), KeyReused, JournalFull.
         """
@@ -91,14 +95,14 @@ class Record:
         def insert(connection: Connection) -> tuple[str, bool]:
             if request.key and (known := self._of_key(connection, request)):
                 return known, False
-            self._take_names(connection, request, identifier)
+            self._take_names(connection, request, identifier, owner, state)
             return identifier, True
 
         return self.journal.write(insert)
 
     def prepared(self, identifier: str, arguments: Json) -> None:
         """The arguments, once all that can be refused was checked."""
-        self._set(identifier, arguments=arguments)
+        self._set(identifier, state="queued", arguments=arguments)
 
     def withdraw(self, identifier: str) -> None:
         """A transaction that was refused before it did anything: there is nothing to tell of it."""
@@ -107,7 +111,7 @@ class Record:
             connection.execute(_DELETE, {"of": identifier})
 
         self.journal.write(delete)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def result(self, identifier: str, result: Json) -> None:
         """A result that is known better now: a step that waited is done."""
@@ -137,12 +141,14 @@ class Record:
             raise KeyReused("this Idempotency-Key came before with another request; use a new one", transaction=row.id)
         return str(row.id)
 
-    def _take_names(self, connection: Connection, request: Request, identifier: str) -> None:
+    def _take_names(
+        self, connection: Connection, request: Request, identifier: str, owner: str, state: str
+    ) -> None:
         self._check_names(connection, request)
         connection.execute(transactions.insert(), {
             "id": identifier, "operation": request.operation, "version": request.version, "caller": request.caller, "remote": request.remote,
-            "key": request.key, "body_hash": request.body_hash, "arguments": request.arguments, "subject": request.subject, "state": "queued",
-            "owner": self.owner, "created": time.time(),
+            "key": request.key, "body_hash": request.body_hash, "arguments": request.arguments, "subject": request.subject, "state": state,
+            "owner": owner, "created": time.time(),
         })
         names = (*request.names, *self._free(connection, request.optional))
         connection.execute(
@@ -197,7 +203,7 @@ class Record:
             self._event(connection, identifier, event)
 
         self.journal.write(insert)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def note(self, identifier: str, number: int, facts: Json, event: Json | None) -> None:
         """More facts of a step, for its undo or its next try, with the event that tells how far it is."""
@@ -212,7 +218,7 @@ class Record:
         if facts or event:
             self.journal.write(update)
         if event:
-            self._notify(identifier)
+            self.notify(identifier)
 
     def step(self, identifier: str, number: int, event: Json | None, **values: Any) -> None:
         """A step's new state, with the event that tells it."""
@@ -223,7 +229,7 @@ class Record:
                 self._event(connection, identifier, event)
 
         self.journal.write(update)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def commit(self, identifier: str, later: list[tuple[int, str]], *, keep_names: bool = False) -> None:
         """The commit point: from here on there is no way but forward.  The names are free, unless they are kept to the end."""
@@ -247,19 +253,21 @@ class Record:
     def hand_over(self, identifier: str) -> None:
         """Leave what is still to be done to recovery."""
         self._set(identifier, owner=None)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def state(self, identifier: str, state: str, **values: Any) -> None:
         """Set the transaction's state."""
         self._set(identifier, state=state, **values)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def _set(self, identifier: str, **values: Any) -> None:
         self.journal.write(lambda c: c.execute(_SET, {"of": identifier, **values}))
 
     def end(self, identifier: str, state: str, event: Json, **values: Any) -> None:
-        """The last line, the audit row, and no lock any more; all in one."""
+        """The last line, the audit row, and no lock any more; all in one.  What has ended stays as it is."""
         def update(connection: Connection) -> None:
+            if connection.execute(_GET, {"of": identifier}).one().state in ENDED:
+                return  # a person abandoned it meanwhile
             connection.execute(_SET, {"of": identifier, "state": state, "owner": None, "ended": time.time(), **values})
             connection.execute(_UNLOCK, {"of": identifier})
             self._event(connection, identifier, event)
@@ -269,7 +277,7 @@ class Record:
                       **({"kept": event["kept"]} if "kept" in event else {}))
 
         self.journal.write(update)
-        self._notify(identifier)
+        self.notify(identifier)
 
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
         """An audit row about a transaction."""
@@ -305,12 +313,21 @@ class Record:
         return self.events_after(identifier, 0)[-1:]
 
     def listed(self, *, caller: str | None, state: str | None, limit: int) -> list[Row[Any]]:
-        """The newest transactions, of one caller or of all."""
-        query = sa.select(transactions).order_by(transactions.c.created.desc()).limit(limit)
+        """The newest transactions, of one caller or of all, in any state or in one.
+
+        STUCK are those that wait for a person: whose undo failed, which have a step that was given
+        up, or which did not come to their end within STUCK_S.
+        """
+        t = transactions.c
+        query = sa.select(transactions).order_by(t.created.desc()).limit(limit)
         if caller:
-            query = query.where(transactions.c.caller == caller)
-        if state:
-            query = query.where(transactions.c.state == state)
+            query = query.where(t.caller == caller)
+        if state == STUCK:
+            late = sa.and_(t.state.in_(UNFINISHED), t.created < time.time() - STUCK_S)
+            given_up = sa.select(steps.c.transaction).where(steps.c.state == "given_up")
+            query = query.where(sa.or_(t.state == "undo_failed", late, t.id.in_(given_up)))
+        elif state:
+            query = query.where(t.state == state)
         with self.journal.reading() as connection:
             return list(connection.execute(query))
 
@@ -353,7 +370,7 @@ class Record:
     def emit(self, identifier: str, event: Json) -> None:
         """An event alone."""
         self.journal.write(lambda c: self._event(c, identifier, event))
-        self._notify(identifier)
+        self.notify(identifier)
 
     def subscribe(self, identifier: str, notify: Callable[[], None]) -> None:
         """Call `notify` at each event that this process writes about the transaction."""
@@ -369,7 +386,8 @@ class Record:
             if not listeners:
                 self._listeners.pop(identifier, None)
 
-    def _notify(self, identifier: str) -> None:
+    def notify(self, identifier: str) -> None:
+        """Have those who follow it in this process look again."""
         with self._subscribing:
             listeners = list(self._listeners.get(identifier, []))
         for notify in listeners:

@@ -98,10 +98,11 @@ class Recovery:
     def _take_up(self, identifier: str) -> None:
         # Whose it is first, then its state: its owner may have ended it while recovery was at another one.
         row = self.engine.record.transaction(identifier)
-        if row is None or (row.owner is not None and not self.engine.owner.is_dead(row.owner)):
+        if row is None or not self.engine.is_left(row.owner):
             return
         row = self.engine.record.transaction(identifier)
-        assert row is not None
+        if row is None:  # withdrawn meanwhile
+            return
         state, operation = row.state, self.engine.operations.get((row.operation, row.version))
         if state not in UNFINISHED:
             return
@@ -111,6 +112,9 @@ class Recovery:
                 self._not_before[identifier] = time.monotonic() + 60
                 return
             self.engine.finish(identifier, operation)
+            return
+        if state == "checking":  # nothing was begun: its key and names are free again
+            self.engine.record.withdraw(identifier)
             return
         if state in ("queued", "running"):
             error = Internal("ceod ended in the middle of this; what was done is undone")

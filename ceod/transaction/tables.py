@@ -17,7 +17,7 @@ transactions = Table(
     Column("body_hash", String(64), nullable=False),
     Column("arguments", JSON, nullable=False),
     Column("subject", String(64), nullable=False),
-    # queued, running, undoing, committed -> completed | aborted | undo_failed | abandoned
+    # checking, queued, running, undoing, committed -> completed | aborted | undo_failed | abandoned
     Column("state", String(16), nullable=False, index=True),
     Column("owner", String(36)),
     Column("created", Float, nullable=False, index=True),

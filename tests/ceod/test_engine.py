@@ -225,7 +225,7 @@ def test_what_was_refused_was_never_begun(engine: Engine[Tools], tools: Tools) -
 
 
 def test_who_shares_a_key_with_a_refused_request_is_told(engine: Engine[Tools]) -> None:
-    identifier, _ = engine.record.begin(_request())
+    identifier, _ = engine.record.begin(_request(), engine.owner.id)
     engine.record.withdraw(identifier)
     (last,) = engine.follow(identifier)
     assert last["status"] == "aborted" and last["error"]["code"] == "busy"
@@ -364,7 +364,7 @@ def test_a_rehearsal_is_refused_as_the_real_thing_and_begins_nothing(engine: Eng
     assert _files(tools) == set() and engine.record.listed(caller=None, state=None, limit=9) == []
     with pytest.raises(Exists):
         engine.rehearse(_request(), _refuse)
-    engine.record.begin(_request())
+    engine.record.begin(_request(), engine.owner.id)
     with pytest.raises(Busy):
         engine.rehearse(_request(), lambda: pytest.fail("prepared"))
 
@@ -392,7 +392,7 @@ def test_an_uncertain_outcome_is_looked_at_twice(tmp_path: Path, tools: Tools) -
 
 def test_the_work_of_a_dead_owner_is_undone(tmp_path: Path, engine: Engine[Tools], tools: Tools) -> None:
     dead = Engine(tmp_path / "state", {("make", 1): MAKE}, tools, settle_s=0)
-    identifier, _ = dead.record.begin(_request())
+    identifier, _ = dead.record.begin(_request(), dead.owner.id)
     dead.record.intend(identifier, 1, "one", {"one": str(tools.folder / "thing.one")}, {})
     (tools.folder / "thing.one").write_text(identifier)
     recovery = Recovery(engine)
@@ -419,9 +419,12 @@ def test_one_process_recovers(tmp_path: Path, engine: Engine[Tools], tools: Tool
 def test_an_owner_of_another_process_is_seen_to_be_alive(tmp_path: Path) -> None:
     one, two = Owner(tmp_path), Owner(tmp_path)
     assert not one.is_dead(two.id) and one.dead() == []
-    two.close()
+    os.close(two._descriptor)  # as the kernel does when its process dies
     assert one.is_dead(two.id) and one.dead() == [two.id]
+    one.forget(two.id)
+    assert one.is_dead(two.id) and one.dead() == []
     one.close()
+    assert list((tmp_path / "owners").iterdir()) == []
 
 
 def test_definitions_in_another_order_are_refused() -> None:

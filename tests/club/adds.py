@@ -74,7 +74,7 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
     """`count` adds that wait for a frozen kadmind in the middle (with `apart`: in different workers); it is let go at the end."""
     kadmind = pid_of("kadmind")
     # Behind the checks, which ask kadmind too.
-    begun = f"SELECT COUNT(*) FROM transactions WHERE state != 'queued' AND subject IN ({','.join('?' * count)})"
+    begun = f"SELECT COUNT(*) FROM transactions WHERE state NOT IN ('checking', 'queued') AND subject IN ({','.join('?' * count)})"
     for _ in range(60):
         adds = [Adding(club) for _ in range(count)]
         try:
@@ -83,8 +83,7 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
             # Each gets as far as kadmind, or was there before the freeze and goes on to its end.
             until(lambda adds=adds: all(is_held(club, add.uid) or not add.is_alive() for add in adds), 20)  # type: ignore[misc]
             time.sleep(0.2)  # what kadmind had answered before it was frozen is noted by then, and looked at below
-            owners = {club.transaction_of(add.uid)[2] for add in adds}
-            if all(is_held(club, add.uid) for add in adds) and (not apart or len(owners) == count):
+            if all(is_held(club, add.uid) for add in adds) and (not apart or len(_workers_of(club, adds)) == count):
                 yield adds
                 return
         finally:
@@ -94,13 +93,18 @@ def held(club: Club, count: int = 1, *, apart: bool = False) -> Iterator[list[Ad
     pytest.fail("the adds could not be caught in the middle")
 
 
+def _workers_of(club: Club, adds: list[Adding]) -> set[int]:
+    """The processes that work on some adds."""
+    return {club.pid_of_owner(club.transaction_of(add.uid)[2] or "") for add in adds}
+
+
 @contextmanager
 def stuck(club: Club, uid: str) -> Iterator[str]:
     """An account whose transaction could not be undone and waits for a person; the id.  It is abandoned at the end."""
     journal = Journal(host_place(ADMIN) / "ceod")
-    record = Record(journal, "nobody")
+    record = Record(journal)
     identifier, _ = record.begin(
-        Request("modify_member", 1, "ctdalek", "test", uid, (f"account:{uid}",), {}, "-")
+        Request("modify_member", 1, "ctdalek", "test", uid, (f"account:{uid}",), {}, "-"), "nobody"
     )
     record.undoing(identifier, {"error": "made to fail", "code": "internal", "problems": []})
     record.state(identifier, "undo_failed", owner=None)

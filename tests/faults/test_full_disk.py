@@ -13,6 +13,8 @@ from ceo_common.errors import BackendDown, JournalFull
 from ceod.auth.acceptor import Acceptor
 from ceod.transaction.engine import Engine
 from ceod.transaction.journal import BALLAST_BYTES
+from ceod.transaction.recovery import Recovery
+from ceod.transaction.step import Json
 from sandbox.club import REALM, host_place
 from tests.ceod.test_engine import MAKE, Private, Tools, _request
 from tests.club.club import ADMIN, Club
@@ -104,3 +106,33 @@ def test_a_broken_replay_cache(disk: Path, acceptor: Acceptor, club: Club) -> No
     _is_down(acceptor, club, "Input/output error")
     (disk / "replay").unlink()
     assert _accept(acceptor, club) == f"office1@{REALM}"
+
+
+def test_a_disk_that_fills_during_the_checks(disk: Path, tmp_path: Path) -> None:
+    """Something else takes every byte, the ballast's too, while a request is checked: nothing stays locked."""
+    world = tmp_path / "world"
+    world.mkdir()
+    engine = Engine(disk / "state", {("make", 1): MAKE}, Tools(world), settle_s=0)
+    recovery, filler, key = Recovery(engine), disk / "filler", "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d007"
+
+    def prepare() -> Json:
+        engine.journal.ballast.unlink()
+        _fill(disk)
+        return {"what": "thing"}
+
+    with pytest.raises(JournalFull):
+        engine.begin(MAKE, _request("thing", key), Private(), prepare)
+    with pytest.raises(JournalFull):  # the same key is answered, at once
+        engine.begin(MAKE, _request("thing", key), Private(), prepare)
+    (row,) = engine.record.listed(caller=None, state="checking", limit=9)
+    assert list(engine.follow(row.id))[-1]["error"]["code"] == "busy"
+    with contextlib.suppress(JournalFull):
+        recovery.once()
+    filler.unlink()
+    recovery.once()
+    assert engine.record.listed(caller=None, state=None, limit=9) == []
+    for request in (_request("other"), _request("thing", key)):
+        identifier, new = engine.begin(MAKE, request, Private())
+        assert new
+        assert list(engine.follow(identifier))[-1]["status"] == "completed"
+    engine.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _AROUND_S = 120.0  # between the note and the transaction: a slow answer, and clocks that differ
 _LOOK_BACK = 200
-_GOES_ON = ("queued", "running", "undoing")
+_GOES_ON = ("checking", "queued", "running", "undoing")
 _GIVE_A_PASSWORD = ("add_member", "reset_", "create_")  # create_mysql and the like
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ceo import transactions as work
@@ -18,9 +19,10 @@ from ceo_common.errors import CeoError
 
 Json = dict[str, Any]
 
-STATES = {"queued": "queued", "running": "under way", "undoing": "being undone", "committed": "nearly done", "completed": "completed",
-          "aborted": "failed, undone", "undo_failed": "NOT UNDONE", "abandoned": "given up"}
-_UNDER_WAY = ("queued", "running", "undoing", "committed")
+STATES = {"checking": "being checked", "queued": "queued", "running": "under way", "undoing": "being undone", "committed": "nearly done",
+          "completed": "completed", "aborted": "failed, undone", "undo_failed": "NOT UNDONE", "abandoned": "given up"}
+_UNDER_WAY = ("checking", "queued", "running", "undoing", "committed")
+_LATE_S = 600.0  # ceod lets nobody abandon what it may still bring to its end
 _MARKS = {"intent": "·", "done": "✓", "undone": "↶", "not_ours": "↶", "undo_failed": "✗", "waiting": "…", "given_up": "✗"}
 _STYLES = {"done": "good", "undo_failed": "problem", "given_up": "problem"}
 
@@ -73,7 +75,9 @@ class Story(Watching):
         states = [step["state"] for step in story["steps"]]
         ended = "" if story["state"] in _UNDER_WAY else "It has ended."
         nothing = "" if {"waiting", "given_up", "undo_failed"} & set(states) else "Nothing of it waits or could not be undone."
-        whole = "" if story["state"] == "undo_failed" or "given_up" in states else "Only what could not be undone, or was given up, is abandoned."
+        is_late = story["state"] in _UNDER_WAY and story["created"] < time.time() - _LATE_S
+        is_stuck = is_late or story["state"] == "undo_failed" or "given_up" in states
+        whole = "" if is_stuck else "Only what could not be undone, was given up, or does not end is abandoned."
         return [
             Choice("Resume", self._resume, "Try what waits or could not be undone, now.", nothing or never("transactions.resume", story["caller"])),
             Choice("Abandon", lambda: self.app.push(Abandon(self.app, self.story)), "Give up what is left, with a reason that stays on record.",

@@ -14,39 +14,41 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
-_STUCK = "undo_failed"
+
+
+def _state(row: Json) -> str:
+    """A word for a state; an exclamation mark where somebody is needed."""
+    return ("! " if row.get("stuck") else "") + STATES.get(row["state"], str(row["state"]))
 
 
 class Transactions(OfAllHosts):
-    """Those that could not be undone stand first, however old: they hold their names until somebody resumes or abandons them."""
+    """The stuck ones stand first, however old: they hold their names until somebody resumes or abandons them."""
 
     title = "Transactions"
-    about = ("What was asked of ceod, on every host, and what came of it.  What is marked with an exclamation mark could not be undone and needs "
-             "somebody: open it, then resume or abandon it.")
-    columns = (Column("When", lambda row: work.when(row["created"])[:16], 16), Column("State", lambda row: told_state(row["state"]), 14),
+    about = ("What was asked of ceod, on every host, and what came of it.  What is marked with an exclamation mark is stuck: it could not be "
+             "undone or done, or did not end within ten minutes.  Open it, then resume or abandon it.")
+    columns = (Column("When", lambda row: work.when(row["created"])[:16], 16), Column("State", _state, 14),
                Column("What", lambda row: row["operation"]), Column("Of", lambda row: row["subject"]),
                Column("By", lambda row: row["caller"], 10, least=84), Column("Host", lambda row: short(row["host"]), 15, least=100))
 
     def gather(self, client: Client) -> tuple[list[Json], dict[str, str]]:
         """The stuck ones and the newest ones."""
         newest, silent = work.listed(client, limit=self.limit)
-        stuck, _ = work.listed(client, state=_STUCK, limit=self.limit)
-        return stuck + [row for row in newest if row["state"] != _STUCK], silent
+        stuck, _ = work.listed(client, state="stuck", limit=self.limit)
+        names = {row["transaction"] for row in stuck}
+        others = [row for row in newest if row["transaction"] not in names]
+        return [{**row, "stuck": True} for row in stuck] + others, silent
 
     def style(self, row: Json) -> str:
         """What needs somebody stands out."""
-        return "problem" if row["state"] == _STUCK else "choice"
+        return "problem" if row.get("stuck") else "choice"
 
     def told(self, rows: list[Json]) -> str:
         """How many need somebody."""
-        stuck = sum(row["state"] == _STUCK for row in rows)
-        return f"{stuck} could not be undone: open to resume or abandon." if stuck else f"The newest {len(rows)}; nothing is stuck." if rows else ""
+        if stuck := sum("stuck" in row for row in rows):
+            return f"{stuck} stuck: open to resume or abandon."
+        return f"The newest {len(rows)}; nothing is stuck." if rows else ""
 
     def open(self, row: Json) -> None:
         """Its story."""
         self.app.push(Story(self.app, row["host"], row["transaction"]))
-
-
-def told_state(state: str) -> str:
-    """A word for a state; an exclamation mark where somebody is needed."""
-    return ("! " if state == _STUCK else "") + STATES.get(state, state)
