@@ -46,8 +46,10 @@ class ChangeEntries(Step[Services, Private]):
 
     def do(self, run: ThisRun) -> None:
         """Each entry in one modify; an entry is noted before it is changed, and not if it refuses."""
-        with run.tools.directory.writing(None if self.as_admin else run.private.caller) as connection:
-            self._change(run, connection)
+        if self.of(run.facts):  # else the request may have come without a forwarded ticket
+            caller = None if self.as_admin else run.private.caller
+            with run.tools.directory.writing(caller) as connection:
+                self._change(run, connection)
 
     def _change(self, run: ThisRun, connection: Connection) -> None:
         changes, tried = self.of(run.facts), f"{self.name}: tried"
