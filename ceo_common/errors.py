@@ -45,6 +45,12 @@ class Forbidden(CeoError):
     code, status, exit_status = "forbidden", 403, 77
 
 
+class InactiveCaller(CeoError):
+    """Whoever asks for a change has an account that is expired, deleted or not there."""
+
+    code, status, exit_status = "inactive_caller", 403, 77
+
+
 class DelegationRequired(CeoError):
     """A write without the caller's forwarded ticket."""
 

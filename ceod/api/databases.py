@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import flask
 
-from ceo_common.errors import Deleted, Invalid, NotFound, WrongState
+from ceo_common.errors import Invalid
 from ceo_common.model import names as name_rules
 from ceo_common.model.database import AllDatabases, DatabaseInfo, Databases, Written
 from ceod.api.requests import answer, ceod, parsed, route, transact
+from ceod.auth import states
 from ceod.operations import create_database
 from ceod.operations.create_database import Kind
 from ceod.operations.password import generate
@@ -43,25 +42,29 @@ def get(uid: str) -> flask.Response:
     return answer(Databases(uid=uid, **there, unlimited=unlimited))
 
 
-@route(blueprint, "POST", "/db/mysql/<uid>", role="database", operation="database.change", subject="uid", streams=True)
+@route(blueprint, "POST", "/db/mysql/<uid>", role="database", operation="database.change",
+       states=states.OPEN, subject="uid", streams=True)
 def create_mysql(uid: str) -> flask.Response:
     """Give an account a MySQL database."""
     return _create("mysql", uid)
 
 
-@route(blueprint, "POST", "/db/postgresql/<uid>", role="database", operation="database.change", subject="uid", streams=True)
+@route(blueprint, "POST", "/db/postgresql/<uid>", role="database", operation="database.change",
+       states=states.OPEN, subject="uid", streams=True)
 def create_postgresql(uid: str) -> flask.Response:
     """Give an account a PostgreSQL database."""
     return _create("postgresql", uid)
 
 
-@route(blueprint, "POST", "/db/mysql/<uid>/pwreset", role="database", operation="database.change", subject="uid", streams=True)
+@route(blueprint, "POST", "/db/mysql/<uid>/pwreset", role="database", operation="database.change",
+       states=states.OPEN, subject="uid", streams=True)
 def reset_mysql(uid: str) -> flask.Response:
     """Give a MySQL database another password."""
     return _reset("mysql", uid)
 
 
-@route(blueprint, "POST", "/db/postgresql/<uid>/pwreset", role="database", operation="database.change", subject="uid", streams=True)
+@route(blueprint, "POST", "/db/postgresql/<uid>/pwreset", role="database", operation="database.change",
+       states=states.OPEN, subject="uid", streams=True)
 def reset_postgresql(uid: str) -> flask.Response:
     """Give a PostgreSQL database another password."""
     return _reset("postgresql", uid)
@@ -69,7 +72,6 @@ def reset_postgresql(uid: str) -> flask.Response:
 
 def _create(kind: Kind, uid: str) -> flask.Response:
     def prepare() -> Json:
-        _usable(uid)
         create_database.check_free(ceod().services, kind, uid)
         return _arguments(kind, uid)
 
@@ -80,7 +82,6 @@ def _create(kind: Kind, uid: str) -> flask.Response:
 
 def _reset(kind: Kind, uid: str) -> flask.Response:
     def prepare() -> Json:
-        _usable(uid)
         create_database.check_there(ceod().services, kind, uid)
         return _arguments(kind, uid)
 
@@ -96,20 +97,12 @@ def _arguments(kind: Kind, uid: str) -> Json:
 def _account(uid: str) -> Person:
     person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
     if person is None:
-        raise NotFound(f"there is no account {uid!r}")
+        raise states.missing(uid)
     return person
 
 
-def _usable(uid: str) -> None:
-    """Raises Deleted, WrongState (an expired account)."""
-    person = _account(uid)
-    if person.is_deleted:
-        raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
-    if person.is_expired(time.time()):
-        raise WrongState(f"{uid} is expired; renew it first: ceo members renew {uid}")
-
-
-@route(blueprint, "PUT", "/homes/<uid>/database-info", role="admin", operation="database.info", takes=DatabaseInfo, gives=Written)
+@route(blueprint, "PUT", "/homes/<uid>/database-info", role="admin", operation="database.info",
+       states=states.KEPT, takes=DatabaseInfo, gives=Written)
 def write_info(uid: str) -> flask.Response:
     """Write the file in a home that says how to reach the account's database; an old one is kept beside it."""
     told = parsed(DatabaseInfo)

@@ -8,6 +8,7 @@ from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import Findings
 from ceod.api.requests import answer, bind_as_caller, ceod, route, transact
+from ceod.auth import states
 from ceod.operations import mend_account
 from ceod.operations.examine_account import Examination
 from ceod.operations.private import Private
@@ -23,7 +24,8 @@ def examine(uid: str) -> flask.Response:
     return answer(Findings(uid=uid, findings=Examination(uid, running.services, running.engine.record).findings))
 
 
-@route(blueprint, "POST", "/members/<uid>/doctor", role="admin", operation="member.mend", streams=True, writes=True)
+@route(blueprint, "POST", "/members/<uid>/doctor", role="admin", operation="member.mend",
+       states=states.EVERY, streams=True, writes=True)
 def mend(uid: str) -> flask.Response:
     """Mend what an examination found and ceod can put right."""
     running = ceod()

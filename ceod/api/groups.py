@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import flask
 
-from ceo_common.errors import Deleted, NotFound
+from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.group import Group, Groups, GroupSummary, NewClub, NewGroup, NewPositions, Positions
 from ceod.api.requests import answer, bind_as_caller, ceod, parsed, route, transact
+from ceod.auth import states
 from ceod.operations import change_group, names, set_positions
 from ceod.operations.add_club import ADD_CLUB
 from ceod.operations.add_group import ADD_GROUP
@@ -36,7 +37,8 @@ def get(cn: str) -> flask.Response:
                         lists=config.lists.get(cn, []), implies=config.implied_by(cn)[1:]))
 
 
-@route(blueprint, "POST", "/groups", role="admin", operation="group.add", takes=NewGroup, streams=True, writes=True)
+@route(blueprint, "POST", "/groups", role="admin", operation="group.add",
+       states=states.NEW, takes=NewGroup, streams=True, writes=True)
 def add() -> flask.Response:
     """Create a group."""
     running, told = ceod(), parsed(NewGroup)
@@ -49,13 +51,15 @@ def add() -> flask.Response:
                     told=told.model_dump(), prepare=prepare)
 
 
-@route(blueprint, "POST", "/groups/<cn>/members/<uid>", role="admin", operation="group.change", streams=True, writes=True)
+@route(blueprint, "POST", "/groups/<cn>/members/<uid>", role="admin", operation="group.change",
+       states=states.ACTIVE, streams=True, writes=True)
 def join(cn: str, uid: str) -> flask.Response:
     """Put somebody into a group, with the groups and lists that follow from it."""
     return _change(cn, uid, join=True)
 
 
-@route(blueprint, "DELETE", "/groups/<cn>/members/<uid>", role="admin", operation="group.change", streams=True, writes=True)
+@route(blueprint, "DELETE", "/groups/<cn>/members/<uid>", role="admin", operation="group.change",
+       states=states.EVERY, streams=True, writes=True)
 def leave(cn: str, uid: str) -> flask.Response:
     """Take somebody out of a group, and out of what followed from it alone."""
     return _change(cn, uid, join=False)
@@ -67,9 +71,7 @@ def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
     person = None if name_rules.username_problem(uid) else running.services.directory.person(uid)
     # Who left the club badly may still stand in a group: taking them out needs no account.
     if person is None and (join or name_rules.username_problem(uid)):
-        raise NotFound(f"there is no account {uid!r}")
-    if join and person and person.is_deleted:
-        raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
+        raise states.missing(uid)
     return transact(change_group.CHANGE_GROUP, lambda: Private(bind_as_caller()), subject=uid,
                     names=change_group.names_locked(running.config.groups, cn, uid), told=None,
                     prepare=lambda: change_group.plan(running.services, cn, uid, join=join))
@@ -82,7 +84,8 @@ def _group(cn: str) -> Entry:
     return entry
 
 
-@route(blueprint, "POST", "/clubs", role="admin", operation="club.add", takes=NewClub, streams=True, writes=True)
+@route(blueprint, "POST", "/clubs", role="admin", operation="club.add",
+       states=states.NEW, takes=NewClub, streams=True, writes=True)
 def add_club() -> flask.Response:
     """Create a club: an account without a password, its group, the group's right to act as it, a shared home."""
     running, told = ceod(), parsed(NewClub)
@@ -103,7 +106,8 @@ def positions() -> flask.Response:
     return answer(Positions(positions=set_positions.holders(running.services.directory, config), required=config.required))
 
 
-@route(blueprint, "POST", "/positions", role="admin", operation="position.change", takes=NewPositions, streams=True, writes=True)
+@route(blueprint, "POST", "/positions", role="admin", operation="position.change",
+       states=states.ACTIVE, takes=NewPositions, streams=True, writes=True)
 def change_positions() -> flask.Response:
     """Say who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
     running, wanted = ceod(), parsed(NewPositions).root

@@ -33,6 +33,7 @@ from ceo_common.model.library import (
 from ceo_common.model.transaction import Rehearsal
 from ceod.api import json_body
 from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
+from ceod.auth import states
 from ceod.library import books, reminders, search
 from ceod.library.lending import Desk
 from ceod.services.all import Library
@@ -57,14 +58,16 @@ def find() -> flask.Response:
     return answer(BookPage(books=page.books, found=page.found, next=json.dumps(page.last, ensure_ascii=True) if page.last else None))
 
 
-@route(blueprint, "POST", "/library/books", role="library", operation="library.add", takes=NewBook, gives=Book, rehearsal=Rehearsal)
+@route(blueprint, "POST", "/library/books", role="library", operation="library.add",
+       states=states.NO_ACCOUNT, takes=NewBook, gives=Book, rehearsal=Rehearsal)
 def add() -> flask.Response:
     """Add a book, by its ISBN or without one."""
     told = parsed(NewBook)
     return _write("library.add", told.title, f"add {told.title!r}", lambda connection: books.add(connection, told, caller().name))
 
 
-@route(blueprint, "POST", "/library/books/bulk", role="library", operation="library.add", takes=NewBooks, gives=NewBooksAdded, rehearsal=CheckedBooks)
+@route(blueprint, "POST", "/library/books/bulk", role="library", operation="library.add",
+       states=states.NO_ACCOUNT, takes=NewBooks, gives=NewBooksAdded, rehearsal=CheckedBooks)
 def add_many() -> flask.Response:
     """Add many books at once: all of them, or none."""
     told = parsed(NewBooks).books
@@ -82,7 +85,8 @@ def get(book: str) -> flask.Response:
     return answer(_library().database.run(lambda connection: books.get(connection, which)))
 
 
-@route(blueprint, "POST", "/library/books/<book>/copies", role="library", operation="library.add", takes=NewCopies, gives=Book,
+@route(blueprint, "POST", "/library/books/<book>/copies", role="library", operation="library.add",
+       states=states.NO_ACCOUNT, takes=NewCopies, gives=Book,
        rehearsal=Rehearsal)
 def add_copies(book: str) -> flask.Response:
     """Add copies of a book."""
@@ -103,7 +107,8 @@ def of_book(book: str) -> flask.Response:
     return answer(Loans(loans=_library().database.run(look)))
 
 
-@route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend", gives=Loan, rehearsal=Rehearsal,
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend",
+       states=states.ACTIVE, gives=Loan, rehearsal=Rehearsal,
        query={"copy": "this copy, by its number; by default the first that is in"})
 def lend(book: str, uid: str) -> flask.Response:
     """Lend a book to a member."""
@@ -111,13 +116,14 @@ def lend(book: str, uid: str) -> flask.Response:
     copy = number("copy", 1, COPIES_LIMIT, least=1) if "copy" in request.args else None
     person = ceod().services.directory.person(_username(uid))
     if person is None:
-        raise NotFound(f"there is no account {uid!r}")
+        raise states.missing(uid)
     desk.check_reader(person)
     return _write("library.lend", uid, f"lend book {which} to {uid}", lambda connection: desk.lend(connection, which, uid, caller().name, copy),
                   book=which)
 
 
-@route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return", gives=Loan, rehearsal=Rehearsal)
+@route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return",
+       states=states.EVERY, gives=Loan, rehearsal=Rehearsal)
 def give_back(book: str, uid: str) -> flask.Response:
     """Take a book back; the account may be gone already."""
     which = _book(book)
@@ -126,7 +132,8 @@ def give_back(book: str, uid: str) -> flask.Response:
                   lambda connection: _desk().give_back(connection, which, uid, caller().name), book=which)
 
 
-@route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew", subject="uid", gives=Loan,
+@route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew",
+       states=states.ACTIVE, subject="uid", gives=Loan,
        rehearsal=Rehearsal)
 def renew(book: str, uid: str) -> flask.Response:
     """Renew a loan; one that is overdue, for those who may even then."""
@@ -157,7 +164,8 @@ def overdue() -> flask.Response:
     return answer(Loans(loans=_library().database.run(_desk().overdue)))
 
 
-@route(blueprint, "POST", "/library/overdue/remind", role="library", operation="library.remind", gives=OverdueMails, rehearsal=OverdueMails)
+@route(blueprint, "POST", "/library/overdue/remind", role="library", operation="library.remind",
+       states=states.NO_ACCOUNT, gives=OverdueMails, rehearsal=OverdueMails)
 def remind() -> flask.Response:
     """Mail those with overdue books, at most once a week about each loan."""
     running, library, desk = ceod(), _library(), _desk()
@@ -225,7 +233,7 @@ def _book(text: str) -> int:
 def _username(uid: str) -> str:
     """Raises NotFound."""
     if name_rules.username_problem(uid):
-        raise NotFound(f"there is no account {uid!r}")
+        raise states.missing(uid)
     return uid
 
 

@@ -6,12 +6,13 @@ import re
 
 import flask
 
-from ceo_common.errors import Invalid, NotFound
+from ceo_common.errors import Invalid
 from ceo_common.model import names as name_rules
 from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
 from ceo_common.model.transaction import Rehearsal
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, caller, ceod, is_rehearsal, parsed, rehearsed, route
+from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.services.mailman import Mailman
 
@@ -27,15 +28,13 @@ def lists(uid: str) -> flask.Response:
     return answer(Subscriptions(uid=uid, lists=_mailman().lists_of(_address(uid))))
 
 
-@route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe", subject="uid", gives=Subscription,
+@route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe",
+       states=states.OPEN, subject="uid", gives=Subscription,
        rehearsal=Rehearsal)
 def subscribe(list_name: str, uid: str) -> flask.Response:
     """Subscribe an account's address to a list; of one's own accord, a list that is moderated asks its moderator."""
     _check(list_name, uid)
-    directory = ceod().services.directory
-    if directory.person(uid) is None:
-        raise NotFound(f"there is no account {uid}")
-    approved = bool(standing(caller(), directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
+    approved = bool(standing(caller(), ceod().services.directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
     if is_rehearsal():
         _mailman().check_joining(list_name, _address(uid), approved=approved)
         return rehearsed("mailman.subscribe", uid, f"subscribe {_address(uid)} to {list_name}")
@@ -43,7 +42,8 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
     return answer(Subscription(list=list_name, uid=uid, subscribed=done, held=not done))
 
 
-@route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe", subject="uid", gives=Subscription,
+@route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe",
+       states=states.EVERY, subject="uid", gives=Subscription,
        rehearsal=Rehearsal)
 def unsubscribe(list_name: str, uid: str) -> flask.Response:
     """Take an account's address off a list; the account may be gone already."""
@@ -55,7 +55,8 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
     return answer(Subscription(list=list_name, uid=uid, subscribed=False))
 
 
-@route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe", takes=Unsubscribe, gives=Unsubscribed,
+@route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe",
+       states=states.EVERY, takes=Unsubscribe, gives=Unsubscribed,
        rehearsal=Rehearsal)
 def unsubscribe_many(list_name: str) -> flask.Response:
     """Take many addresses off a list at once; one that is not on it needs not leave."""

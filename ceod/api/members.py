@@ -7,7 +7,7 @@ from typing import Any
 
 import flask
 
-from ceo_common.errors import BackendDown, Deleted, Exists, Forbidden, Invalid, NotFound
+from ceo_common.errors import BackendDown, Exists, Forbidden, Invalid, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.member import Checked, Member, MemberChange, NewMember, NewMembers, Renewal, past_terms
 from ceo_common.permissions import RULES, Who
@@ -24,6 +24,7 @@ from ceod.api.requests import (
     route,
     transact,
 )
+from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
@@ -40,7 +41,8 @@ blueprint = flask.Blueprint("members", __name__)
 FRESH_S = 3600.0
 
 
-@route(blueprint, "POST", "/members", role="admin", operation="member.add", takes=NewMember, streams=True, writes=True)
+@route(blueprint, "POST", "/members", role="admin", operation="member.add",
+       states=states.NEW, takes=NewMember, streams=True, writes=True)
 def add() -> flask.Response:
     """Sign somebody up."""
     running, member = ceod(), parsed(NewMember)
@@ -54,7 +56,8 @@ def add() -> flask.Response:
                     told=member.model_dump(), prepare=prepare)
 
 
-@route(blueprint, "POST", "/members/bulk", role="admin", operation="member.add", takes=NewMembers, streams=True, writes=True, rehearsal=Checked)
+@route(blueprint, "POST", "/members/bulk", role="admin", operation="member.add",
+       states=states.NEW, takes=NewMembers, streams=True, writes=True, rehearsal=Checked)
 def add_many() -> flask.Response:
     """Sign many up at once: all of them, or none."""
     running, told = ceod(), parsed(NewMembers)
@@ -103,7 +106,8 @@ def _forward(uid: str) -> Forward:
         return Forward(problem=error.message)
 
 
-@route(blueprint, "PATCH", "/members/<uid>", role="admin", operation="member.forwarding", decide=False, subject="uid", takes=MemberChange,
+@route(blueprint, "PATCH", "/members/<uid>", role="admin", operation="member.forwarding",
+       states=states.KEPT, decide=False, subject="uid", takes=MemberChange,
        streams=True, writes=True)
 def patch(uid: str) -> flask.Response:
     """Change a login shell or where mail is forwarded; the forwarded ticket is needed for the shell alone."""
@@ -117,7 +121,7 @@ def patch(uid: str) -> flask.Response:
     change = parsed(MemberChange)
 
     def prepare() -> Json:
-        modify_member.check(_person(uid), change.login_shell, running.config.members.shells)
+        modify_member.check(change.login_shell, running.config.members.shells)
         if change.forwarding_addresses is not None:
             modify_member.check_home(uid, running.services)
         return {"uid": uid, **change.model_dump()}
@@ -139,7 +143,8 @@ def _before_the_rules() -> Json:
     return fields if isinstance(fields, dict) else {}
 
 
-@route(blueprint, "POST", "/members/<uid>/renew", role="admin", operation="member.renew", takes=Renewal, streams=True, writes=True)
+@route(blueprint, "POST", "/members/<uid>/renew", role="admin", operation="member.renew",
+       states=states.MEMBERS, takes=Renewal, streams=True, writes=True)
 def renew(uid: str) -> flask.Response:
     """Register somebody for more terms; a representative who is given member terms becomes a member."""
     running, renewal = ceod(), parsed(Renewal)
@@ -154,7 +159,8 @@ def renew(uid: str) -> flask.Response:
                     prepare=prepare)
 
 
-@route(blueprint, "POST", "/members/<uid>/pwreset", role="admin", operation="member.pwreset", decide=False, streams=True)
+@route(blueprint, "POST", "/members/<uid>/pwreset", role="admin", operation="member.pwreset",
+       states=states.MEMBERS, decide=False, streams=True)
 def pwreset(uid: str) -> flask.Response:
     """Give somebody a temporary password."""
     running = ceod()
@@ -163,11 +169,6 @@ def pwreset(uid: str) -> flask.Response:
     _person(uid)
 
     def prepare() -> Json:
-        person = _person(uid)
-        if person.is_club:
-            raise NotFound(f"{uid} is a club: it has no password")
-        if person.is_deleted:
-            raise Deleted(f"{uid} was deleted; restore it first: ceo members restore {uid}", uid=uid)
         if running.services.admin_host.kadmin.get(uid) is None:
             raise NotFound(f"{uid} has no Kerberos principal, so there is no password to reset")
         return {"uid": uid}
@@ -175,7 +176,8 @@ def pwreset(uid: str) -> flask.Response:
     return transact(RESET_PASSWORD, lambda: Private(passwords={uid: generate()}), subject=uid, names=_locked(uid), told=None, prepare=prepare)
 
 
-@route(blueprint, "DELETE", "/members/<uid>", role="admin", operation="member.delete", streams=True, writes=True)
+@route(blueprint, "DELETE", "/members/<uid>", role="admin", operation="member.delete",
+       states=states.MEMBERS, streams=True, writes=True)
 def delete(uid: str) -> flask.Response:
     """Disable an account and archive its home; its name and number stay taken, and all of it can be restored."""
     directory = ceod().services.directory
@@ -189,7 +191,8 @@ def delete(uid: str) -> flask.Response:
                     names=(*_locked(uid), *(f"group:{name}" for name in groups)))
 
 
-@route(blueprint, "POST", "/members/<uid>/restore", role="admin", operation="member.restore", streams=True, writes=True)
+@route(blueprint, "POST", "/members/<uid>/restore", role="admin", operation="member.restore",
+       states=states.DELETED, streams=True, writes=True)
 def restore(uid: str) -> flask.Response:
     """Bring a deleted account back: home, login, groups, lists."""
     running = ceod()
@@ -206,7 +209,8 @@ def restore(uid: str) -> flask.Response:
                     prepare=prepare)
 
 
-@route(blueprint, "POST", "/members/<uid>/purge", role="admin", operation="member.purge", streams=True)
+@route(blueprint, "POST", "/members/<uid>/purge", role="admin", operation="member.purge",
+       states=states.THERE, streams=True)
 def purge(uid: str) -> flask.Response:
     """Remove every trace of an account, in development mode alone; its number is never given again."""
     if not ceod().config.development:
@@ -223,7 +227,7 @@ def _person(uid: str) -> Person:
     """The account.  Raises NotFound."""
     person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
     if person is None:
-        raise NotFound(f"there is no account {uid!r}")
+        raise states.missing(uid)
     return person
 
 

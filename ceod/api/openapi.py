@@ -22,6 +22,7 @@ from ceo_common.events import Event
 from ceo_common.model.wire import Refusal
 from ceo_common.permissions import RULES
 from ceod.api.requests import DRY_RUN, KEY_LIMIT, ROUTES, Route
+from ceod.auth import states
 
 Json = dict[str, Any]
 blueprint = flask.Blueprint("openapi", __name__)
@@ -102,7 +103,8 @@ def _operation(row: Route) -> Json:
     told: Json = {
         "operationId": f"{row.method.lower()}{re.sub('[^a-z]+', '_', row.path.lower()).rstrip('_')}",
         "summary": row.does,
-        "description": RULES[row.operation].sentence() + (f" Served by the host of role {row.role}." if row.role else ""),
+        "description": RULES[row.operation].sentence() + _states(row)
+        + (f" Served by the host of role {row.role}." if row.role else ""),
         "tags": [row.path.split("/")[2].partition(".")[0]],
         "parameters": _parameters(row),
         "responses": _responses(row),
@@ -112,6 +114,14 @@ def _operation(row: Route) -> Json:
     if row.takes:
         told["requestBody"] = {"required": not row.rehearses_without, "content": {"application/json": {"schema": _schema(row.takes)}}}
     return told
+
+
+def _states(row: Route) -> str:
+    """Which accounts are changed, in a sentence."""
+    if not row.states or row.states == states.EVERY:
+        return ""
+    names = [state.value for state in states.State if state in row.states]
+    return f" Of accounts that are {' or '.join(names)}."
 
 
 def _parameters(row: Route) -> list[Json]:

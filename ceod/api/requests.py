@@ -29,6 +29,7 @@ from ceod.api import admission, json_body
 from ceod.auth import spnego
 from ceod.auth.caller import Caller
 from ceod.auth.caller import require as require_standing
+from ceod.auth.states import State, require_active, require_state
 from ceod.log import request_id
 from ceod.operations.private import Private
 from ceod.server.answer import EVENTS
@@ -51,6 +52,9 @@ class Route:
     """A row of the route table: who may, and what goes in and comes out.
 
     `role` is the host that serves it (None: every one), `operation` a key of permissions.RULES.
+    `states` are those of the accounts that a change is made to.  Where the path names the account
+    as `uid`, one in another state is refused before the view looks at it; a view that finds the
+    names in the body refuses them itself.
     """
 
     method: str
@@ -58,6 +62,7 @@ class Route:
     role: str | None
     operation: str
     does: str  # in words
+    states: frozenset[State] | None = None  # None: it changes nothing
     subject: str | None = None  # the path's parameter that names the account
     takes: type[BaseModel] | None = None  # the body
     rehearses_without: bool = False  # a body
@@ -78,6 +83,7 @@ def route(
     """Register a view; `more` is as in Route, and a transaction has a Rehearsal unless it names one of its own.
 
     Before it runs: the caller is known, the host is the right one, the rule said yes, and the query holds nothing that is not known.
+    Before a change the caller's own account is open, and the one that is changed in one of `states`.
 
     With decide=False the view itself asks allow(), because the rule depends on what it has to look up first.
     """
@@ -85,6 +91,7 @@ def route(
         if more.get("streams") and method != "GET":
             more.setdefault("rehearsal", Rehearsal)
         row = Route(method, f"/api{path}", role, operation, (view.__doc__ or "").partition("\n")[0], **more)
+        assert (row.states is None) == (method == "GET"), f"{method} {path} has to declare states"
         ROUTES.append(row)
 
         @functools.wraps(view)
@@ -93,9 +100,14 @@ def route(
             _right_host(row)
             if decide:
                 allow(operation, subject=values.get(row.subject) if row.subject else None)
+            if method != "GET":
+                require_active(caller(), ceod().services.directory)
             _known_query(row)
+            g.row, g.account = row, values.get("uid")
             if row.streams:
                 idempotency_key()
+            elif method != "GET":
+                _require_account()  # transact() does it while nobody else can change the account
             if method != "GET" and not row.streams and not is_rehearsal():
                 count_write()  # transact() counts what begins a transaction
             return view(**values)
@@ -104,6 +116,12 @@ def route(
         return view
 
     return register
+
+
+def _require_account() -> None:
+    """Raises what is wrong with the state of the account that the path names; BackendDown."""
+    if g.account is not None:
+        require_state(ceod().services.directory, g.account, g.row.states)
 
 
 def _known_query(row: Route) -> None:
@@ -250,16 +268,21 @@ def transact(
     Raises what private() and prepare() do, Busy, InRecovery, KeyReused, JournalFull.
     """
     who, engine = caller(), ceod().engine
+
+    def checked() -> dict[str, Any]:
+        _require_account()
+        return prepare()
+
     asked = Request(operation.name, operation.version, who.name, who.address, subject, names, {},
                     hashlib.sha256(canonical([request.path, told])).hexdigest(), idempotency_key(), optional)
     if is_rehearsal():
-        arguments = engine.rehearse(asked, prepare)
+        arguments = engine.rehearse(asked, checked)
         before, after = operation.steps(arguments)
         return rehearsed(operation.name, subject, *(step.name for step in before), later=[step.name for step in after],
                          warnings=arguments.get("warnings", []))
     if not engine.record.knows(asked):
         count_write()
-    identifier, new = engine.begin(operation, asked, private(), lambda: prepare() | {"operator": who.name})
+    identifier, new = engine.begin(operation, asked, private(), lambda: checked() | {"operator": who.name})
     return stream(identifier, asked=new)
 
 

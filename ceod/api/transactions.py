@@ -12,6 +12,7 @@ from ceo_common.errors import NotFound
 from ceo_common.model.transaction import Abandoned, Reason, Rehearsal, Resumed, Transaction, Transactions
 from ceo_common.permissions import Who
 from ceod.api.requests import allow, caller, ceod, is_rehearsal, number, parsed, rehearsed, route, stream
+from ceod.auth import states
 from ceod.auth.caller import standing
 
 blueprint = flask.Blueprint("transactions", __name__)
@@ -50,7 +51,8 @@ def events(identifier: str) -> flask.Response:
     return stream(identifier, asked=False, after=number("after", 0, 1 << 30))
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume", decide=False, gives=Resumed,
+@route(blueprint, "POST", "/transactions/<identifier>/resume", role=None, operation="transactions.resume",
+       states=states.NO_ACCOUNT, decide=False, gives=Resumed,
        rehearsal=Rehearsal)
 def resume(identifier: str) -> flask.Response:
     """Try what waits or could not be undone, now."""
@@ -65,7 +67,8 @@ def resume(identifier: str) -> flask.Response:
     return flask.jsonify({"transaction": identifier, "resumed": True})
 
 
-@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon", takes=Reason, gives=Abandoned,
+@route(blueprint, "POST", "/transactions/<identifier>/abandon", role=None, operation="transactions.abandon",
+       states=states.NO_ACCOUNT, takes=Reason, gives=Abandoned,
        rehearsal=Rehearsal)
 def abandon(identifier: str) -> flask.Response:
     """Give up what could not be undone or done, or does not come to its end, with the reason on record."""

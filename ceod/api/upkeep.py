@@ -11,6 +11,7 @@ from flask import request
 from ceo_common.errors import Busy, CeoError, Changed, NotFound
 from ceo_common.model.upkeep import Count, ExpiryPlan, ProgramPlan, UpdatePrograms
 from ceod.api.requests import allow, answer, bind_as_caller, ceod, is_rehearsal, parsed, route, transact
+from ceod.auth import states
 from ceod.operations import expire_members, lapsed, remind_members, update_programs
 from ceod.operations.private import Private
 from ceod.services.directory import Person
@@ -20,7 +21,8 @@ from ceod.transaction.step import Json
 blueprint = flask.Blueprint("upkeep", __name__)
 
 
-@route(blueprint, "POST", "/members/expire", role="admin", operation="member.expire", decide=False, takes=Count, streams=True, writes=True,
+@route(blueprint, "POST", "/members/expire", role="admin", operation="member.expire",
+       states=states.NO_ACCOUNT, decide=False, takes=Count, streams=True, writes=True,
        rehearsal=ExpiryPlan, rehearses_without=True)
 def expire() -> flask.Response:
     """Expire those whose last term and grace month are over, a limited number at once; `count` is what the rehearsal told.
@@ -72,7 +74,8 @@ def expire() -> flask.Response:
                     names=("expire",), told=told.model_dump(), prepare=prepare, optional=locks)
 
 
-@route(blueprint, "POST", "/members/remindexpire", role="admin", operation="member.remind", streams=True, rehearsal=ExpiryPlan)
+@route(blueprint, "POST", "/members/remindexpire", role="admin", operation="member.remind",
+       states=states.NO_ACCOUNT, streams=True, rehearsal=ExpiryPlan)
 def remind() -> flask.Response:
     """Mail those in their grace month, each once and a limited number a day; who is in another transaction is left out."""
     running, now = ceod(), datetime.now(UTC)
@@ -121,7 +124,8 @@ def _nobody(what: str, left_out: dict[str, str]) -> CeoError:
     return Busy(message, left_out=left_out, retry_after=10)
 
 
-@route(blueprint, "POST", "/uwldap/updateprograms", role="admin", operation="program.update", takes=UpdatePrograms, streams=True, writes=True,
+@route(blueprint, "POST", "/uwldap/updateprograms", role="admin", operation="program.update",
+       states=states.MEMBERS, takes=UpdatePrograms, streams=True, writes=True,
        rehearsal=ProgramPlan)
 def programs() -> flask.Response:
     """Bring programs up to what the university says; of everybody, or of those named."""

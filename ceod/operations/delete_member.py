@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ceo_common.errors import Changed, Deleted, Invalid, NotFound, WrongState
+from ceo_common.errors import Changed, NotFound, WrongState
 from ceod.operations.change_group import SYSCOM, ensure_not_last
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.lists import mail_host
@@ -19,11 +19,7 @@ from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
 
 
 def check(person: Person, services: Services) -> None:
-    """Raises Invalid (a club), Deleted, WrongState (somebody who holds a position, or the last of the systems committee)."""
-    if person.is_club:
-        raise Invalid(f"{person.uid} is a club, not a member", problems=[{"field": "uid", "message": "a club is not deleted this way"}])
-    if person.is_deleted:
-        raise Deleted(f"{person.uid} is deleted already", uid=person.uid)
+    """Raises WrongState (somebody who holds a position, or the last of the systems committee)."""
     if positions := person.attributes.get("position"):
         raise WrongState(f"{person.uid} is {', '.join(sorted(positions))}; give that to somebody else first: ceo positions set")
     ensure_not_last(services.directory, person.uid)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ceo_common.errors import Changed, Deleted, Invalid, WrongState
+from ceo_common.errors import Changed, Invalid, WrongState
 from ceod.operations.changes import ChangeEntries, Changes
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
-from ceod.services.directory import Person
 from ceod.services.homes import Forward, forward_text
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation, Step, Undone
@@ -25,10 +24,8 @@ def shells(path: str) -> list[str]:
     return [name for name in names if name.startswith("/") and os.path.isfile(name) and os.access(name, os.X_OK)]
 
 
-def check(person: Person, login_shell: str | None, shells_file: str) -> None:
-    """Raises Deleted, Invalid with the shells that there are."""
-    if person.is_deleted:
-        raise Deleted(f"{person.uid} was deleted; restore it first: ceo members restore {person.uid}", uid=person.uid)
+def check(login_shell: str | None, shells_file: str) -> None:
+    """Raises Invalid with the shells that there are."""
     if login_shell is not None and login_shell not in (found := shells(shells_file)):
         message = f"{login_shell!r} is not a login shell here; there are: {', '.join(found)}"
         raise Invalid(message, problems=[{"field": "login_shell", "message": message}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ceo_common.errors import Changed, Deleted, Exists, Invalid
+from ceo_common.errors import Changed, Exists
 from ceo_common.model.member import Renewal
 from ceo_common.terms import in_order
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
@@ -16,11 +16,7 @@ from ceod.transaction.step import Json, Operation
 
 
 def check(person: Person, renewal: Renewal) -> None:
-    """Raises Invalid (a club), Deleted, Exists with the terms that are held already."""
-    if person.is_club:
-        raise Invalid(f"{person.uid} is a club: a club has no terms", problems=[{"field": "uid", "message": "a club has no terms"}])
-    if person.is_deleted:
-        raise Deleted(f"{person.uid} was deleted; restore it first: ceo members restore {person.uid}", uid=person.uid)
+    """Raises Exists with the terms that are held already."""
     held = set(person.attributes.get("term", []))
     if renewal.terms is None:
         # A representative's renewal counts over both kinds: who is a member that term needs no free one.

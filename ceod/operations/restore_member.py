@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ceo_common.errors import Changed, NotFound, WrongState
+from ceo_common.errors import Changed, NotFound
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.delete_member import Disable, LeaveGroups
 from ceod.operations.lists import JoinLists, warnings
@@ -18,10 +18,8 @@ from ceod.transaction.step import Json, Operation, Step, Undone
 def arguments(person: Person, deletion: Json | None, services: Services) -> tuple[Json, list[str]]:
     """What the deletion's record says is to be brought back, and warnings of what can't be.
 
-    `deletion` is what that transaction noted, None when this host has no record of it.  Raises WrongState.
+    `deletion` is what that transaction noted, None when this host has no record of it.
     """
-    if not person.is_deleted:
-        raise WrongState(f"{person.uid} is not deleted")
     if deletion is None:
         # The directory and the KDC remember enough for a login; what only the journal knew is said to be missing.
         found = services.admin_host.homes.archived_of(person.uid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ceo_common.config import Positions
 from ceo_common.errors import Invalid
 from ceod.operations.changes import ChangeEntries, Changes, as_json
@@ -28,6 +30,7 @@ def plan(services: Services, wanted: Holders) -> Json:
     """The arguments: who loses and who gets what.  Raises Invalid with every problem."""
     config, directory = services.config.positions, services.directory
     people = directory.people_named(sorted({uid for uids in wanted.values() for uid in uids}))
+    before, now = holders(directory, config), time.time()
     problems = []
     for position, uids in wanted.items():
         if position not in config.available:
@@ -37,9 +40,12 @@ def plan(services: Services, wanted: Holders) -> Json:
         problems += [(position, f"there is no account {uid}") for uid in uids if uid not in people]
         problems += [(position, f"{uid} is a club") for uid in uids if uid in people and people[uid].is_club]
         problems += [(position, f"{uid} was deleted") for uid in uids if uid in people and people[uid].is_deleted]
+        # Whoever holds it already and expired meanwhile does not keep others from being named.
+        new = {uid for uid in uids if uid in people} - set(before.get(position, []))
+        problems += [(position, f"{uid} is expired; renew it first") for uid in sorted(new)
+                     if not people[uid].is_deleted and people[uid].is_expired(now)]
     if problems:
         raise Invalid("the positions have problems", problems=[{"field": field, "message": message} for field, message in problems])
-    before = holders(directory, config)
     changes: dict[str, dict[str, list[str]]] = {}
     for position, uids in wanted.items():
         for uid in sorted(set(uids) ^ set(before.get(position, []))):

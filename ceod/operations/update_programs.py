@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ceo_common.errors import Changed, NotFound
+from ceo_common.errors import Changed, NotFound, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.upkeep import ProgramChange, ProgramPlan
 from ceod.operations.private import Private
@@ -20,7 +20,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
     """Whose program would change; empty ones, unchanged ones and what is no program are skipped.
 
     `held` are the names that transactions hold: whose account is among them is left out.
-    Raises NotFound (who is not there).
+    Raises NotFound (who is not there), WrongState (a club or a deleted account is named).
     """
     directory = services.directory
     if uids is None:
@@ -29,6 +29,8 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         members = directory.people_named(uids)
         if missing := [uid for uid in uids if uid not in members]:
             raise NotFound(f"there is no account {', '.join(missing)}")
+        if others := [uid for uid in uids if members[uid].is_deleted or members[uid].is_club]:
+            raise WrongState(f"deleted accounts and clubs have no program: {', '.join(others)}")
     members = {uid: person for uid, person in members.items() if not person.is_deleted and not person.is_club}
     at_university = services.admin_host.uwldap.people(list(members))
     changes, left_out = list[ProgramChange](), dict[str, str]()

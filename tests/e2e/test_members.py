@@ -298,7 +298,7 @@ def test_the_last_of_the_systems_committee_is_not_deleted(club: Club) -> None:
 def test_a_club_is_no_member(club: Club) -> None:
     with pytest.raises(Invalid, match="is a club"):
         list(club.client("ctdalek").delete_member("go-club"))
-    with pytest.raises(NotFound, match="is a club"):
+    with pytest.raises(Invalid, match="is a club"):
         list(club.client("ctdalek").reset_password("go-club"))
 
 
