@@ -4,7 +4,9 @@
 # make pictures   README's pictures of the menu, into docs/pictures
 # make bench  ceod and ceo beside their bare floors, among twenty thousand members and fifty thousand books; no part of make test
 # make soak   five thousand accounts expire while ceod is killed twice, five hundred are imported while ceo is; no part of make test
-.PHONY: install demo man pictures test lint unit sandbox e2e menu crash faults hostile bench soak clean
+# make monkey SEED=7 SECONDS=780   six clients do what they like while something breaks every few
+#             seconds; then every server is compared with what they were told; no part of make test
+.PHONY: install demo man pictures test lint unit sandbox e2e menu crash faults hostile bench soak monkey clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -36,8 +38,9 @@ lint: install
 	@.venv/bin/mypy --no-error-summary ceo ceod ceo_common sandbox tests $(AS_ONE)
 	@echo "$@: nothing found"
 
+IN_SANDBOXES := e2e menu crash faults hostile sandbox bench soak monkey
 unit: install
-	@.venv/bin/pytest tests --ignore tests/e2e --ignore tests/menu --ignore tests/crash --ignore tests/faults --ignore tests/hostile --ignore tests/sandbox --ignore tests/bench --ignore tests/soak $(AS_ONE)
+	@.venv/bin/pytest tests $(IN_SANDBOXES:%=--ignore tests/%) $(AS_ONE)
 
 # From outside: it brings its own sandboxes up and down.
 sandbox: install
@@ -49,6 +52,11 @@ e2e menu crash faults hostile: install
 
 bench soak: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@
+
+SEED := 1
+SECONDS := 780
+monkey: install
+	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ --seed $(SEED) --seconds $(SECONDS)
 
 clean:
 	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis $(TEST_DIR)

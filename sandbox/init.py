@@ -131,6 +131,8 @@ class Switch:
             pid = self.hosts[name]["inner_pid"]
             assert isinstance(pid, int)
             os.kill(pid, signal.SIGKILL)
+            # The kernel takes it down with the host's namespace some time later: too late for a host that boots at once.
+            subprocess.run(["ip", "link", "del", name[:15]], stderr=subprocess.DEVNULL, check=False)
         elif do == "boot":
             self._join(name, self._fork(name))
         else:

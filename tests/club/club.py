@@ -87,7 +87,10 @@ class Club:
 
     def client(self, who: str) -> Client:
         """The typed client as somebody."""
-        name = self.ccache(who)
+        return self.client_of(self.ccache(who))
+
+    def client_of(self, name: str) -> Client:
+        """The typed client as whose ticket is in a ccache."""
         return Client(hosts=self.settings.hosts, port=self.settings.port, ca=self.settings.ca,
                       credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": name}))
 
