@@ -96,7 +96,7 @@ ANSWERS = {
     "transactions resume": Answer("Resumed"),
     "transactions show": Answer("Transaction"),
     "doctor": Answer("Finding", "several, under `findings`; with --fix a `result` too, of a rehearsal the `rehearsal`"),
-    "log": Answer("Log", f"of several hosts: under `rows`, each with its `host`, {_SILENT}"),
+    "log": Answer("Log", f"of several hosts: under `rows`, each with its `host`, {_SILENT}; with --verify each host's chain under `chains`"),
     "whoami": Answer("WhoAmI", "and `ticket_seconds_left`"),
 }
 

@@ -59,6 +59,29 @@ def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], 
     return sorted(rows, key=lambda row: float(row["at"]), reverse=True), silent
 
 
+def verify(client: Client, host: str) -> Json:
+    """Whether the chain of a host's audit log holds, how far, and its head.
+
+    `state` is "ok", "problem", or "unknown" where the host did not answer; `problem` says why.
+    Raises its refusals.
+    """
+    checked: Json = {"host": host, "state": "unknown", "problem": "", "rows": 0, "erased": 0, "head": ""}
+    last_hash, is_end = "", False
+    while not is_end:
+        try:
+            part = client.verify_log(host, after=checked["rows"])
+        except (Unreachable, BackendDown) as error:
+            return {**checked, "problem": error.message}
+        if part["after_hash"] != last_hash:  # somebody changed it just now
+            part = {**part, "rows": 0, "erased": 0, "breaks_at": part["after"]}
+        checked["rows"] += part["rows"]
+        checked["erased"] += part["erased"]
+        last_hash, is_end = part["last_hash"], part["is_end"]
+        if part["breaks_at"] is not None:
+            return {**checked, "state": "problem", "problem": f"row {part['breaks_at']} was changed, or one before it taken out"}
+    return {**checked, "state": "ok", "head": last_hash}
+
+
 def step_told(step: Json) -> str:
     """A step's state in words, with its error and when it is tried again."""
     told = f"waits after {step['attempts']} tries" if step["state"] == "waiting" else _STEPS.get(step["state"], str(step["state"]))

@@ -322,6 +322,10 @@ class Client:
         """GET /api/log of one host, newest first."""
         return self._json(host, "GET", f"/api/log?limit={limit}")
 
+    def verify_log(self, host: str, *, after: int = 0) -> Json:
+        """GET /api/log/verify of one host: some rows behind `after`."""
+        return self._json(host, "GET", f"/api/log/verify?after={after}")
+
     def transactions(self, host: str, *, state: str = "", limit: int = 50) -> list[Json]:
         """GET /api/transactions of one host, newest first."""
         query = f"?limit={limit}" + (f"&state={quote(state)}" if state else "")

@@ -98,5 +98,6 @@ RULES: dict[str, Rule] = {
     "transactions.resume": _rule("resume a transaction", Who.SELF, Who.SYSCOM),
     "transactions.resume.bulk": _rule("resume what is done to many accounts", Who.SYSCOM),
     "transactions.abandon": _rule("abandon a transaction", Who.SYSCOM),
+    "log.verify": _rule("check the audit log's chain", Who.SYSCOM),
     "log.read": _rule("see what they did themselves", Who.SIGNED_IN),
 }

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ceo import transactions as work
 from ceo.cli.context import Context, pass_context
+from ceo.cli.doctor import EXIT_PROBLEM, EXIT_UNKNOWN
 from ceo.cli.table import Form, listing, print_json, print_rows
+from ceo.doctor import verdict
 from ceo_common.text import shown
+
+Json = dict[str, Any]
 
 
 @click.command()
 @click.option("--host", help="Of this host alone; of all of them by default.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows of each host at most.")
+@click.option("--verify", is_flag=True, help="Check that no row was changed, moved or taken out.")
 @listing
 @pass_context
-def log(context: Context, host: str | None, limit: int, form: Form) -> None:
+def log(context: Context, host: str | None, limit: int, verify: bool, form: Form) -> int:
     """Who did what, newest first: one's own doings, for the systems committee everybody's.
+
+    With --verify, whether the log can be believed: each row's hash covers the row and the hash before
+    it.  What was cut off at the end shows in ceod's own log, which tells the number and hash of
+    the newest row each hour ("audit head"): the number of rows must not be smaller than there.
+
+    Exit status with --verify: 0 when every chain holds, 1 when one is broken, 75 when a host did not answer.
 
     Example: ceo log --limit 10
     """
+    if verify:
+        return _verify(context, [host] if host else context.client.hosts.all(), form)
     rows, silent = work.audit(context.client, hosts=[host] if host else context.client.hosts.all(), limit=limit)
     if form.as_json:
         print_json({"rows": rows, "silent": silent})
@@ -27,3 +42,23 @@ def log(context: Context, host: str | None, limit: int, form: Form) -> None:
         print_rows(rows, "when who what subject outcome", form, {"when": lambda row: work.when(row["at"])})
     for name, why in silent.items():
         click.echo(f"ceo: {name} did not answer: {shown(why)}", err=True)
+    return 0
+
+
+def _verify(context: Context, hosts: list[str], form: Form) -> int:
+    chains = [work.verify(context.client, host) for host in hosts]
+    if form.as_json:
+        print_json({"chains": chains})
+    else:
+        print_rows(chains, "host chain rows erased head", form, {"chain": _chain})
+    for chain in chains:
+        if chain["state"] == "problem":
+            click.echo(f"ceo: the audit log of {chain['host']} was changed: {shown(chain['problem'])}. Keep a copy of"
+                       f" ceod's state_dir there, compare with a backup, and find out who did it.", err=True)
+        elif chain["state"] == "unknown":
+            click.echo(f"ceo: {chain['host']} did not answer: {shown(chain['problem'])}", err=True)
+    return {"problem": EXIT_PROBLEM, "unknown": EXIT_UNKNOWN, "ok": 0}[verdict(chains)]
+
+
+def _chain(chain: Json) -> str:
+    return {"ok": "holds", "problem": "BROKEN", "unknown": "unknown"}[chain["state"]]

@@ -60,6 +60,7 @@ MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; sho
 MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")
 LAST_LOOK = Key(("enter",), "Enter", "go on", "To a last look; nothing is done before.")
 MEND = Key(("enter",), "Enter", "mend", "Mend what ceod can; shown once more before.")
+VERIFY = Key(("v", "V"), "V", "verify", "Check on every host that no row was changed, moved or taken out.")
 STORY = Key(("enter",), "Enter", "its transaction", "Open the story of the transaction that it tells of.")
 
 

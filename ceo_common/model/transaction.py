@@ -93,7 +93,29 @@ class Abandoned(Wire):
 
 
 class Log(Wire):
-    """GET /api/log: newest first; each row says n, at, who, remote, what, subject, transaction, outcome, error."""
+    """GET /api/log: newest first; each row says n, at, who, remote, what, subject, transaction, outcome, error.
+
+    A field that was erased is null.
+    """
 
     host: str
     rows: list[dict[str, Any]]
+
+
+class LogCheck(Wire):
+    """GET /api/log/verify: some rows of the audit log's chain, checked.
+
+    The hash of each row covers the row and the hash before it.  `rows` hold, from the one behind
+    `after` to `last`; of `erased` among them a personal field was erased, which the chain allows.
+    `breaks_at` is the first row that does not hold.  Unless `is_end`, go on behind `last`.
+    """
+
+    host: str
+    after: int
+    after_hash: str
+    rows: int
+    erased: int
+    last: int
+    last_hash: str
+    breaks_at: int | None
+    is_end: bool

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import flask
 
-from ceo_common.model.transaction import Log
+from ceo_common.model.transaction import Log, LogCheck
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, caller, ceod, number, route
 from ceod.auth.caller import standing
@@ -25,3 +27,13 @@ def rows() -> flask.Response:
     with running.engine.journal.reading() as connection:
         found = audit.rows(connection, who=None if everything else who.name, limit=limit, before=before)
     return answer(Log(host=running.config.host, rows=found))
+
+
+@route(blueprint, "GET", "/log/verify", role=None, operation="log.verify", gives=LogCheck,
+       query={"after": "only rows with a larger number; that row's hash is what the first one is held against"})
+def verify() -> flask.Response:
+    """Check some rows of the audit log's chain: what was changed, moved or taken out shows."""
+    running, after = ceod(), number("after", 0, 1 << 40)
+    with running.engine.journal.reading() as connection:
+        stretch = audit.check(connection, after=after)
+    return answer(LogCheck(host=running.config.host, rows=stretch.rows, **dataclasses.asdict(stretch)))

@@ -127,8 +127,22 @@ def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, termi
     window.see(f"add_member of {uid}", "Nothing of it waits")
     window.type("Esc", "Esc", "Esc")
     window.see("Find somebody")
+    choose(window, "Audit log")
+    window.see("of yours")
+    window.type("v")  # not office's to verify
+    window.see("of yours")
+    window.type("Esc")
+    window.see("Find somebody")
     choose(window, "Hosts")
     window.see("office1@CSCLUB.INTERNAL, for another 9 h", f"{HOST} ✓ name, port", "✓ kadmind", "✓ mailman", "✓ postgresql", "All is well")
+
+
+def test_the_audit_log_is_verified(club: Club, terminal: Open) -> None:
+    window = opened(terminal, "ctdalek")
+    choose(window, "Audit log")
+    window.see("of everybody", "V verify")
+    window.type("v")
+    window.see(HOST, "mail.csclub.internal", "coffee.csclub.internal", "Holds:")
 
 
 def test_an_account_is_examined_and_mended(club: Club, terminal: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ceo import transactions as work
@@ -12,7 +13,9 @@ from ceo.tui.screens.of_all_hosts import OfAllHosts
 from ceo.tui.screens.story import Story
 from ceo.tui.standing import short
 from ceo.tui.widgets.page import Page, Record
+from ceo.tui.widgets.safe import Markup
 from ceo.tui.widgets.table import Column
+from ceo_common.errors import CeoError
 from ceo_common.permissions import Who
 
 if TYPE_CHECKING:
@@ -27,9 +30,19 @@ class Log(OfAllHosts):
 
     title = "Audit log"
     about = "Who did what, on every host, and what came of it.  Enter shows a line whole."
-    columns = (Column("When", lambda row: work.when(row["at"])[:16], 16), Column("Who", lambda row: row["who"], 12),
+    columns = (Column("When", lambda row: work.when(row["at"])[:16], 16), Column("Who", lambda row: row["who"] or "", 12),
                Column("What", lambda row: row["what"]), Column("Of", lambda row: row.get("subject") or ""),
                Column("Outcome", lambda row: row.get("outcome") or "", 12, least=70), Column("Host", lambda row: short(row["host"]), 15, least=100))
+
+    def standing_told(self) -> None:
+        """Only the systems committee may check the chain."""
+        if not self.app.standing.never("log.verify"):
+            self.bindings[keys.VERIFY] = lambda: self.app.push(Chains(self.app))
+
+    def on_top(self) -> None:
+        """Ask, and offer what one may do."""
+        self.standing_told()
+        super().on_top()
 
     def gather(self, client: Client) -> tuple[list[Json], dict[str, str]]:
         """Of every host."""
@@ -44,6 +57,49 @@ class Log(OfAllHosts):
     def open(self, row: Json) -> None:
         """The whole line."""
         self.app.push(Entry(self.app, row))
+
+
+class Chains(Screen):
+    """Whether the audit log of each host can be believed."""
+
+    title = "Verify"
+    about = "Each row's hash covers the row and the hash before it, so that a row that was changed, moved or taken out shows."
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.chains: dict[str, Json] = {}
+        self.page = Page(["One moment ..."])
+        self.body = self.page
+
+    def on_top(self) -> None:
+        """Ask every host by itself."""
+        for host in self.app.settings.hosts.all():
+            self.ask(partial(self._verify, host), self._show, partial(self._failed, host), about=host)
+
+    def _verify(self, host: str, client: Client) -> Json:
+        return work.verify(client, host)
+
+    def _failed(self, host: str, error: CeoError) -> None:
+        self._show({"host": host, "state": "unknown", "problem": error.message})
+
+    def _show(self, chain: Json) -> None:
+        self.chains[chain["host"]] = chain
+        lines: list[Markup | Record] = []
+        for host in self.app.settings.hosts.all():
+            lines += [("heading", host), *_of_chain(self.chains.get(host)), ""]
+        self.page.show(lines)
+        self.app.redraw()
+
+
+def _of_chain(chain: Json | None) -> list[Markup | Record]:
+    if chain is None:
+        return ["  One moment ..."]
+    if chain["state"] == "unknown":
+        return [("problem", f"  It could not be checked: {chain['problem']}")]
+    if chain["state"] == "problem":
+        return [("problem", f"  BROKEN: {chain['problem']}."), "  Keep a copy of ceod's state_dir there, and compare it with a backup."]
+    erased = f", of {chain['erased']} something was erased" if chain["erased"] else ""
+    return [("good", f"  Holds: {chain['rows']} rows{erased}."), f"  {chain['head']}"]
 
 
 class Entry(Screen):

@@ -1,0 +1,59 @@
+"""The audit log over all hosts: whether it can be believed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ceo_common.errors import Forbidden
+from sandbox.club import host_place
+from tests.club.club import ADMIN, Club
+
+HOST = f"{ADMIN}.csclub.internal"
+
+
+@contextmanager
+def _changed(statement: str) -> Iterator[int]:
+    """A row of the admin host's audit log, changed past ceod and put back; its number."""
+    path = host_place(ADMIN) / "ceod/journal.db"
+    with sqlite3.connect(path, timeout=10) as connection:
+        number, row = connection.execute('SELECT n, "row" FROM audit ORDER BY n DESC LIMIT 1 OFFSET 1').fetchone()
+        connection.execute(statement, {"n": number})
+    connection.close()
+    try:
+        yield int(number)
+    finally:
+        with sqlite3.connect(path, timeout=10) as connection:
+            connection.execute('UPDATE audit SET "row" = ? WHERE n = ?', (row, number))
+        connection.close()
+
+
+def test_every_hosts_chain_is_verified(club: Club) -> None:
+    uids = [club.add()["result"]["uid"] for _ in range(2)]
+    whole = club.run_as("ctdalek", "ceo", "log", "--verify")
+    assert whole.returncode == 0, whole
+    assert whole.stderr == ""
+    assert [line.split()[1] for line in whole.stdout.splitlines()] == ["CHAIN", "holds", "holds", "holds"]
+    chains = json.loads(club.run_as("ctdalek", "ceo", "log", "--verify", "--json").stdout)["chains"]
+    (admin,) = (chain for chain in chains if chain["host"] == HOST)
+    count, newest = club.journal("SELECT MAX(n), (SELECT hash FROM audit ORDER BY n DESC LIMIT 1) FROM audit")[0]
+    assert (admin["state"], admin["rows"], admin["head"]) == ("ok", count, newest)
+
+    with _changed("""UPDATE audit SET "row" = REPLACE("row", '"office1"', '"ctdalek"') WHERE n = :n""") as number:
+        broken = club.run_as("ctdalek", "ceo", "log", "--verify")
+        assert broken.returncode == 1
+        assert f"the audit log of {HOST} was changed: row {number} " in broken.stderr
+        assert club.client("ctdalek").verify_log(HOST, after=number)["breaks_at"] is None  # behind it all is well
+
+    with club.frozen("mail", "ceod"):
+        unknown = club.run_as("ctdalek", "ceo", "log", "--verify", "--host", "mail.csclub.internal")
+        assert unknown.returncode == 75, unknown
+        assert "mail.csclub.internal did not answer" in unknown.stderr
+    with pytest.raises(Forbidden, match="Only the systems committee may check the audit log's chain"):
+        club.client("office1").verify_log(HOST)
+    subjects = {row["subject"] for row in club.client("office1").log(HOST)["rows"]}
+    assert set(uids) <= subjects
