@@ -15,6 +15,7 @@ from ceo_common.config import Daemon
 from ceo_common.errors import BackendDown, CeoError
 from ceod import log as logs
 from ceod.auth.rates import Rates
+from ceod.auth.refusals import Refusals
 from ceod.auth.spnego import channel_bindings
 from ceod.helpers.wire import keep_out_of_cores
 from ceod.library.database import WrongSchema
@@ -44,6 +45,7 @@ class Runtime:
     _services: Services | None = None
     _engine: Engine[Services] | None = None
     _recovery: Recovery | None = None
+    _refusals: Refusals | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -58,6 +60,12 @@ class Runtime:
         assert self._engine is not None, "ceod.runtime.start(app) was not called"
         return self._engine
 
+    @property
+    def refusals(self) -> Refusals:
+        """What goes into the audit log; an error before start()."""
+        assert self._refusals is not None, "ceod.runtime.start(app) was not called"
+        return self._refusals
+
     def start(self) -> None:
         """Start.  Raises CannotStart."""
         if os.environ.get("KRB5RCACHENAME", "").startswith("none"):
@@ -71,6 +79,8 @@ class Runtime:
         self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)
         self._recovery = Recovery(self._engine)
         self._recovery.start()
+        self._refusals = Refusals(self._engine.record.audit_many)
+        self._refusals.start()
         if self.config.tls:
             self.bindings = channel_bindings(self.config.tls.certificate)
         threading.Thread(target=self._tell_audit_head, name="audit-head", daemon=True).start()
@@ -81,6 +91,8 @@ class Runtime:
         self._stopping.set()
         if self._recovery:
             self._recovery.stop()
+        if self._refusals:
+            self._refusals.stop()
         if self._engine:
             self._log_audit_head()
             self._engine.close()

@@ -356,7 +356,25 @@ def _finish(response: flask.Response) -> flask.Response:
     return response
 
 
+def _note_refusal(error: errors.CeoError) -> None:
+    """For the audit log: somebody whom Kerberos vouches for may not do it.
+
+    A forgotten ticket is no attempt at anything.
+    """
+    who, authenticated = g.get("caller"), g.get("authenticated")
+    name = who.name if who else authenticated.principal if authenticated else None
+    if error.status not in (401, 403) or name is None or isinstance(error, errors.DelegationRequired):
+        return
+    path = request.url_rule.rule if request.url_rule else request.path
+    subject = next(iter((request.view_args or {}).values()), "")
+    ceod().refusals.note(
+        name, remote=request.remote_addr or "", what=f"{request.method} {path}", subject=str(subject)[:64],
+        error=error.code, rule=error.more.get("rule"),
+    )
+
+
 def _refused(error: errors.CeoError) -> flask.Response:
+    _note_refusal(error)
     if error.status >= 500:
         log.warning("refused: %s", error.message, extra={"code": error.code, **{k: v for k, v in error.more.items() if k == "backend"}})
     response = flask.jsonify(error.as_json())

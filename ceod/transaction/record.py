@@ -284,6 +284,14 @@ class Record:
         self.journal.write(
             lambda c: audit.add(c, who=who, remote=remote, what=what, transaction=identifier, outcome=outcome, **more))
 
+    def audit_many(self, rows: list[Json]) -> None:
+        """Audit rows that are about no transaction."""
+        def add(connection: Connection) -> None:
+            for row in rows:
+                audit.add(connection, **row)
+
+        self.journal.write(add)
+
     # Reading
 
     def transaction(self, identifier: str) -> Row[Any] | None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from ceo_common.errors import Forbidden
+from ceod.auth.refusals import EACH
 from sandbox.club import host_place
-from tests.club.club import ADMIN, Club
+from tests.club.club import ADMIN, Club, until
 
 HOST = f"{ADMIN}.csclub.internal"
 
@@ -57,3 +58,22 @@ def test_every_hosts_chain_is_verified(club: Club) -> None:
         club.client("office1").verify_log(HOST)
     subjects = {row["subject"] for row in club.client("office1").log(HOST)["rows"]}
     assert set(uids) <= subjects
+
+
+def test_refusals_are_in_the_log_of_their_host(club: Club) -> None:
+    uid, who = club.name(), "regular1"
+    for host in (HOST, "coffee.csclub.internal"):
+        with pytest.raises(Forbidden):
+            club.client(who).verify_log(host)
+    for _ in range(3 * EACH):
+        assert club.curl(who, f"/members/{uid}/doctor")[0] == 403
+
+    def refused(host: str) -> list[dict[str, object]]:
+        return [row for row in club.client("ctdalek").log(host, limit=200)["rows"] if row["outcome"] == "refused" and row["who"] == who]
+
+    rows = until(lambda: [row for row in refused(HOST) if row["subject"] == uid], 5, "the refusals")
+    assert {name: rows[0][name] for name in ("what", "remote", "error", "rule")} == {
+        "what": "GET /api/members/<uid>/doctor", "remote": "192.0.2.1", "error": "forbidden", "rule": "member.examine"}
+    assert len(rows) <= 2 * EACH  # two workers
+    assert "GET /api/log/verify" in {row["what"] for row in until(lambda: refused("coffee.csclub.internal"), 5)}
+    assert f" {uid} " in club.run_as(who, "ceo", "log", "--host", HOST).stdout  # and one sees one's own
