@@ -118,6 +118,8 @@ def examine_host(settings: Settings, host: str, client: Client | None, *, truste
         yield from _backends(short, host, client)
         if client:
             yield _stuck(short, host, client)
+        if client and host == settings.hosts.admin:
+            yield _left_homes(short, host, client)
 
 
 def _resolved(short: str, host: str, port: int) -> Json:
@@ -218,6 +220,19 @@ def _stuck(short: str, host: str, client: Client) -> Json:
     told = ", ".join(f"{row['operation']} of {row['subject']} ({row['state']}, {row['transaction']})" for row in rows)
     return finding(f"{short}: transactions", "problem", host, f"stuck: {told}",
                    "ceo transactions show ID tells why; then ceo transactions resume or abandon ID")
+
+
+def _left_homes(short: str, host: str, client: Client) -> Json:
+    try:
+        homes = client.left_homes()
+    except CeoError as error:
+        return finding(f"{short}: temporary homes", "unknown", host, error.message)
+    if not homes:
+        return finding(f"{short}: temporary homes", "ok", host, "none was left")
+    return finding(
+        f"{short}: temporary homes", "problem", host, f"left: {', '.join(home['path'] for home in homes)}",
+        f"no transaction of {host} works on them: see what is in them, keep what is somebody's, and remove them",
+    )
 
 
 def config_path(default: str) -> str:

@@ -326,6 +326,10 @@ class Client:
         """GET /api/log of one host, newest first."""
         return self._json(host, "GET", f"/api/log?limit={limit}")
 
+    def left_homes(self) -> list[Json]:
+        """GET /api/homes/left."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", "/api/homes/left")["homes"])
+
     def verify_log(self, host: str, *, after: int = 0) -> Json:
         """GET /api/log/verify of one host: some rows behind `after`."""
         return self._json(host, "GET", f"/api/log/verify?after={after}")

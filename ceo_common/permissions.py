@@ -68,6 +68,7 @@ RULES: dict[str, Rule] = {
     "member.restore": _rule("restore a deleted account", Who.SYSCOM),
     "member.purge": _rule("purge an account", Who.SYSCOM),
     "member.examine": _rule("examine an account", *_STAFF),
+    "homes.left": _rule("see which temporary homes were left", Who.SIGNED_IN),
     "member.mend": _rule("mend an account", Who.SYSCOM),
     "member.expire": _rule("expire accounts", Who.SYSCOM),
     "member.expire.rehearse": _rule("see which accounts would expire", Who.SYSCOM, Who.TIMER),

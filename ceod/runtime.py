@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 import os
 import threading
@@ -19,6 +21,7 @@ from ceod.auth.refusals import Refusals
 from ceod.auth.spnego import channel_bindings
 from ceod.helpers.wire import keep_out_of_cores
 from ceod.library.database import WrongSchema
+from ceod.operations.left_homes import left_homes
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
 from ceod.transaction import audit
@@ -83,7 +86,7 @@ class Runtime:
         self._refusals.start()
         if self.config.tls:
             self.bindings = channel_bindings(self.config.tls.certificate)
-        threading.Thread(target=self._tell_audit_head, name="audit-head", daemon=True).start()
+        threading.Thread(target=self._each_hour, name="hourly", daemon=True).start()
         log.info("started", extra={"roles": self.config.roles, "owner": self._engine.owner.id, "development": self.config.development})
 
     def stop(self) -> None:
@@ -99,9 +102,18 @@ class Runtime:
         if self._services:
             self._services.close()
 
-    def _tell_audit_head(self) -> None:
+    def _each_hour(self) -> None:
+        self._tell_left_homes()
         while not self._stopping.wait(AUDIT_HEAD_S):
             self._log_audit_head()
+            self._tell_left_homes()
+
+    def _tell_left_homes(self) -> None:
+        if self.services.admin is None:
+            return
+        with contextlib.suppress(BackendDown):  # health says it
+            for home in left_homes(self.config.homes.root, self.engine.record):
+                log.warning("a temporary home was left", extra=dataclasses.asdict(home))
 
     def _log_audit_head(self) -> None:
         # Outside the database, so that a tail that is cut off shows.

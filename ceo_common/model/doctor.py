@@ -25,3 +25,18 @@ class Findings(Wire):
 
     uid: str
     findings: list[Finding]
+
+
+class LeftHome(Wire):
+    """A home under a temporary name that no transaction of the admin host works on."""
+
+    path: str
+    transaction: str
+    uid: str
+    changed: float  # seconds since the epoch
+
+
+class LeftHomes(Wire):
+    """GET /api/homes/left."""
+
+    homes: list[LeftHome]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import flask
 
 from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
-from ceo_common.model.doctor import Findings
+from ceo_common.model.doctor import Findings, LeftHome, LeftHomes
 from ceod.api.requests import answer, bind_as_caller, ceod, route, transact
 from ceod.auth import states
 from ceod.operations import mend_account
 from ceod.operations.examine_account import Examination
+from ceod.operations.left_homes import left_homes
 from ceod.operations.private import Private
 
 blueprint = flask.Blueprint("doctor", __name__)
@@ -32,6 +35,13 @@ def mend(uid: str) -> flask.Response:
     _check(uid)
     return transact(mend_account.MEND_ACCOUNT, lambda: Private(bind_as_caller()), subject=uid, names=(f"account:{uid}", f"group:{uid}"),
                     told=None, prepare=lambda: mend_account.plan(running.services, running.engine.record, uid))
+
+
+@route(blueprint, "GET", "/homes/left", role="admin", operation="homes.left", gives=LeftHomes)
+def left() -> flask.Response:
+    """Homes under temporary names that no transaction works on any more."""
+    homes = left_homes(ceod().config.homes.root, ceod().engine.record)
+    return answer(LeftHomes(homes=[LeftHome(**dataclasses.asdict(home)) for home in homes]))
 
 
 def _check(uid: str) -> None:

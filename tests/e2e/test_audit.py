@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +80,18 @@ def test_refusals_are_in_the_log_of_their_host(club: Club) -> None:
     assert len(rows) <= 2 * EACH  # two workers
     assert "GET /api/log/verify" in {row["what"] for row in until(lambda: refused("coffee.csclub.internal"), 5)}
     assert f" {uid} " in club.run_as(who, "ceo", "log", "--host", HOST).stdout  # and one sees one's own
+
+
+def test_a_temporary_home_that_was_left_is_shown(club: Club) -> None:
+    name = f".ceo-{uuid.uuid4()}-somebody"
+    home = Path("/users") / name
+    home.mkdir()
+    os.utime(home, (0, 0))
+    try:
+        (left,) = [left["path"] for left in club.client("regular1").left_homes() if left["path"].endswith(name)]
+        doctor = club.run_as("ctdalek", "ceo", "doctor")
+        assert doctor.returncode == 1, doctor
+        assert f"left: {left}" in doctor.stdout
+    finally:
+        home.rmdir()
+    assert club.client("regular1").left_homes() == []
