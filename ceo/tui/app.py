@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TICK_S = 1.0
 _LOOK_S = 30.0
+_LOOK_AGAIN_S = 3.0  # while it is not known who one is, or a host is silent
 _RESIZED = "window resize"
 _LOOK_ANSWER_S = 5.0
 
@@ -90,6 +91,7 @@ class App:
         self._making = threading.Lock()
         self._touched = time.time()  # of the wall clock, which goes on while the machine sleeps
         self._looked = time.monotonic()
+        self._looking = False
         self._paste = Paste()
         self._shut = False
         self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
@@ -318,16 +320,18 @@ class App:
             self.lock()
         elif self.operator and not self._has_ticket():
             self.sign_in()
-        if time.monotonic() - self._looked > _LOOK_S:
+        is_all_known = self.standing.who is not None and not self.standing.silent
+        if time.monotonic() - self._looked > (_LOOK_S if is_all_known else _LOOK_AGAIN_S):
             self._look()
         self.redraw()
         self.loop.set_alarm_in(_TICK_S, self._tick)
 
     def _look(self) -> None:
-        """Ask who we are and which hosts answer."""
-        self._looked = time.monotonic()
-        if self.session.ticket:
-            self.workers.start(lambda: standing.look(self.watching_client()), self._saw, lambda _: None)
+        """Ask who we are and which hosts answer; once at a time."""
+        if not self.session.ticket or self._looking:
+            return
+        self._looking = True
+        self.workers.start(lambda: standing.look(self.watching_client()), self._saw, self._saw_nothing)
 
     def watching_client(self) -> Client:
         """A client that waits for no host for long: for what looks at several, so that a silent one does not hold up the others."""
@@ -338,8 +342,14 @@ class App:
     def _saw(self, note: Callable[[Standing], None]) -> None:
         before = self.standing.who, self.standing.groups
         note(self.standing)
-        self._looked = time.monotonic()
+        self._has_looked()
         if before != (self.standing.who, self.standing.groups):
             for screen in self.stack:
                 screen.standing_told()
         self.redraw()
+
+    def _saw_nothing(self, _: CeoError) -> None:
+        self._has_looked()
+
+    def _has_looked(self) -> None:
+        self._looking, self._looked = False, time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.club.adds import ended, held
-from tests.club.club import Club, until
+from tests.club.club import ADMIN, Club, until
 from tests.club.menu import choose, opened
 from tests.club.terminal import Open
 
@@ -63,3 +63,15 @@ def test_a_transaction_under_way_is_followed_to_its_end(club: Club, terminal: Op
     window.see("✓ Kerberos principal", "✓ announcement", "It is completed.")
     until(lambda: ended(club, add.uid), 20)
     club.whole(add.uid)
+
+
+def test_a_menu_that_was_opened_while_ceod_was_down_soon_knows_who_uses_it(
+    club: Club, terminal: Open
+) -> None:
+    club.service(ADMIN, "stop", "ceod")
+    try:
+        window = terminal("office1", "ceo")
+        window.see("phosphoric-acid silent")
+    finally:
+        club.service(ADMIN, "start", "ceod")
+    window.see("all hosts answer", seconds=10)
