@@ -6,6 +6,7 @@ import base64
 import random
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from sandbox.club import BASE_DN, GROUPS, LDAP_GROUPS, PEOPLE, UW_BASE_DN
 
@@ -55,13 +56,19 @@ def generated_names() -> Iterator[tuple[str, int, str, str]]:
         yield f"m{i:03d}{''.join(c for c in family.lower() if c.isascii())[:6]}", 20001 + len(PEOPLE) + i, given, family
 
 
-def person(uid: str, number: int, cn: str, *, sn: str, given: str, program: str, **terms: list[str]) -> str:
-    """A member and the member's group."""
+def person(uid: str, number: int, cn: str, **more: Any) -> str:
+    """A member and the member's group; `more` as account() takes it."""
+    group = _entry(f"cn={uid},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=uid, gidNumber=number)
+    return account(uid, number, cn, **more) + group
+
+
+def account(uid: str, number: int, cn: str, *, sn: str, given: str, program: str, **terms: list[str]) -> str:
+    """A member without a group."""
     return _entry(
         f"uid={uid},ou=People,{BASE_DN}", objectClass=["top", "account", "posixAccount", "shadowAccount", "member"],
         uid=uid, cn=cn, sn=sn, givenName=given, uidNumber=number, gidNumber=number, homeDirectory=f"/users/{uid}",
         loginShell="/bin/bash", program=program, **{name: values for name, values in terms.items() if values},
-    ) + _entry(f"cn={uid},ou=Group,{BASE_DN}", objectClass=["top", "group", "posixGroup"], cn=uid, gidNumber=number)
+    )
 
 
 def club_ldif(today: date) -> str:

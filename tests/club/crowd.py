@@ -76,8 +76,20 @@ class Crowd:
     def load(self) -> None:
         """Put them in; ceod may expire all who are due in one run."""
         self.club.service(ADMIN, "stop", "ceod")
-        ldif = "".join(people.person(m.uid, m.number, f"{m.given} {m.family}", sn=m.family, given=m.given, program=m.program, term=m.terms)
-                       for m in self.members)
+        # Without groups: theirs, with numbers that are no members', would be taken for shared ones,
+        # and slapd needs a minute to list twenty thousand of these.
+        ldif = "".join(
+            people.account(
+                m.uid,
+                m.number,
+                f"{m.given} {m.family}",
+                sn=m.family,
+                given=m.given,
+                program=m.program,
+                term=m.terms,
+            )
+            for m in self.members
+        )
         self._slapadd(ADMIN, "slapd", "/etc/ldap/slapd.conf", ldif)
         ldif = "".join(people.student(m.uid, m.given, m.family, m.program_at_university) for m in self.members)
         self._slapadd("uwldap", "uwldap", "/etc/ldap/slapd-uw.conf", ldif)

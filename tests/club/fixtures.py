@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -55,19 +56,21 @@ def _own_environment() -> Iterator[None]:
 def terminal(club: Club) -> Iterator[Open]:
     """Opens a command of a person in a terminal."""
     opened: list[Terminal] = []
+    numbers = count()  # of those that are opened at the same time, too
 
     def open_(who: str, *argv: str, ticket: bool = True, clock: Path | None = None, columns: int = 80, rows: int = 24,
               **environment: str) -> Terminal:
-        entry = shell.resolve(club.state, who)
+        entry, number = shell.resolve(club.state, who), next(numbers)
         if ticket:
             club.run_as(who, "true")  # hands the ccache over
             entry.environment["KRB5CCNAME"] = club.ccache(who)
         else:
-            entry.environment["KRB5CCNAME"] = f"FILE:/users/{who}/ccache-{len(opened)}"
-        entry.environment |= {"TERM": "xterm-256color", "XDG_STATE_HOME": f"/users/{who}/state-{len(opened)}", **environment}
+            entry.environment["KRB5CCNAME"] = f"FILE:/users/{who}/ccache-{number}"
+        entry.environment |= {"TERM": "xterm-256color", "XDG_STATE_HOME": f"/users/{who}/state-{number}", **environment}
         moved = processes.movable_clock(clock) if clock else []
-        opened.append(Terminal(shell.command(club.state, entry, [*moved, *argv]), columns=columns, rows=rows))
-        return opened[-1]
+        window = Terminal(shell.command(club.state, entry, [*moved, *argv]), columns=columns, rows=rows)
+        opened.append(window)
+        return window
 
     yield open_
     for one in opened:
