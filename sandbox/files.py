@@ -125,7 +125,7 @@ def _directory() -> None:
     ours = "".join(f"include {CHECKOUT}/etc/schema/{name}.schema\n" for name in ("rfc2307bis", "sudo", "csc"))
     modules = "modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload unique\nmoduleload constraint\n"
     place = host_place("phosphoric-acid")
-    # The realm's own principals only, in both forms that slapd makes of them, with one component; ceod/... are services.
+    # The realm's own principals only, in both forms that slapd makes of them: usernames are people, ceod/... are services.
     write("/etc/ldap/slapd.conf", f"""{standard}{ours}{modules}
 TLSCACertificateFile {place}/csc/ca.pem
 TLSCertificateFile {place}/csc/tls/cert.pem
@@ -133,10 +133,10 @@ TLSCertificateKeyFile {place}/csc/tls/key.pem
 sasl-host {fqdn('phosphoric-acid')}
 sasl-realm {REALM}
 sasl-secprops noanonymous
-authz-regexp "^uid=ceod/([^,/]+),cn={REALM},cn=gssapi,cn=auth$" "uid=ceod/$1,ou=Service,{BASE_DN}"
-authz-regexp "^uid=ceod/([^,/]+),cn=gssapi,cn=auth$" "uid=ceod/$1,ou=Service,{BASE_DN}"
-authz-regexp "^uid=([^,/@]+),cn={REALM},cn=gssapi,cn=auth$" "uid=$1,ou=People,{BASE_DN}"
-authz-regexp "^uid=([^,/@=]+),cn=gssapi,cn=auth$" "uid=$1,ou=People,{BASE_DN}"
+authz-regexp "^uid=ceod/([a-z0-9.-]+),cn={REALM},cn=gssapi,cn=auth$" "uid=ceod/$1,ou=Service,{BASE_DN}"
+authz-regexp "^uid=ceod/([a-z0-9.-]+),cn=gssapi,cn=auth$" "uid=ceod/$1,ou=Service,{BASE_DN}"
+authz-regexp "^uid=([a-z][a-z0-9_-]*),cn={REALM},cn=gssapi,cn=auth$" "uid=$1,ou=People,{BASE_DN}"
+authz-regexp "^uid=([a-z][a-z0-9_-]*),cn=gssapi,cn=auth$" "uid=$1,ou=People,{BASE_DN}"
 sizelimit unlimited
 threads 8
 

@@ -44,7 +44,8 @@ def add() -> flask.Response:
     running, told = ceod(), parsed(NewGroup)
 
     def prepare() -> Json:
-        names.check_free(told.cn, running.services, running.engine.record, names.databases(running.services)[0])
+        taken = names.databases(running.services)[0]
+        names.check_free(told.cn, running.services, running.engine.record, taken, field="cn")
         return {"uid": told.cn}
 
     return transact(ADD_GROUP, lambda: Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),

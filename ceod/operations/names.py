@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
-from functools import cache
-from importlib import resources
 
 from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind
 from ceod.operations.create_database import TITLES
+from ceod.operations.reserved_names import is_reserved
 from ceod.services.all import Services
 from ceod.transaction.record import Record
 
 DELETIONS = ("delete_member", "restore_member", "purge_member")  # the newest of them tells how it stands with a name
-
-# Addresses that Mailman makes for each list (Mailman 3, "The anatomy of a list").
-_LIST_SUFFIXES = ("-admin", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
-
-
-@cache
-def reserved() -> frozenset[str]:
-    """The names of ceod/data/reserved-names.txt."""
-    lines = resources.files("ceod").joinpath("data/reserved-names.txt").read_text().splitlines()
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def databases(services: Services) -> tuple[dict[str, list[str]], list[str]]:
@@ -35,13 +25,15 @@ def databases(services: Services) -> tuple[dict[str, list[str]], list[str]]:
         return {}, [f"whether a database has the name could not be asked: {error.message}"]
 
 
-def check_free(uid: str, services: Services, record: Record, taken: dict[str, list[str]]) -> None:
+def check_free(uid: str, services: Services, record: Record, taken: dict[str, list[str]], *, field: str = "uid") -> None:
     """Raises Invalid (a reserved name), Exists, Deleted, LeftBehind (something still points at it), BackendDown.
 
-    `taken` is what databases() found.  Asks every server that adding an account needs, so that one that is down shows before the first step.
+    `uid` is the name of a member, a club or a group, and `field` what the request calls it.  `taken` is what databases() found.
+    Asks every server that adding an account needs, so that one that is down shows before the first step.
     """
-    if uid in reserved() or uid.endswith(_LIST_SUFFIXES):
-        raise Invalid(f"{uid} is a reserved name", problems=[{"field": "uid", "message": f"{uid} is a reserved name"}])
+    if is_reserved(uid):
+        message = f"{uid} is a reserved name: the system, its servers, Kerberos or mail use it. Choose another name."
+        raise Invalid(message, problems=[{"field": field, "message": message}])
     directory, admin = services.directory, services.admin_host
     admin.homes.ping()
     if person := directory.person(uid):
@@ -52,8 +44,8 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
         raise Exists(f"there is a group {uid} already", uid=uid)
     if admin.kadmin.get(uid):
         raise Exists(f"there is a Kerberos principal {uid} already", uid=uid)
-    if _is_system_account(uid):
-        raise Exists(f"{uid} is an account of the operating system", uid=uid)
+    if kind := _system_kind(uid):
+        raise Exists(f"{uid} is {kind} of the operating system. Choose another name.", uid=uid)
     deleted = record.newest_of(DELETIONS, uid)
     if deleted is not None and deleted.operation != "purge_member":
         raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
@@ -65,8 +57,14 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
                          "Remove that first, or choose another name.", uid=uid, pointers=pointers)
 
 
-def _is_system_account(uid: str) -> bool:
+def _system_kind(name: str) -> str | None:
+    """What this machine has by that name: "an account", "a group" or None.  An account and a group share each name that ceod gives."""
     try:
-        return pwd.getpwnam(uid).pw_name == uid
+        if pwd.getpwnam(name).pw_name == name:
+            return "an account"
     except KeyError:
-        return False
+        pass
+    try:
+        return "a group" if grp.getgrnam(name).gr_name == name else None
+    except KeyError:
+        return None

@@ -162,17 +162,27 @@ class Club:
     # The world, read past ceod
 
     def ldap(self) -> ldap3.Connection:
-        """An LDAP connection of ldap3's."""
+        """An LDAP connection of ldap3's, as a member."""
+        # By object, not by the environment: kadm5 pins the thread's ccache to what it was at its first call.
+        return self.ldap_as(gssapi.Credentials(usage="initiate", store={"ccache": self.ccache("regular1")}))
+
+    def ldap_as(self, credential: gssapi.Credentials | None) -> ldap3.Connection:
+        """An LDAP connection of ldap3's, as whoever has the credential, or (None) as nobody."""
         server = ldap3.Server("ldaps://phosphoric-acid.csclub.internal", tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=CA),
                               get_info=ldap3.NONE)
-        # By object, not by the environment: kadm5 pins the thread's ccache to what it was at its first call.
-        credential = gssapi.Credentials(usage="initiate", store={"ccache": self.ccache("regular1")})
-        connection = ldap3.Connection(server, authentication=ldap3.SASL, sasl_mechanism=ldap3.KERBEROS, sasl_credentials=(None, None, credential))
+        sasl = {"authentication": ldap3.SASL, "sasl_mechanism": ldap3.KERBEROS, "sasl_credentials": (None, None, credential)}
+        # Names as they are given: what is wrong with them is slapd's to say.
+        connection = ldap3.Connection(server, check_names=False, **(sasl if credential else {}))
         connection.open(read_server_info=False)
         # ldap3 sends in small pieces: each bind would wait 40 ms for a delayed ACK.
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        assert connection.bind(), connection.result
+        assert credential is None or connection.bind(), connection.result
         return connection
+
+    def key(self, principal: str, host: str = ADMIN) -> gssapi.Credentials:
+        """The credential of a service, from a host's keytab."""
+        store = {"client_keytab": str(host_place(host) / "krb5.keytab"), "ccache": f"MEMORY:{principal}"}
+        return gssapi.Credentials(name=gssapi.Name(f"{principal}@{REALM}"), usage="initiate", store=store)
 
     def entries(self, filter_: str) -> dict[str, dict[str, Any]]:
         """LDAP entries by DN, over one connection for as long as it lasts."""
