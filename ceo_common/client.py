@@ -226,17 +226,20 @@ class Client:
         """POST /api/uwldap/updateprograms."""
         return self._transact("POST", "/api/uwldap/updateprograms", {"members": members}, delegate=True, key=key)
 
-    def subscribe(self, list_name: str, uid: str) -> Json:
-        """POST /api/mailman/LIST/UID."""
-        return self._json(self.hosts.mail, "POST", f"/api/mailman/{_part(list_name)}/{_part(uid)}", {})
+    def subscribe(self, list_name: str, uid: str, wished: float | None = None) -> Json:
+        """POST /api/mailman/LIST/UID.  A host says when it was `wished`: a newer wish stands."""
+        path = f"/api/mailman/{_part(list_name)}/{_part(uid)}{_since(wished)}"
+        return self._json(self.hosts.mail, "POST", path, {})
 
-    def unsubscribe(self, list_name: str, uid: str) -> Json:
+    def unsubscribe(self, list_name: str, uid: str, wished: float | None = None) -> Json:
         """DELETE /api/mailman/LIST/UID."""
-        return self._json(self.hosts.mail, "DELETE", f"/api/mailman/{_part(list_name)}/{_part(uid)}")
+        path = f"/api/mailman/{_part(list_name)}/{_part(uid)}{_since(wished)}"
+        return self._json(self.hosts.mail, "DELETE", path)
 
-    def unsubscribe_all(self, list_name: str, uids: list[str]) -> Json:
+    def unsubscribe_all(self, list_name: str, uids: list[str], wished: float | None = None) -> Json:
         """DELETE /api/mailman/LIST: many at once; who is not on it needs not leave."""
-        return self._json(self.hosts.mail, "DELETE", f"/api/mailman/{_part(list_name)}", {"uids": uids})
+        path = f"/api/mailman/{_part(list_name)}{_since(wished)}"
+        return self._json(self.hosts.mail, "DELETE", path, {"uids": uids})
 
     def lists_of(self, uid: str) -> Json:
         """GET /api/mailman/UID: the lists that an account is on."""
@@ -496,6 +499,10 @@ def _rehearsed(told: Json) -> Event:
     """A rehearsal as an event; one that is not a Rehearsal stands in `rehearsal`."""
     told = told if told.get("dry_run") else {"rehearsal": told}
     return cast(Rehearsed, {"n": 1, "status": "rehearsed", "transaction": "", **told})
+
+
+def _since(wished: float | None) -> str:
+    return "" if wished is None else f"?wished={wished:.6f}"
 
 
 def _was_sent(error: requests.RequestException) -> bool:

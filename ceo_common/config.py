@@ -152,6 +152,10 @@ class Groups:
     #: by group, the mailing lists that whoever is in it is subscribed to
     lists: dict[str, list[str]] = field(default_factory=lambda: {"syscom": ["syscom"], "exec": ["exec"]})
 
+    def behind(self, list_name: str) -> list[str]:
+        """The groups that a mailing list follows from."""
+        return [group for group, names in self.lists.items() if list_name in names]
+
     def implied_by(self, group: str) -> list[str]:
         """The group and all that follow from it."""
         found = [group]

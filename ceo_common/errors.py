@@ -81,6 +81,12 @@ class Changed(CeoError):
     code, status, exit_status = "changed", 409, 73
 
 
+class Overtaken(CeoError):
+    """Somebody wished otherwise later: what waited is not done any more."""
+
+    code, status, exit_status = "overtaken", 409, 73
+
+
 class Deleted(CeoError):
     """The account was deleted and is kept: restore it."""
 

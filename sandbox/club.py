@@ -26,7 +26,7 @@ PEOPLE = {"ctdalek": 20001, "office1": 20002, "regular1": 20003, "rep1": 20004}
 GROUPS = {"syscom": (10001, ["ctdalek"]), "office": (10002, ["ctdalek", "office1"]), "staff": (10003, ["ctdalek"])}
 # Groups of the directory alone: this machine has some of these names in its own /etc/group.
 LDAP_GROUPS = {name: 10004 + i for i, name in enumerate(("exec", "adm", "src", "cdrom", "audio", "video", "www"))}
-LISTS = ("csc-general", "syscom", "exec")
+LISTS = ("csc-general", "syscom", "exec", "events", "jobs")
 
 # Inside the sandbox.
 SRV = Path("/srv/club")  # the servers' data

@@ -23,7 +23,7 @@ def mailman() -> None:
 def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:
     """Subscribe an account's address to a list.
 
-    Example: ceo mailman subscribe regular1 exec --dry-run
+    Example: ceo mailman subscribe regular1 events --dry-run
     """
     change(context, how, lambda client: client.subscribe(list_name, uid), lambda told: (
         f"The moderator of {list_name} is asked whether {uid} may join." if told["held"] else f"{uid} is on {list_name}."))

@@ -33,6 +33,7 @@ class WhoAmI(Wire):
     standing: list[str]
 
 
+
 class Subscription(Wire):
     """POST and DELETE /api/mailman/LIST/UID."""
 
@@ -56,7 +57,8 @@ class Unsubscribe(Wire):
 
 
 class Unsubscribed(Wire):
-    """How many are off the list now."""
+    """How many are off the list now, and who wished to be on it since."""
 
     list: str
     uids: int
+    overtaken: tuple[str, ...] = ()

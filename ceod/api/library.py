@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +12,7 @@ from flask import request
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
-from ceo_common.errors import BackendDown, Invalid, JournalFull, NotFound
+from ceo_common.errors import BackendDown, Invalid, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.library import (
     COPIES_LIMIT,
@@ -32,13 +31,11 @@ from ceo_common.model.library import (
 )
 from ceo_common.model.transaction import Rehearsal
 from ceod.api import json_body
-from ceod.api.requests import allow, answer, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
+from ceod.api.requests import allow, answer, audit, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
 from ceod.auth import states
 from ceod.library import books, reminders, search
 from ceod.library.lending import Desk
 from ceod.services.all import Library
-
-log = logging.getLogger("ceod.library")
 
 blueprint = flask.Blueprint("library", __name__)
 
@@ -174,7 +171,7 @@ def remind() -> flask.Response:
     running.engine.journal.ready_for_new_work()
 
     def told(mail: Reminded) -> None:
-        _audit("library.remind", mail.uid, "done", books=[loan.book for loan in mail.loans])
+        audit("library.remind", mail.uid, "done", books=[loan.book for loan in mail.loans])
 
     return answer(reminders.send(library.database, running.services.directory, desk, library.smtp, told))
 
@@ -189,9 +186,9 @@ def _write(what: str, subject: str, in_words: str, work: Callable[[Connection], 
         result = _library().database.run(work)
     except BackendDown as error:
         if error.more.get("unknown"):
-            _audit(what, subject, "unknown", **facts)
+            audit(what, subject, "unknown", **facts)
         raise
-    _audit(what, subject, "done", **facts, **_facts_of(result))
+    audit(what, subject, "done", **facts, **_facts_of(result))
     return answer(result)
 
 
@@ -201,15 +198,6 @@ def _facts_of(result: object) -> dict[str, Any]:
     if isinstance(result, Book):
         return {"book": result.book, "title": result.title}
     return {"books": result.books} if isinstance(result, NewBooksAdded) else {}
-
-
-def _audit(what: str, subject: str, outcome: str, **facts: Any) -> None:
-    who = caller()
-    try:
-        ceod().engine.record.audit("", who.name, who.address, what, outcome, subject=subject, **facts)
-    except JournalFull:
-        # It is done by now, and to say that it is not would be worse than a row that only the daemon's log has.
-        log.error("the audit log took no row", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
 
 
 def _library() -> Library:

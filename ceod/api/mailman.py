@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import flask
+from flask import request
 
-from ceo_common.errors import Invalid
+from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, NotFound, Overtaken, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
 from ceo_common.model.transaction import Rehearsal
 from ceo_common.permissions import Who
-from ceod.api.requests import answer, caller, ceod, is_rehearsal, parsed, rehearsed, route
+from ceod.api.requests import answer, audit, caller, ceod, is_rehearsal, parsed, rehearsed, route
 from ceod.auth import states
 from ceod.auth.caller import standing
+from ceod.operations.wishes import Wishes
 from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
 
+_WISHED = {"wished": "when it was wished, in seconds since 1970: a newer wish stands; for the club's own hosts"}
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
@@ -29,44 +35,140 @@ def lists(uid: str) -> flask.Response:
 
 
 @route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe",
-       states=states.OPEN, subject="uid", gives=Subscription,
-       rehearsal=Rehearsal)
+       states=states.OPEN, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def subscribe(list_name: str, uid: str) -> flask.Response:
     """Subscribe an account's address to a list; of one's own accord, a list that is moderated asks its moderator."""
     _check(list_name, uid)
+    wished = _wished()
+    _check_group(list_name, [uid], joins=True)
     approved = bool(standing(caller(), ceod().services.directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
     if is_rehearsal():
         _mailman().check_joining(list_name, _address(uid), approved=approved)
         return rehearsed("mailman.subscribe", uid, f"subscribe {_address(uid)} to {list_name}")
-    done = _mailman().subscribe(list_name, _address(uid), approved=approved)
+    with _carried_out("mailman.subscribe", list_name, [uid], joins=True, wished=wished) as outcome:
+        done = _mailman().subscribe(list_name, _address(uid), approved=approved)
+        outcome.word = "done" if done else "held"
     return answer(Subscription(list=list_name, uid=uid, subscribed=done, held=not done))
 
 
 @route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe",
-       states=states.EVERY, subject="uid", gives=Subscription,
-       rehearsal=Rehearsal)
+       states=states.EVERY, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe(list_name: str, uid: str) -> flask.Response:
     """Take an account's address off a list; the account may be gone already."""
     _check(list_name, uid)
+    wished = _wished()
+    _check_group(list_name, [uid], joins=False)
     if is_rehearsal():
         _mailman().check_leaving(list_name, _address(uid))
         return rehearsed("mailman.unsubscribe", uid, f"take {_address(uid)} off {list_name}")
-    _mailman().unsubscribe(list_name, _address(uid))
+    with _carried_out("mailman.unsubscribe", list_name, [uid], joins=False, wished=wished) as outcome:
+        left = _mailman().unsubscribe_all(list_name, [_address(uid)])
+        outcome.word = "done" if left else "nothing to do"
+    if not left:
+        raise NotFound(f"{_address(uid)} is not on the list {list_name}")
     return answer(Subscription(list=list_name, uid=uid, subscribed=False))
 
 
 @route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe",
-       states=states.EVERY, takes=Unsubscribe, gives=Unsubscribed,
-       rehearsal=Rehearsal)
+       states=states.EVERY, takes=Unsubscribe, gives=Unsubscribed, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe_many(list_name: str) -> flask.Response:
     """Take many addresses off a list at once; one that is not on it needs not leave."""
     told = parsed(Unsubscribe)
     _check(list_name, *told.uids)
+    wished = _wished()
+    _check_group(list_name, told.uids, joins=False)
     if is_rehearsal():
         _mailman().check_list(list_name)
         return rehearsed("mailman.unsubscribe", list_name, f"take those of {len(told.uids)} addresses off {list_name} that are on it")
-    _mailman().unsubscribe_all(list_name, [_address(uid) for uid in told.uids])
-    return answer(Unsubscribed(list=list_name, uids=len(told.uids)))
+    with _carried_out("mailman.unsubscribe", list_name, told.uids, joins=False, wished=wished) as outcome:
+        _mailman().unsubscribe_all(list_name, [_address(uid) for uid in outcome.uids])
+    return answer(Unsubscribed(list=list_name, uids=len(outcome.uids), overtaken=tuple(outcome.overtaken)))
+
+
+def _wished() -> float | None:
+    """When our own host's transaction was committed that asks; None for a wish of now.  Raises Invalid."""
+    text = request.args.get("wished")
+    if text is None:
+        return None
+    if caller().host is None:
+        raise Invalid("only the club's own hosts say when something was wished",
+                      problems=[{"field": "wished", "message": "for the club's own hosts"}])
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
+        raise Invalid("wished has to be seconds since 1970", problems=[{"field": "wished", "message": "not a time"}])
+    return float(text)
+
+
+def _check_group(list_name: str, uids: list[str], *, joins: bool) -> None:
+    """Of a list that follows from a group the group says who is on it: people change nothing by hand but what differs from that.
+
+    Raises WrongState.
+    """
+    directory, groups = ceod().services.directory, ceod().config.groups.behind(list_name)
+    if not groups or caller().host is not None:
+        return
+    inside = {uid for group in groups for uid in directory.members_of(group)}
+    wrong = [uid for uid in uids if (uid in inside) != joins]
+    if not wrong:
+        return
+    named, group = ", ".join(wrong), " or ".join(groups)
+    if joins:
+        message = f"the list {list_name} follows from the group {group}: put {named} into the group"
+    else:
+        message = f"the list {list_name} follows from the group {group}: take {named} out of the group"
+    raise WrongState(message, groups=groups)
+
+
+@dataclass
+class _Outcome:
+    uids: list[str]  # those for whom nobody wished otherwise since
+    overtaken: list[str]
+    word: str = "done"
+
+
+@contextlib.contextmanager
+def _carried_out(
+    operation: str, list_name: str, uids: list[str], *, joins: bool, wished: float | None
+) -> Iterator[_Outcome]:
+    """Note the wish before Mailman is asked, and what people did in the audit log.
+
+    The wish stands also while Mailman is away: what waits elsewhere since before comes too late.
+    Two requests about one account may meet in Mailman in either order, so the newer one is looked
+    for afterwards.  Raises Overtaken where a single wish is older than what stands.
+    """
+    wishes = Wishes(ceod().engine.journal)
+    wish = wishes.make(list_name, uids, joins=joins, at=wished)
+    if not wish.uids and len(uids) == 1:
+        done = "taken off" if joins else "put on"
+        raise Overtaken(f"{uids[0]} was {done} the list {list_name} later than this was wished")
+    outcome = _Outcome(wish.uids, wish.overtaken)
+    try:
+        yield outcome
+    except (Exists, BackendDown) as error:
+        _audit(operation, list_name, uids, "failed" if isinstance(error, BackendDown) else "nothing to do")
+        raise
+    except CeoError:
+        wishes.take_back(wish)
+        raise
+    _audit(operation, list_name, uids, outcome.word)
+    if newer := wishes.overtaken(wish):
+        _undo(list_name, newer, joined=joins)
+
+
+def _undo(list_name: str, uids: list[str], *, joined: bool) -> None:
+    """Do what was wished while we did the opposite."""
+    with contextlib.suppress(Exists):
+        if joined:
+            _mailman().unsubscribe_all(list_name, [_address(uid) for uid in uids])
+        else:
+            for uid in uids:
+                _mailman().subscribe(list_name, _address(uid))
+
+
+def _audit(operation: str, list_name: str, uids: list[str], outcome: str) -> None:
+    """What people did; what our hosts do stands in the log of the transaction that asks."""
+    if caller().host is None:
+        subject = uids[0] if len(uids) == 1 else f"{len(uids)} accounts"
+        audit(operation, subject, outcome, list=list_name, **({} if len(uids) == 1 else {"uids": uids}))
 
 
 def _mailman() -> Mailman:

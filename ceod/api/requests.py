@@ -286,6 +286,16 @@ def transact(
     return stream(identifier, asked=new)
 
 
+def audit(what: str, subject: str, outcome: str, **facts: Any) -> None:
+    """A row of the audit log about what the caller did beside a transaction."""
+    who = caller()
+    try:
+        ceod().engine.record.audit("", who.name, who.address, what, outcome, subject=subject, **facts)
+    except errors.JournalFull:
+        # It is done by now, and to say that it is not would be worse than a row that only the daemon's log has.
+        log.error("the audit log took no row", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
+
+
 def rehearsed(operation: str, subject: str, *steps: str, later: Sequence[str] = (), warnings: Sequence[str] = ()) -> flask.Response:
     """The answer to ?dry_run: the steps up to the commit, and the later ones."""
     told = [RehearsedStep(name=name, after_commit=False) for name in steps] + [RehearsedStep(name=name, after_commit=True) for name in later]

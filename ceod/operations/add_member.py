@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from ceo_common.errors import Exists, WrongState
+from ceo_common.errors import Exists, Overtaken, WrongState
 from ceod.operations.accounts import AddGroups, AddUsers, BuildHomes, CreatePrincipals, SetForwarding, TakeNumbers, accounts
-from ceod.operations.lists import mail_host
+from ceod.operations.lists import is_open, mail_host
 from ceod.operations.private import Private
 from ceod.services import mailman, smtp
 from ceod.services.all import Services
 from ceod.transaction.step import Bulk, Json, Later, Operation, Turn
 
 
-def _still_theirs(turn: Turn[Services], rows: list[Json]) -> list[Json]:
-    """Those whose account is still the one that was added."""
+def _still_theirs(turn: Turn[Services], rows: list[Json], *, open_only: bool = False) -> list[Json]:
+    """Those whose account is still the one that was added, and not deleted; `open_only` leaves out who is expired by now."""
     people = turn.tools.directory.people_named([row["uid"] for row in rows])
     numbers = turn.facts["numbers"]
     found = [(row, people.get(row["uid"])) for row in rows]
-    return [row for row, person in found if person and not person.is_deleted and person.number == numbers[row["uid"]]]
+    theirs = [(row, person) for row, person in found if person and not person.is_deleted and person.number == numbers[row["uid"]]]
+    return [row for row, person in theirs if not open_only or is_open(person)]
 
 
 class _ForTheMembers(Bulk[Services]):
@@ -38,7 +39,7 @@ class WelcomeMail(_ForTheMembers):
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """May come twice after a crash, under one Message-ID."""
         mailer, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
-        rows = _still_theirs(turn, items)
+        rows = _still_theirs(turn, items, open_only=True)
         refused = mailer.send_all(
             [
                 mailer.mail(
@@ -64,13 +65,13 @@ class Subscribe(_ForTheMembers):
     name, backend = "mailing list", mailman.BACKEND
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
-        """By way of the mail host; who is on the list already stays on it, and who may never be is told of in the result."""
+        """By way of the mail host; who is on the list already stays on it, and the result tells of who may never be, or left it since."""
         refused = {}
-        for row in _still_theirs(turn, items):
+        for row in _still_theirs(turn, items, open_only=True):
             try:
                 with mail_host(turn.tools), contextlib.suppress(Exists):
-                    turn.tools.peers.subscribe(turn.tools.config.members.list, row["uid"])
-            except WrongState as error:
+                    turn.tools.peers.subscribe(turn.tools.config.members.list, row["uid"], wished=turn.committed)
+            except (Overtaken, WrongState) as error:
                 refused[row["uid"]] = error.message
         return refused
 

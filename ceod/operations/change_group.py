@@ -12,7 +12,7 @@ from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Directory
 from ceod.services.ldap_connection import Change
-from ceod.transaction.step import Json, Operation, Turn
+from ceod.transaction.step import Json, Operation
 
 SYSCOM = "syscom"
 
@@ -91,19 +91,8 @@ def ensure_not_last(directory: Directory, uid: str) -> None:
         raise WrongState(f"{uid} is the last of the systems committee, and nobody could undo this")
 
 
-class _FollowGroup(JoinLists):
-    def wanted(self, turn: Turn[Services]) -> bool:
-        """While the account is still in the group, or still out of it."""
-        found = turn.facts["uid"] in turn.tools.directory.members_of(turn.facts["group"])
-        return bool(self.pairs(turn.facts)) and found == turn.facts["join"]
-
-
-class _LeaveWithGroup(_FollowGroup, LeaveLists):
-    pass
-
-
 def _pairs(*, join: bool) -> JoinLists | LeaveLists:
-    kind = _FollowGroup if join else _LeaveWithGroup
+    kind = JoinLists if join else LeaveLists
     return kind(lambda facts: [(name, facts["uid"]) for name in facts["lists"]] if facts["join"] == join else [])
 
 

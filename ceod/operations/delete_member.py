@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ceo_common.errors import Changed, NotFound, WrongState
+from ceo_common.errors import Changed, Exists, NotFound, Overtaken, WrongState
 from ceod.operations.change_group import SYSCOM, ensure_not_last
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.lists import mail_host
@@ -110,12 +110,12 @@ class LeaveAllLists(Later[Services]):
         left: list[str] = []
         for name in turn.facts["lists"]:
             if not self.wanted(turn):  # restored in the middle of this
-                with mail_host(turn.tools):
-                    for again in left:
+                for again in left:
+                    with contextlib.suppress(Exists, NotFound, WrongState), mail_host(turn.tools):
                         peers.subscribe(again, uid)
                 return
-            with contextlib.suppress(NotFound), mail_host(turn.tools):
-                peers.unsubscribe(name, uid)
+            with contextlib.suppress(NotFound, Overtaken), mail_host(turn.tools):
+                peers.unsubscribe(name, uid, wished=turn.committed)
                 left.append(name)
 
 

@@ -58,13 +58,15 @@ class LeaveMembersList(Bulk[Services]):
         return list(turn.facts["accounts"])
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
-        """Those that are expired still."""
+        """Those that are expired still, and did not wish otherwise since."""
         people = turn.tools.directory.people_named(items, lapsed.ATTRIBUTES)
         leaving = [uid for uid, person in people.items() if person.one("shadowExpire")]
         wrong = {uid: problem for uid in leaving if (problem := username_problem(uid))}
         with mail_host(turn.tools):
-            turn.tools.peers.unsubscribe_all(turn.tools.config.members.list, [uid for uid in leaving if uid not in wrong])
-        return wrong
+            told = turn.tools.peers.unsubscribe_all(
+                turn.tools.config.members.list, [uid for uid in leaving if uid not in wrong], wished=turn.committed
+            )
+        return wrong | {uid: "put on the list since" for uid in told["overtaken"]}
 
 
 def _result(facts: Json) -> Json:

@@ -1,34 +1,50 @@
-"""Mailing lists that follow from something else: joined and left after the commit, when the mail host is there."""
+"""Mailing lists that follow from something else: joined and left after the commit, when the mail host is there.
+
+A step may wait for days, and what it was to do is then done only if nobody wishes otherwise by
+then.  Of a list that follows from a group the group itself says what is wished; of the others the
+mail host knows, which notes when each was joined or left last (ceod/operations/wishes.py).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
-from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, WrongState
+from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, Overtaken, WrongState
 from ceod.services import mailman
 from ceod.services.all import Services
-from ceod.transaction.step import Json, Later, Turn
+from ceod.services.directory import Person
+from ceod.transaction.step import Json, Later, Skip, Turn
 
 Pairs = Callable[[Json], list[tuple[str, str]]]  # of the facts: each list with a username
 
 
 @contextlib.contextmanager
 def mail_host(tools: Services) -> Iterator[None]:
-    """Whatever the mail host says, what was committed stands: its lists are tried again.  What is final comes through: no such list, being on
-    one, and never to be on it.
+    """Whatever the mail host says, what was committed stands: its lists are tried again.
+
+    What is final comes through: no such list, being on one, never to be on it, a newer wish.
     """
     try:
         yield
-    except (Exists, NotFound, WrongState):
-        raise
     except CeoError as error:
+        # The state that its directory has of an account may lag behind ours.
+        is_final = isinstance(error, (Exists, NotFound, WrongState, Overtaken)) and "state" not in error.more
+        if is_final:
+            raise
         raise BackendDown(f"{tools.config.hosts.mail}: {error}", backend=mailman.BACKEND) from error
 
 
+def is_open(person: Person | None) -> bool:
+    """Whether the account is there, not deleted and not expired."""
+    return person is not None and not person.is_deleted and not person.is_expired(time.time())
+
+
 def warnings(facts: Json) -> list[str]:
-    """What a result warns of: what was known before the first step, and who may never be on a list."""
-    return [*facts.get("warnings", []), *facts.get("refused_by_lists", [])]
+    """What a result warns of: what was known before the first step, who may never be on a list, and whose newer wish stands."""
+    noted = ("warnings", "refused_by_lists", JoinLists.left_out, LeaveLists.left_out)
+    return [text for name in noted for text in facts.get(name, [])]
 
 
 class JoinLists(Later[Services]):
@@ -36,6 +52,7 @@ class JoinLists(Later[Services]):
 
     name, backend = "mailing lists", mailman.BACKEND
     deadline_s = 30
+    left_out = "not_joined"  # what is noted of pairs that nobody wishes any more
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -45,31 +62,59 @@ class JoinLists(Later[Services]):
         return bool(self.pairs(turn.facts))
 
     def do(self, turn: Turn[Services]) -> None:
-        """Who is on it already stays on it; a list that does not exist is nobody's, nor is one of somebody who was deleted meanwhile.
-        A list that will never take somebody is told of in the result.
+        """What is so already stays so, and a list that does not exist is nobody's.
+
+        The result tells of a list that will never take somebody, and of those whose newer wish stands.
         """
         pairs = self.pairs(turn.facts)
         people = turn.tools.directory.people_named([uid for _, uid in pairs])
-        refused = []
+        refused, overtaken = list[str](), list[str]()
         for list_name, uid in pairs:
-            if uid not in people or people[uid].is_deleted:
+            if reason := self.overtaken_by(turn.tools, list_name, uid, people.get(uid)):
+                overtaken.append(reason)
                 continue
             try:
                 with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
-                    turn.tools.peers.subscribe(list_name, uid)
+                    self.act(turn, list_name, uid)
+            except Overtaken as error:
+                overtaken.append(error.message)
             except WrongState as error:
                 refused.append(error.message)
         if refused:
             turn.note(refused_by_lists=refused)
+        if overtaken:
+            facts: Json = {self.left_out: overtaken}
+            turn.note(**facts)
+        if len(overtaken) == len(pairs):
+            raise Skip
+
+    def overtaken_by(self, tools: Services, list_name: str, uid: str, person: Person | None) -> str:
+        """What the directory says against it now, in words; else nothing."""
+        if not is_open(person):
+            return f"{uid} was not put on the list {list_name}: the account is not open any more"
+        groups = tools.config.groups.behind(list_name)
+        if groups and not set(groups) & set(tools.directory.groups_of(uid)):
+            return f"{uid} was not put on the list {list_name}: they are not in the group {groups[0]} any more"
+        return ""
+
+    def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
+        """Subscribe."""
+        turn.tools.peers.subscribe(list_name, uid, wished=turn.committed)
 
 
 class LeaveLists(JoinLists):
     """Take accounts off lists."""
 
     name = "mailing lists left"
+    left_out = "not_left"
 
-    def do(self, turn: Turn[Services]) -> None:
-        """Who is not on it needs not leave."""
-        for list_name, uid in self.pairs(turn.facts):
-            with contextlib.suppress(NotFound), mail_host(turn.tools):
-                turn.tools.peers.unsubscribe(list_name, uid)
+    def overtaken_by(self, tools: Services, list_name: str, uid: str, person: Person | None) -> str:
+        """Who is in a group that the list follows from stays on it."""
+        inside = set(tools.config.groups.behind(list_name)) & set(tools.directory.groups_of(uid))
+        if inside and is_open(person):
+            return f"{uid} stays on the list {list_name}: they are in the group {min(inside)}"
+        return ""
+
+    def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
+        """Unsubscribe."""
+        turn.tools.peers.unsubscribe(list_name, uid, wished=turn.committed)

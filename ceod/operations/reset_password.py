@@ -35,6 +35,14 @@ class TellThem(Later[Services]):
 
     name, backend = "mail", smtp.BACKEND
 
+    def wanted(self, turn: Turn[Services]) -> bool:
+        """While there is somebody to read it.
+
+        A later reset changes nothing about it: whoever did not ask for the first one has to hear of it.
+        """
+        person = turn.tools.directory.person(turn.facts["uid"])
+        return person is not None and not person.is_deleted
+
     def do(self, turn: Turn[Services]) -> None:
         """With the operator named."""
         uid, domain = turn.facts["uid"], turn.tools.config.domain

@@ -76,16 +76,9 @@ class Mailman:
         """Whether an address is on a list.  Raises NotFound (no such list), BackendDown."""
         return bool(self._do(lambda client: self._list(client, list_name).is_member(address)))
 
-    def unsubscribe(self, list_name: str, address: str) -> None:
-        """Take an address off a list.  Raises NotFound (no such list, or not on it), BackendDown."""
-        self._left(list_name, address, address in self.unsubscribe_all(list_name, [address]))
-
     def check_leaving(self, list_name: str, address: str) -> None:
-        """Raises what unsubscribe() would."""
-        self._left(list_name, address, self.is_on(list_name, address))
-
-    def _left(self, list_name: str, address: str, was_there: bool) -> None:
-        if not was_there:
+        """Raises NotFound (no such list, or not on it), BackendDown."""
+        if not self.is_on(list_name, address):
             raise NotFound(f"{address} is not on the list {list_name}")
 
     def unsubscribe_all(self, list_name: str, addresses: list[str]) -> set[str]:

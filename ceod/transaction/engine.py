@@ -20,7 +20,7 @@ from ceod.transaction.follower import KEPT, Follower, what_was_undone
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, STUCK_S, UNFINISHED, Record, Request
-from ceod.transaction.step import Json, Kept, Later, Operation, Pen, Run, Step, Tools, Turn, Undone
+from ceod.transaction.step import Json, Kept, Later, Operation, Pen, Run, Skip, Step, Tools, Turn, Undone
 
 log = logging.getLogger("ceod.transaction")
 
@@ -387,7 +387,8 @@ class Engine(Generic[Tools]):
         about = {"operation": later.name, "step": row.number, "of": len(before) + len(after)}
         facts = transaction.arguments | self.record.facts(identifier)
         quiet = transaction.state in ENDED  # the stream had its last line
-        turn = Turn(identifier, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
+        assert transaction.committed
+        turn = Turn(identifier, transaction.committed, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
         if operation.bulk and (earlier := self._waits_before(identifier, row.number)):
             # It builds on what that one does.
             told = BackendDown(f"{earlier.name} comes first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()
@@ -418,6 +419,11 @@ class Engine(Generic[Tools]):
             later.do(turn)
         except JournalFull:
             raise
+        except Skip:
+            self.record.step(identifier, row.number, None, state="skipped", ended=time.time(), error=None)
+            if quiet:
+                self._know_better(identifier, operation)
+            return True
         except Exception as error:
             if isinstance(error, BackendDown) and self._clock() - tried > WAITED_S:
                 self._away[error.backend] = self._clock() + AWAY_S
@@ -436,9 +442,15 @@ class Engine(Generic[Tools]):
         self.record.step(identifier, row.number, event, state="done", ended=time.time(), error=None)
         if quiet:
             self.record.audit(identifier, "ceod", "", later.name, "done")
-            self.record.result(identifier, operation.result(transaction.arguments | self.record.facts(identifier)))
+            self._know_better(identifier, operation)
         self._see("record", "later", later.name)
         return True
+
+    def _know_better(self, identifier: str, operation: Operation[Tools, Any]) -> None:
+        """Tell the result of a transaction that is over anew: a step that waited is done."""
+        row = self.record.transaction(identifier)
+        assert row is not None
+        self.record.result(identifier, operation.result(row.arguments | self.record.facts(identifier)))
 
     def _away_for(self, later: Later[Tools]) -> float:
         """For how many seconds more the step's backend is taken for away; 0 when it is not."""

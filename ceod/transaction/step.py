@@ -40,6 +40,10 @@ class Definition(Exception):
     """An operation whose steps stand in an order that can't be rolled back."""
 
 
+class Skip(Exception):
+    """Raised by a step after the commit that is not wanted any more; it noted why."""
+
+
 class Run(Generic[Tools, Private]):
     """What a step before the commit has at hand."""
 
@@ -68,8 +72,11 @@ class Run(Generic[Tools, Private]):
 class Turn(Generic[Tools]):
     """What a step after the commit has at hand at one of its tries."""
 
-    def __init__(self, transaction: str, facts: Json, tools: Tools, private: Any, pen: Pen) -> None:
+    def __init__(
+        self, transaction: str, committed: float, facts: Json, tools: Tools, private: Any, pen: Pen
+    ) -> None:
         self.transaction = transaction
+        self.committed = committed  # when, in seconds since the epoch: since then it is wished
         self.facts = facts  # the arguments, and what every step noted
         self.tools = tools
         self.private = private  # of a bulk operation's first try alone; else None
@@ -130,7 +137,7 @@ class Later(ABC, Generic[Tools]):
 
     @abstractmethod
     def do(self, turn: Turn[Tools]) -> None:
-        """Act; may run more than once.  Raises BackendDown to wait."""
+        """Act; may run more than once.  Raises BackendDown to wait, Skip when it came too late."""
 
 
 BATCH = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -64,4 +64,13 @@ audit = Table(
     Column("n", Integer, primary_key=True),
     Column("row", JSON, nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+# On the mail host: of each account and list, what was wished last.
+wishes = Table(
+    "wishes", metadata,
+    Column("list", String(64), primary_key=True),
+    Column("uid", String(32), primary_key=True),
+    Column("joins", Boolean, nullable=False),
+    Column("at", Float, nullable=False),
 )

@@ -173,8 +173,8 @@ def test_positions_groups_clubs_and_the_library(club: Club) -> None:
     assert "2 copies" in ceo("library", "copies", number, "1")
     assert "/bin/sh" not in ceo("members", "get", uid) and "is changed" in ceo("members", "modify", uid, "--shell", "/bin/sh")
     assert "/bin/sh" in ceo("members", "get", uid)
-    assert ceo("mailman", "subscribe", uid, "exec") == f"{uid} is on exec.\n"
-    assert ceo("mailman", "get", uid).split() == ["csc-general", "exec"]
+    assert ceo("mailman", "subscribe", uid, "events") == f"{uid} is on events.\n"
+    assert ceo("mailman", "get", uid).split() == ["csc-general", "events"]
 
 
 def test_a_dry_run_shows_the_steps_and_changes_nothing(club: Club) -> None:
@@ -186,11 +186,11 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(club: Club) -> None:
     assert club.run_as("regular1", *words).returncode == 77
     club.nothing(uid)
     for more in (("members", "expire"), ("members", "remind"), ("updateprograms",), ("library", "remind"), ("members", "delete", "regular1"),
-                 ("positions", "set", "imapd=regular1"), ("mysql", "create", "rep1"), ("mailman", "subscribe", "rep1", "exec")):
+                 ("positions", "set", "imapd=regular1"), ("mysql", "create", "rep1"), ("mailman", "subscribe", "rep1", "events")):
         done = club.run_as("ctdalek", "ceo", *more, "--dry-run")
         assert done.returncode == 0, done
         json.loads(club.run_as("ctdalek", "ceo", *more, "--dry-run", "--json").stdout)
-    assert "regular1" not in club.run_as("ctdalek", "ceo", "positions", "get").stdout and not club.on_list("rep1", "exec")
+    assert "regular1" not in club.run_as("ctdalek", "ceo", "positions", "get").stdout and not club.on_list("rep1", "events")
 
 
 # Import and export

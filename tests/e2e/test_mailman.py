@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ceo_common.errors import Exists, Forbidden, Invalid, NotFound, WrongState
+from ceo_common.errors import Exists, Forbidden, Invalid, NotFound, Overtaken, WrongState
 from tests.club.club import Club
+from tests.e2e.test_permissions import _as_host
 
 REST = "http://127.0.0.1:8001/3.1"
 
@@ -24,22 +27,22 @@ def test_an_address_is_subscribed_and_taken_off(club: Club) -> None:
     uid = club.add()["result"]["uid"]
     office = club.client("office1")
     assert office.lists_of(uid) == {"uid": uid, "lists": ["csc-general"]}
-    assert office.subscribe("exec", uid) == {"list": "exec", "uid": uid, "subscribed": True, "held": False}
-    assert club.on_list(uid, "exec") and office.lists_of(uid)["lists"] == ["csc-general", "exec"]
-    with pytest.raises(Exists, match="is on the list exec already"):
-        office.subscribe("exec", uid)
-    assert not office.unsubscribe("exec", uid)["subscribed"] and not club.on_list(uid, "exec")
-    with pytest.raises(NotFound, match="is not on the list exec"):
-        office.unsubscribe("exec", uid)
+    assert office.subscribe("events", uid) == {"list": "events", "uid": uid, "subscribed": True, "held": False}
+    assert club.on_list(uid, "events") and office.lists_of(uid)["lists"] == ["csc-general", "events"]
+    with pytest.raises(Exists, match="is on the list events already"):
+        office.subscribe("events", uid)
+    assert not office.unsubscribe("events", uid)["subscribed"] and not club.on_list(uid, "events")
+    with pytest.raises(NotFound, match="is not on the list events"):
+        office.unsubscribe("events", uid)
 
 
 def test_ones_own_subscription_is_ones_own(club: Club) -> None:
     regular = club.client("regular1")
-    assert regular.subscribe("exec", "regular1")["subscribed"]
-    regular.unsubscribe("exec", "regular1")
+    assert regular.subscribe("events", "regular1")["subscribed"]
+    regular.unsubscribe("events", "regular1")
     for refused in (regular.subscribe, regular.unsubscribe):
         with pytest.raises(Forbidden, match="Only the account's owner, office staff, the systems committee and the club's own hosts may"):
-            refused("exec", "rep1")
+            refused("events", "rep1")
     with pytest.raises(Forbidden):
         regular.lists_of("rep1")
 
@@ -47,18 +50,18 @@ def test_ones_own_subscription_is_ones_own(club: Club) -> None:
 @pytest.fixture
 def moderated(club: Club) -> Iterator[str]:
     """A list whose moderator is asked."""
-    _rest(club, "lists/syscom.csclub.internal/config", "-X", "PATCH", "-d", "subscription_policy=moderate")
-    yield "syscom"
-    for request in (_rest(club, "lists/syscom.csclub.internal/requests") or {}).get("entries", []):
-        _rest(club, f"lists/syscom.csclub.internal/requests/{request['token']}", "-d", "action=discard")
-    _rest(club, "lists/syscom.csclub.internal/config", "-X", "PATCH", "-d", "subscription_policy=confirm")
+    _rest(club, "lists/jobs.csclub.internal/config", "-X", "PATCH", "-d", "subscription_policy=moderate")
+    yield "jobs"
+    for request in (_rest(club, "lists/jobs.csclub.internal/requests") or {}).get("entries", []):
+        _rest(club, f"lists/jobs.csclub.internal/requests/{request['token']}", "-d", "action=discard")
+    _rest(club, "lists/jobs.csclub.internal/config", "-X", "PATCH", "-d", "subscription_policy=confirm")
 
 
 def test_a_moderated_list_holds_what_nobody_approved(club: Club, moderated: str) -> None:
     regular = club.client("regular1")
     assert regular.subscribe(moderated, "regular1") == {"list": moderated, "uid": "regular1", "subscribed": False, "held": True}
     assert not club.on_list("regular1", moderated)
-    with pytest.raises(Exists, match="the moderator of the list syscom was asked already whether regular1@"):
+    with pytest.raises(Exists, match="the moderator of the list jobs was asked already whether regular1@"):
         regular.subscribe(moderated, "regular1")
     uid = club.add()["result"]["uid"]
     assert club.client("ctdalek").subscribe(moderated, uid)["subscribed"]  # the committee's word is enough
@@ -71,8 +74,8 @@ def test_what_mailman_refuses_for_good_is_told_and_not_tried_again(club: Club) -
     for address in addresses.values():
         _rest(club, "bans", "-d", f"email={address}")
     try:
-        with pytest.raises(WrongState, match=f"{addresses[uid]} is banned from the list exec"):
-            office.subscribe("exec", uid)
+        with pytest.raises(WrongState, match=f"{addresses[uid]} is banned from the list events"):
+            office.subscribe("events", uid)
         last = club.add(uid=added)
         assert last["waiting"] == [] and last["result"]["warnings"] == [f"{addresses[added]} is banned from the list csc-general"]
         told = club.done(club.client("ctdalek").add_to_group("exec", uid))
@@ -102,7 +105,122 @@ def test_hostile_list_names_change_nothing(club: Club, name: str) -> None:
 def test_many_are_taken_off_at_once(club: Club) -> None:
     uids = [club.add()["result"]["uid"] for _ in range(3)]
     told = club.client("ctdalek").unsubscribe_all("csc-general", [*uids, "not-on-it"])
-    assert told == {"list": "csc-general", "uids": 4}
+    assert told == {"list": "csc-general", "uids": 4, "overtaken": []}
     assert not any(club.on_list(uid) for uid in uids)
     with pytest.raises(NotFound, match="there is no list nowhere"):
         club.client("ctdalek").unsubscribe_all("nowhere", uids)
+
+
+# Lists that follow from a group
+
+
+def test_who_is_on_a_list_that_follows_from_a_group_is_the_groups_to_say(club: Club) -> None:
+    uid, syscom, office = club.add()["result"]["uid"], club.client("ctdalek"), club.client("office1")
+    rehearsing, before = club.client("office1"), club.rosters()
+    rehearsing.rehearsing = True
+    for client, who in ((club.client("regular1"), "regular1"), (office, uid), (rehearsing, uid), (syscom, uid)):
+        for name in ("syscom", "exec"):
+            with pytest.raises(WrongState, match=f"the list {name} follows from the group {name}: put {who} into the group"):
+                client.subscribe(name, who)
+    assert club.rosters() == before
+    club.done(syscom.add_to_group("exec", uid))
+    assert club.on_list(uid, "exec")
+    words = "the list exec follows from the group exec: take .* out of the group"
+    with pytest.raises(WrongState, match=words):
+        syscom.unsubscribe("exec", uid)
+    with pytest.raises(WrongState, match=words):
+        office.unsubscribe_all("exec", ["regular1", uid])
+    with pytest.raises(WrongState, match=words):
+        rehearsing.unsubscribe("exec", uid)
+    assert club.on_list(uid, "exec")
+    # What differs from the group is mended by hand, in both directions.
+    address = f"{uid}@csclub.internal"
+    _rest(club, f"lists/exec.csclub.internal/member/{address}", "-X", "DELETE")
+    assert office.subscribe("exec", uid)["subscribed"]
+    club.done(syscom.remove_from_group("exec", uid))
+    assert not club.on_list(uid, "exec")
+    _rest(club, "members", "-d", "list_id=exec.csclub.internal", "-d", f"subscriber={address}", "-d", "pre_verified=true",
+          "-d", "pre_confirmed=true", "-d", "pre_approved=true")
+    assert club.on_list(uid, "exec")
+    office.unsubscribe("exec", uid)
+    assert not club.on_list(uid, "exec")
+
+
+def test_the_command_says_why(club: Club) -> None:
+    done = club.run_as("regular1", "ceo", "mailman", "subscribe", "regular1", "syscom")
+    assert done.returncode == 73
+    assert "the list syscom follows from the group syscom: put regular1 into the group" in " ".join(done.stderr.split())
+
+
+# Wishes
+
+
+def test_a_newer_wish_stands(club: Club) -> None:
+    uid, office, host = club.add()["result"]["uid"], club.client("office1"), _as_host(club, "phosphoric-acid")
+    long_ago = time.time() - 3600
+    office.unsubscribe("csc-general", uid)
+    with pytest.raises(Overtaken, match=f"{uid} was taken off the list csc-general later than this was wished"):
+        host.subscribe("csc-general", uid, wished=long_ago)
+    assert not club.on_list(uid)
+    office.subscribe("csc-general", uid)
+    with pytest.raises(Overtaken, match="was put on the list csc-general later"):
+        host.unsubscribe("csc-general", uid, wished=long_ago)
+    told = host.unsubscribe_all("csc-general", [uid, "nobody-at-all"], wished=long_ago)
+    assert told == {"list": "csc-general", "uids": 1, "overtaken": [uid]}
+    assert club.on_list(uid)
+    # The same wish again, as after a crash, and a clock that is ahead of ours.
+    now = time.time()
+    for moment in (now, now, now + 3600):
+        with contextlib.suppress(NotFound):
+            host.unsubscribe("csc-general", uid, wished=moment)
+    assert not club.on_list(uid)
+    assert office.subscribe("csc-general", uid)["subscribed"]
+
+
+def test_what_is_refused_for_good_is_no_wish(club: Club) -> None:
+    uid, office, host = club.add()["result"]["uid"], club.client("office1"), _as_host(club, "phosphoric-acid")
+    _rest(club, "bans", "-d", f"email={uid}@csclub.internal")
+    before = time.time()
+    try:
+        with pytest.raises(WrongState, match="is banned"):
+            office.subscribe("events", uid)
+    finally:
+        _rest(club, f"bans/{uid}@csclub.internal", "-X", "DELETE")
+    with pytest.raises(NotFound, match="is not on the list"):  # and not Overtaken
+        host.unsubscribe("events", uid, wished=before)
+
+
+@pytest.mark.parametrize("wished", ["", "x", "-1", "1e9", "1.1234567", "99999999999999"])
+def test_only_our_hosts_say_when(club: Club, wished: str) -> None:
+    url = "https://mail.csclub.internal:9987/api"
+    status, body = club.curl("ctdalek", f"/mailman/events/regular1?wished={wished or 1}", "-X", "POST", url=url)
+    assert status == 400 and "only the club's own hosts" in body
+    with pytest.raises(Invalid, match="seconds since 1970"):
+        _as_host(club, "coffee")._json("mail.csclub.internal", "DELETE", f"/api/mailman/events/regular1?wished={wished}")
+
+
+def test_what_people_do_on_every_host_is_in_the_log(club: Club) -> None:
+    uid, office = club.add()["result"]["uid"], club.client("office1")
+    office.subscribe("events", uid)
+    office.unsubscribe("events", uid)
+    with pytest.raises(NotFound):
+        office.unsubscribe("events", uid)
+    office.unsubscribe_all("events", [uid, "regular1"])
+    club.done(club.client("ctdalek").create_database("mysql", uid))
+    book = office.add_book({"title": f"Log of {uid}", "authors": ["A. Writer"]})["book"]
+    office.lend(book, uid)
+    office.give_back(book, uid)
+    told = json.loads(club.run_as("ctdalek", "ceo", "log", "--json").stdout)
+    assert told["silent"] == {}
+    mine = [row for row in reversed(told["rows"]) if uid in (row["subject"], *(row.get("uids") or []))]
+    rows = [(row["who"], row["what"], row["outcome"], row.get("list")) for row in mine if row["what"] != "add_member"]
+    assert rows == [
+        ("office1", "mailman.subscribe", "done", "events"),
+        ("office1", "mailman.unsubscribe", "done", "events"),
+        ("office1", "mailman.unsubscribe", "nothing to do", "events"),
+        ("office1", "mailman.unsubscribe", "done", "events"),
+        ("ctdalek", "create_mysql_database", "completed", None),
+        ("office1", "library.lend", "done", None),
+        ("office1", "library.return", "done", None),
+    ]
+    assert all(row["remote"] for row in mine)

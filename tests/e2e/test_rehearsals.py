@@ -116,7 +116,7 @@ def test_nothing_is_written(club: Club, accounts: dict[str, str], name: str) -> 
     ("ctdalek", lambda client: client.restore_member("regular1"), "wrong_state"),
     ("ctdalek", lambda client: client.reset_database("mysql", "office1"), "not_found"),
     ("office1", lambda client: client.subscribe("no-such-list", "office1"), "not_found"),
-    ("office1", lambda client: client.unsubscribe("exec", "office1"), "not_found"),
+    ("office1", lambda client: client.unsubscribe("events", "office1"), "not_found"),
     ("office1", lambda client: client.unsubscribe_all("no-such-list", ["office1"]), "not_found"),
     ("office1", lambda client: client.lend(2**31 - 1, "regular1"), "not_found"),
     ("office1", lambda client: client.give_back(1, "office1"), "not_found"),
@@ -156,9 +156,9 @@ def test_no_ticket_is_forwarded_and_no_key_is_needed(club: Club) -> None:
 def test_lists_are_looked_at_and_left_alone(club: Club) -> None:
     desk, client, uid = club.client("office1"), club.client("office1"), club.add()["result"]["uid"]
     client.rehearsing, before = True, club.rosters()
-    told = client.subscribe("exec", uid)
+    told = client.subscribe("events", uid)
     assert told == {"dry_run": True, "operation": "mailman.subscribe", "subject": uid, "warnings": [],
-                    "steps": [{"name": f"subscribe {uid}@csclub.internal to exec", "after_commit": False}]}
+                    "steps": [{"name": f"subscribe {uid}@csclub.internal to events", "after_commit": False}]}
     assert client.unsubscribe("csc-general", uid)["steps"][0]["name"] == f"take {uid}@csclub.internal off csc-general"
     assert "csc-general" in client.unsubscribe_all("csc-general", [uid])["steps"][0]["name"]
     for refused in (desk.subscribe, client.subscribe):

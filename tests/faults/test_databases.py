@@ -193,7 +193,7 @@ def test_mailman_lost_in_the_middle(club: Club, how: str) -> None:
         else:
             club.service("mail", "signal", "mailman", signal="STOP", group=True)
         try:
-            asked = pool.submit(_told, lambda: club.client("office1").subscribe("exec", one))
+            asked = pool.submit(_told, lambda: club.client("office1").subscribe("events", one))
             added = pool.submit(club.add, uid=two)
             time.sleep(0.5)
             if how == "killed":
@@ -210,8 +210,8 @@ def test_mailman_lost_in_the_middle(club: Club, how: str) -> None:
     _up(club, "mail.csclub.internal", "mailman")
     until(lambda: _resumed(club, last["transaction"], two), 30, "the subscription")
     club.whole(two)
-    assert not club.on_list(one, "exec")  # what was told of as not done is not done late
-    assert club.client("office1").subscribe("exec", one)["subscribed"] and club.on_list(one, "exec")
+    assert not club.on_list(one, "events")  # what was told of as not done is not done late
+    assert club.client("office1").subscribe("events", one)["subscribed"] and club.on_list(one, "events")
 
 
 def _resumed(club: Club, transaction: str, uid: str) -> bool:
