@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ceo_common.krb5.admin import Admin
 from ceo_common.terms import Term, consecutive, current
 from sandbox import people
-from sandbox.club import BASE_DN, PASSWORD, host_place
+from sandbox.club import BASE_DN, PASSWORD, SRV, host_place
+from sandbox.processes import run
 from tests.club.club import ADMIN, Club, until
 
 SIZE = 20_000
 FEW = 5_000  # those who are due to expire (they alone have a principal), and as many whose program the university tells otherwise
 PEOPLE = f"ou=People,{BASE_DN}"
 DAY_S = 86400
+_FOLDERS = ("ldap", "uwldap", "kdc")  # of what the crowd is in
 # Outside every range of numbers: ceod does not start when a counter is below a number in use.
 _FIRST_NUMBER = 100_001
 
@@ -72,6 +76,37 @@ class Crowd:
     def moved(self) -> list[Member]:
         """In another program than the club's directory says."""
         return self.members[FEW:2 * FEW]
+
+    @contextmanager
+    def visit(self) -> Iterator[None]:
+        """Here for a while: afterwards the directories and the KDC are as they were before."""
+        config, kept = host_place(ADMIN) / "csc/ceod.toml", SRV / "before-the-crowd"
+        text = config.read_text()
+        with self._stopped():
+            kept.mkdir()
+            run(["cp", "-a", "--sparse=always", *(str(SRV / name) for name in _FOLDERS), str(kept)])
+        self.load()
+        try:
+            yield
+        finally:
+            with self._stopped():
+                for name in _FOLDERS:
+                    shutil.rmtree(SRV / name)
+                    (kept / name).rename(SRV / name)
+                kept.rmdir()
+                config.write_text(text)
+            self.club.settled()
+
+    @contextmanager
+    def _stopped(self) -> Iterator[None]:
+        """Without ceod and those whose data it is."""
+        servers = [(ADMIN, "ceod"), ("uwldap", "uwldap")]
+        servers += [(ADMIN, name) for name in ("kadmind", "krb5kdc", "slapd")]
+        for host, name in servers:
+            self.club.service(host, "stop", name)
+        yield
+        for host, name in reversed(servers):
+            self.club.service(host, "start", name)
 
     def load(self) -> None:
         """Put them in; ceod may expire all who are due in one run."""

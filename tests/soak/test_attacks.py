@@ -14,7 +14,7 @@ from tests.club.attackers import ALL, FIFTY, under_attack
 from tests.club.club import ADMIN, Club, until
 from tests.club.report import LINES
 
-_ASKING_S = 15.0  # longer than the server waits for a hello or a header
+_ASKING_S = 11.0  # longer than the server waits for a hello or a header
 _PAUSE_S = 0.1
 _WORST_S = 2.0
 _EACH = {kind: {kind: count} for kind, count in ALL.items()} | {"all at once": ALL}
