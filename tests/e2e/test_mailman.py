@@ -212,7 +212,7 @@ def test_what_people_do_on_every_host_is_in_the_log(club: Club) -> None:
     office.give_back(book, uid)
     told = json.loads(club.run_as("ctdalek", "ceo", "log", "--json").stdout)
     assert told["silent"] == {}
-    mine = [row for row in reversed(told["rows"]) if uid in (row["subject"], *(row.get("uids") or []))]
+    mine = [row for row in reversed(told["rows"]) if uid in (row.get("subject"), *(row.get("uids") or []))]
     rows = [(row["who"], row["what"], row["outcome"], row.get("list")) for row in mine if row["what"] != "add_member"]
     assert rows == [
         ("office1", "mailman.subscribe", "done", "events"),

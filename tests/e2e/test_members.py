@@ -214,11 +214,11 @@ def test_a_deleted_account_is_out_of_everything_and_restored_whole(club: Club) -
     tickets.change_password(f"{uid}@{REALM}", added["temporary_password"], "their-own-choice-4")
     club.done(syscom.add_to_group("office", uid))
     club.done(syscom.modify_member(uid, {"login_shell": "/bin/sh"}))
-    club.run_as("root", "curl", "-s", "-u", "ceod:mailman-rest", "http://127.0.0.1:8001/3.1/members", "-d", "list_id=exec.csclub.internal", "-d",
+    club.run_as("root", "curl", "-s", "-u", "ceod:mailman-rest", "http://127.0.0.1:8001/3.1/members", "-d", "list_id=events.csclub.internal", "-d",
                 f"subscriber={uid}@csclub.internal", "-d", "pre_verified=true", "-d", "pre_confirmed=true", "-d", "pre_approved=true", host="mail")
     before, home = _entry(club, uid), club.home(uid)
     groups = syscom.member(uid)["groups"]
-    assert groups and home and club.on_list(uid, "exec")
+    assert groups and home and club.on_list(uid, "events")
 
     told = club.done(syscom.delete_member(uid))
     assert told["groups"] == groups
@@ -226,7 +226,7 @@ def test_a_deleted_account_is_out_of_everything_and_restored_whole(club: Club) -
     assert (entry["shadowExpire"], entry["loginShell"], entry["uidNumber"]) == (["1"], ["/usr/sbin/nologin"], before["uidNumber"])
     assert club.entries(f"(uniqueMember=uid={uid},ou=People,{BASE_DN})") == {}
     assert not os.path.exists(f"/users/{uid}") and Path(f"/users/.archive/{told['home']}/.forward").read_text() == "keep@example.org\n"
-    assert not club.on_list(uid) and not club.on_list(uid, "exec")
+    assert not club.on_list(uid) and not club.on_list(uid, "events")
     with pytest.raises(Exception, match="revoked"):
         tickets.initial(f"{uid}@{REALM}", "their-own-choice-4", "MEMORY:deleted")
     with pytest.raises(Deleted, match=f"ceo members restore {uid}") as caught:
@@ -246,7 +246,7 @@ def test_a_deleted_account_is_out_of_everything_and_restored_whole(club: Club) -
     assert {name: sorted(values) for name, values in _entry(club, uid).items()} == {name: sorted(values) for name, values in before.items()}
     assert club.home(uid) == home
     assert syscom.member(uid)["groups"] == groups
-    assert club.on_list(uid) and club.on_list(uid, "exec")
+    assert club.on_list(uid) and club.on_list(uid, "events")
     assert tickets.initial(f"{uid}@{REALM}", "their-own-choice-4", "MEMORY:restored").client == f"{uid}@{REALM}"
     with pytest.raises(WrongState, match="is not deleted"):
         list(syscom.restore_member(uid))
