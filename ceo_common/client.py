@@ -261,6 +261,10 @@ class Client:
         """POST /api/db/mysql|postgresql/UID/pwreset."""
         return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}/pwreset", {}, key=key or str(uuid.uuid4()))
 
+    def try_logins(self, uid: str, passwords: dict[str, str]) -> dict[str, bool | None]:
+        """POST /api/db/UID/logins, for the club's own hosts alone; the passwords by mysql|postgresql."""
+        return self._json(self.hosts.database, "POST", f"/api/db/{_part(uid)}/logins", passwords)
+
     def write_database_info(self, uid: str, info: Json) -> Json:
         """PUT /api/homes/UID/database-info, for the database host alone."""
         return self._json(self.hosts.admin, "PUT", f"/api/homes/{_part(uid)}/database-info", info)

@@ -81,6 +81,7 @@ RULES: dict[str, Rule] = {
     "database.read": _rule("see which databases an account has", Who.SELF, Who.CLUB, Who.HOST, *_STAFF),
     "database.list": _rule("see every name that has a database", Who.SYSCOM, Who.HOST),
     "database.change": _rule("create a database or reset its password", Who.SELF, Who.CLUB, Who.SYSCOM),
+    "database.login": _rule("try whether a password is a database's", Who.HOST),
     "database.info": _rule("write the file that tells of a database", Who.DATABASE_HOST),
     "library.read": _rule("look books up", Who.SIGNED_IN),
     "library.add": _rule("add books to the library", *_STAFF),

@@ -40,3 +40,17 @@ class Written(Wire):
     """Where it stands."""
 
     path: str
+
+
+class Logins(Wire):
+    """POST /api/db/UID/logins: passwords that the files in a home tell, by the kind of server."""
+
+    mysql: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, repr=False)
+    postgresql: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, repr=False)
+
+
+class LoginsTried(Wire):
+    """Whether each is the account's password; null where none was sent, or the server does not tell."""
+
+    mysql: bool | None
+    postgresql: bool | None

@@ -6,7 +6,7 @@ import flask
 
 from ceo_common.errors import Invalid
 from ceo_common.model import names as name_rules
-from ceo_common.model.database import AllDatabases, DatabaseInfo, Databases, Written
+from ceo_common.model.database import AllDatabases, DatabaseInfo, Databases, Logins, LoginsTried, Written
 from ceod.api.requests import answer, ceod, parsed, route, transact
 from ceod.auth import states
 from ceod.operations import create_database
@@ -68,6 +68,21 @@ def reset_mysql(uid: str) -> flask.Response:
 def reset_postgresql(uid: str) -> flask.Response:
     """Give a PostgreSQL database another password."""
     return _reset("postgresql", uid)
+
+
+@route(blueprint, "POST", "/db/<uid>/logins", role="database", operation="database.login",
+       states=states.KEPT, takes=Logins, gives=LoginsTried)
+def try_logins(uid: str) -> flask.Response:
+    """Whether the passwords that files in a home tell are the account's."""
+    asked, services = parsed(Logins), ceod().services
+    _account(uid)
+    assert services.mysql
+    assert services.postgresql
+    mysql, postgresql = services.mysql, services.postgresql
+    return answer(LoginsTried(
+        mysql=None if asked.mysql is None else mysql.takes_password(uid, asked.mysql),
+        postgresql=None if asked.postgresql is None else postgresql.takes_password(uid, asked.postgresql),
+    ))
 
 
 def _create(kind: Kind, uid: str) -> flask.Response:

@@ -1,6 +1,8 @@
-"""Write a file of somebody's home as that somebody: python as_user.py forward|mysql-info|postgresql-info HOME.
+"""Write a file of somebody's home as that somebody, or read it: python as_user.py VERB HOME.
 
-The text comes on standard input; an empty one removes the file.
+VERB is forward, mysql-info or postgresql-info, with read- before it to read.
+
+The text comes on standard input; an empty one removes the file.  What is read goes to standard output.
 The caller starts it with the user's ids and umask 077; it is a program of its own because set*id calls are process-wide.
 Its exit status tells whose fault a failure is: REFUSED is the home owner's (what they put there, the
 home's mode, their quota), FAILED is the file server's.  Standard error says what happened and, when
@@ -20,6 +22,9 @@ from itertools import islice
 
 FILES = {"forward": ".forward", "mysql-info": "ceo-mysql-info", "postgresql-info": "ceo-postgresql-info"}
 _KEPT = ("mysql-info", "postgresql-info")  # the old one stays beside the new one
+
+_READ = "read-"
+_LIMIT = 65536  # bytes of what is read
 
 REFUSED, FAILED = 4, 3  # 1 is what an exception that nobody foresaw ends Python with
 
@@ -72,6 +77,26 @@ def replace(home: str, name: str, text: bytes, *, keep: bool = False) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(part, dir_fd=folder)
             raise
+
+
+def read(home: str, name: str) -> bytes:
+    """The file's content, empty where there is none.
+
+    No link is followed, and nothing is waited for, such as who writes into a FIFO.
+    Raises InTheWay, OSError.
+    """
+    with _opened(home) as folder:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(name, flags, dir_fd=folder)
+        except FileNotFoundError:
+            return b""
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InTheWay(f"{name} is no file: move it away")
+            return os.read(descriptor, _LIMIT)
+        finally:
+            os.close(descriptor)
 
 
 def remove(home: str, name: str) -> None:
@@ -146,12 +171,14 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() == 0:
         print("this is for users, not for root", file=sys.stderr)
         return 2
-    if verb not in FILES:
+    if verb.removeprefix(_READ) not in FILES:
         print(f"unknown verb {verb}", file=sys.stderr)
         return 2
     text = sys.stdin.buffer.read()
     try:
-        if text:
+        if verb.startswith(_READ):
+            sys.stdout.buffer.write(read(home, FILES[verb.removeprefix(_READ)]))
+        elif text:
             replace(home, FILES[verb], text, keep=verb in _KEPT)
         else:
             remove(home, FILES[verb])

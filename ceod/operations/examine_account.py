@@ -5,16 +5,17 @@ Whoever mends (mend_account.py) is told by `mends` what there is to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ceo_common.config import Range
-from ceo_common.errors import CeoError, NotFound
+from ceo_common.errors import CeoError, NotFound, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import Finding
 from ceod.operations import names
-from ceod.operations.create_database import TITLES
+from ceod.operations.create_database import KINDS, TITLES, Kind
 from ceod.operations.modify_member import shells
 from ceod.services.all import Services
 from ceod.services.directory import Person
@@ -237,12 +238,39 @@ class Examination:
             yield Problem(f"the account is deleted, and has a database left: {', '.join(found)}",
                           f"keep a copy, then drop database and user {self.uid} on {self.services.config.hosts.database}")
         elif not person.is_deleted:
+            databases = self._ask_databases()
+            yield from self._info_files(person, [kind for kind in KINDS if databases[kind]])
             # A database host of a version before does not tell it.
-            for kind in self._ask_databases().get("unlimited", []):
+            for kind in databases.get("unlimited", []):
                 yield Problem(
                     f"{TITLES[kind]} limits its connections to no number, so that it can take all of them",
                     "reset the password of that database, which sets the limit",
                 )
+
+    def _info_files(self, person: Person, kinds: list[Kind]) -> Iterator[Problem]:
+        """The files in the home that tell of databases: a reset sets the password first, and may not reach the file."""
+        passwords = {kind: self._password_in_file(person, kind) for kind in kinds}
+        sent: dict[str, str] = {kind: password for kind, password in passwords.items() if password}
+        if not sent:
+            return
+        host = self.services.config.hosts.database
+        try:
+            logins = self.services.peers.try_logins(self.uid, sent)
+        except CeoError as error:
+            raise type(error)(f"{host}: {error.message}", **error.more) from None
+        for kind in passwords:
+            if logins[kind] is False:
+                path = self.services.admin_host.homes.info_path(self.uid, kind)
+                yield Problem(f"{path} has another password than {TITLES[kind]}",
+                              f"set a new one, which writes the file: ceo {kind} pwreset {self.uid}")
+
+    def _password_in_file(self, person: Person, kind: Kind) -> str:
+        try:
+            text = self.services.admin_host.homes.info(self.uid, person.number, kind)
+        except WrongState:
+            return ""  # its owner put something else there
+        match = re.search(r"^Password: *(\S{1,256})$", text, re.MULTILINE)
+        return match[1] if match else ""
 
     def _memberships(self, person: Person) -> Iterator[Problem]:
         directory = self.services.directory

@@ -265,9 +265,20 @@ class Homes:
         Raises WrongState (something of the owner's is in the way; it says what to do), BackendDown.
         """
         self._as_user(f"{kind}-info", uid, uid_number, text)
+        return self.info_path(uid, kind)
+
+    def info_path(self, uid: str, kind: Literal["mysql", "postgresql"]) -> str:
+        """Where the file is that tells of a database."""
         return f"{self.path(uid)}/{as_user.FILES[f'{kind}-info']}"
 
-    def _as_user(self, verb: str, uid: str, uid_number: int, text: str) -> None:
+    def info(self, uid: str, uid_number: int, kind: Literal["mysql", "postgresql"]) -> str:
+        """What the file that tells of a database says, read as its owner; empty where there is none.
+
+        Raises WrongState (it is no file, or its owner may not read it), BackendDown.
+        """
+        return self._as_user(f"read-{kind}-info", uid, uid_number, "").decode(errors="replace")
+
+    def _as_user(self, verb: str, uid: str, uid_number: int, text: str) -> bytes:
         try:
             done = subprocess.run(
                 # Without the site's packages, of which it needs none, Python starts in a third of the time.
@@ -276,13 +287,15 @@ class Homes:
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
             )
         except subprocess.TimeoutExpired:
-            raise BackendDown(f"writing into {self.path(uid)} took too long", backend=BACKEND) from None
+            raise BackendDown(f"{verb} in {self.path(uid)} took too long", backend=BACKEND) from None
         except OSError as error:  # no process can be started now
-            raise BackendDown(f"nobody can write into {self.path(uid)} now: {error}", backend=BACKEND) from None
+            raise BackendDown(f"no process can be started in {self.path(uid)} now: {error}", backend=BACKEND) from None
         if done.returncode == 0:
-            return
+            return done.stdout
         said = done.stderr.decode(errors="replace").strip()[-200:]
-        message = f"{as_user.FILES[verb]} could not be written into {self.path(uid)}: {said}"
+        name = as_user.FILES[verb.removeprefix("read-")]
+        did = "read in" if verb.startswith("read-") else "written into"
+        message = f"{name} could not be {did} {self.path(uid)}: {said}"
         if done.returncode == as_user.REFUSED:
             raise WrongState(message)
         raise BackendDown(message, backend=BACKEND)

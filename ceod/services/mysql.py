@@ -21,6 +21,7 @@ from ceod.services.database_limits import CONNECTIONS
 
 BACKEND = "mysql"
 _CANNOT_CREATE_USER, _DATABASE_EXISTS = 1396, 1007  # of the server's error list
+_DENIED = (1045, 1698)  # a wrong password, or a user who logs in without one
 _CLIENT_ERRORS = range(2000, 3000)  # of the driver's: no server said so
 # What the driver makes of bytes that are no answer.
 _NO_MYSQL = (struct.error, IndexError, ValueError, UnboundLocalError, AssertionError)
@@ -108,6 +109,18 @@ class MySql:
 
         self._do(change)
 
+    def takes_password(self, name: str, password: str) -> bool:
+        """Whether one can log in with it, from here.  Raises BackendDown (that can't be told now)."""
+        try:
+            within(CONNECT_S, BACKEND, lambda: self._connect(name, password)).close()
+        except pymysql.MySQLError as error:
+            if error.args and error.args[0] in _DENIED:
+                return False
+            raise BackendDown(f"MySQL does not say whether {name} may log in: {error}", backend=BACKEND) from None
+        except (OSError, *_NO_MYSQL) as error:
+            raise BackendDown(f"MySQL does not answer: {error}", backend=BACKEND) from None
+        return True
+
     def drop_user_if(self, name: str, mark: str) -> bool | None:
         """Drop the user if the database of that name bears the mark: True when dropped, False when it is another's, None when not there."""
         def drop(cursor: Cursor) -> bool | None:
@@ -152,7 +165,8 @@ class MySql:
 
     def _connected(self, work: Callable[[Cursor], T]) -> T:
         # The driver's own limit for connecting ends before the server's greeting.
-        connection = within(CONNECT_S, BACKEND, self._connect)
+        user, password = self.settings.user, self.settings.password
+        connection = within(CONNECT_S, BACKEND, lambda: self._connect(user, password))
         until = time.monotonic() + OPERATION_S - CONNECT_S
 
         def run() -> T:
@@ -162,9 +176,9 @@ class MySql:
 
         return within(OPERATION_S - CONNECT_S, BACKEND, run)
 
-    def _connect(self) -> pymysql.connections.Connection[Cursor]:
+    def _connect(self, user: str, password: str) -> pymysql.connections.Connection[Cursor]:
         return pymysql.connect(
-            unix_socket=self.settings.socket, user=self.settings.user, password=self.settings.password, autocommit=True, charset="utf8mb4",
+            unix_socket=self.settings.socket, user=user, password=password, autocommit=True, charset="utf8mb4",
             ssl_disabled=True,  # else the driver reads every authority that the system knows, for a socket without TLS
             connect_timeout=int(CONNECT_S), read_timeout=int(OPERATION_S), write_timeout=int(OPERATION_S),
             cursorclass=Cursor, init_command=f"SET SESSION lock_wait_timeout = {int(LOCK_WAIT_S)}",

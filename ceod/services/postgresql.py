@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -93,6 +97,21 @@ class PostgreSql:
 
         self._do(change)
 
+    def takes_password(self, name: str, password: str) -> bool | None:
+        """Whether it is the role's; None where the server does not tell.  Raises BackendDown.
+
+        No login is tried: whether one needs the password depends on where it comes from (pg_hba.conf).
+        """
+        def look(cursor: Cursor) -> bool | None:
+            cursor.execute("SELECT has_column_privilege('pg_authid', 'rolpassword', 'SELECT')")
+            if not cursor.fetchone()[0]:
+                return None
+            cursor.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (name,))
+            row = cursor.fetchone()
+            return _is_password(row[0], password) if row and row[0] else None
+
+        return self._do(look)
+
     def drop_database_if(self, name: str, mark: str) -> bool | None:
         """Drop the database if the role that owns it bears the mark: True when dropped, False when it is another's, None when not there."""
         def drop(cursor: Cursor) -> bool | None:
@@ -161,3 +180,14 @@ def _mark(cursor: Cursor, name: str) -> str | None:
 def _verifier(cursor: Cursor, name: str, password: str) -> str:
     """What is sent in place of the password, so that it can't stand in any log of the server's (RFC 5803)."""
     return str(encrypt_password(password, name, cursor.connection, "scram-sha-256"))
+
+
+def _is_password(verifier: str, password: str) -> bool | None:
+    """Whether a verifier (RFC 5803) was made of a password; None for one of another kind."""
+    match = re.fullmatch(r"SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):[^:]+", verifier)
+    if match is None:
+        return None
+    iterations, salt, stored_key = int(match[1]), base64.b64decode(match[2]), base64.b64decode(match[3])
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    return hmac.compare_digest(hashlib.sha256(client_key).digest(), stored_key)

@@ -56,3 +56,23 @@ def test_a_write_that_fails_leaves_no_temporary_file(
     with pytest.raises(OSError, match="quota"):
         as_user.replace(str(tmp_path), ".forward", b"a@example.org\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_read_and_nothing_else(tmp_path: Path) -> None:
+    home, name = str(tmp_path), "ceo-mysql-info"
+    assert as_user.read(home, name) == b""
+    (tmp_path / name).write_bytes(b"x" * 100_000)
+    assert as_user.read(home, name) == b"x" * 65536
+    (tmp_path / name).unlink()
+    (tmp_path / "secret").write_text("not to be read")
+    (tmp_path / name).symlink_to("secret")
+    with pytest.raises(OSError, match="symbolic"):
+        as_user.read(home, name)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)  # nobody writes into it: it must not wait
+    with pytest.raises(as_user.InTheWay):
+        as_user.read(home, name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(as_user.InTheWay):
+        as_user.read(home, name)

@@ -15,6 +15,7 @@ import pytest
 from ceo_common.errors import Forbidden, NotFound
 from ceo_common.krb5 import tickets
 from ceo_common.krb5.admin import DISALLOW_ALL, Admin
+from ceod.operations.create_database import KINDS, TITLES
 from sandbox.club import BASE_DN, PASSWORD, REALM, host_place
 from tests.club.club import ADMIN, CA, Club
 from tests.club.terminal import Open
@@ -359,3 +360,30 @@ def test_a_wrong_ca(club: Club, tmp_path: Path) -> None:
 def test_a_name_that_has_no_address(club: Club, tmp_path: Path) -> None:
     status, found = _machine(club, **_settings(club, tmp_path, mail="nowhere.csclub.internal"))
     assert status == 1 and set(found) == {"nowhere: name"}
+
+
+def test_a_file_that_tells_another_password_than_the_database_has(club: Club, uid: str) -> None:
+    """As a reset leaves it whose file could not be written."""
+    syscom, home = club.client("ctdalek"), Path(f"/users/{uid}")
+    for kind in KINDS:
+        club.done(syscom.create_database(kind, uid))
+        assert _problems(club, uid) == {}
+        file = home / f"ceo-{kind}-info"
+        right = file.read_text()
+        file.rename(home / "moved")
+        file.mkdir()  # in the way
+        assert club.done(syscom.reset_database(kind, uid))["warnings"]
+        assert _problems(club, uid) == {}  # it tells no password at all
+        file.rmdir()
+        (home / "moved").rename(file)
+        problem = _problems(club, uid)["databases"]
+        assert problem["found"] == f"{file} has another password than {TITLES[kind]}"
+        assert f"ceo {kind} pwreset {uid}" in problem["mend"]
+        password = next(line for line in right.splitlines() if line.startswith("Password:")).split()[1]
+        assert password not in club.log("phosphoric-acid.ceod") + club.log("coffee.ceod")
+        club.done(syscom.reset_database(kind, uid))
+        assert _problems(club, uid) == {}
+        file.write_text("Password: \n")  # its owner's own
+        assert _problems(club, uid) == {}
+    with pytest.raises(Forbidden, match="the club's own hosts may try"):
+        syscom.try_logins(uid, {"mysql": "x"})

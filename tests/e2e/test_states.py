@@ -82,7 +82,7 @@ def test_every_change_is_made_to_accounts_of_declared_states(club: Club, account
         assert row.states
         for state, uid in accounts.items():
             path, body = _request(row, uid)
-            client = host if row.operation == "database.info" else syscom
+            client = host if row.operation in ("database.info", "database.login") else syscom
             query = "?dry_run" if row.rehearsal else ""
             status, told = _answer(client, row, path + query, body)
             asked += 1
