@@ -188,6 +188,8 @@ class Daemon:
     ldap: Ldap
     port: int = 9987  #: where to listen
     state_dir: str = "/var/lib/ceod"  #: the journal of transactions, the audit log, locks and the replay cache; on a local disk
+    #: the file that shows whether the journal is the newest; not inside state_dir, and in no backup that is put back together with it
+    journal_fingerprint: str = "/var/lib/ceod-fingerprint/journal"
     keytab: str = "/etc/krb5.keytab"  #: the key of ceod/<this host>
     admin_keytab: str = "/etc/krb5.keytab"  #: the key of ceod/admin, for kadmin; on the host of role admin
     templates: str = "/etc/csc/templates"  #: the texts of the mails
@@ -243,6 +245,8 @@ def load_daemon(path: str = DAEMON_FILE) -> Daemon:
             ["security", "channel_bindings"],
             f"security.channel_bindings has to be one of {', '.join(CHANNEL_BINDINGS)}",
         )
+    if Path(config.journal_fingerprint).is_relative_to(config.state_dir):
+        reader.problem(["journal_fingerprint"], "journal_fingerprint has to be outside state_dir: a backup that is put back would hide its age")
     if config.library.loan_days < 1:
         reader.problem(["library", "loan_days"], "library.loan_days has to be 1 or more")
     if config.library.renewals < 0:

@@ -170,6 +170,12 @@ class JournalFull(CeoError):
     code, status, exit_status = "journal_full", 503, 75
 
 
+class JournalUntrusted(CeoError):
+    """ceod's journal is not the one it wrote last, or damaged: `reason` says which.  It acts upon nothing in it."""
+
+    code, status, exit_status = "journal_untrusted", 503, 75
+
+
 class Aborted(CeoError):
     """A transaction that was undone (the client's view of a stream's last line)."""
 

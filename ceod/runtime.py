@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,7 @@ from typing import cast
 import flask
 
 from ceo_common.config import Daemon
-from ceo_common.errors import BackendDown, CeoError
+from ceo_common.errors import BackendDown, CeoError, JournalUntrusted
 from ceod import log as logs
 from ceod.auth.rates import Rates
 from ceod.auth.refusals import Refusals
@@ -24,9 +25,11 @@ from ceod.library.database import WrongSchema
 from ceod.operations.left_homes import left_homes
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
+from ceod.services.journals import DirectoryWitness
 from ceod.transaction import audit
 from ceod.transaction.engine import Engine
 from ceod.transaction.recovery import Recovery
+from ceod.transaction.state_dir import UnsafeState
 
 log = logging.getLogger("ceod")
 
@@ -79,7 +82,7 @@ class Runtime:
         self._services.acceptor.start()
         _check_counters(self._services)
         _check_library(self._services)
-        self._engine = Engine(Path(self.config.state_dir), OPERATIONS, self._services, on_given_up=self._given_up)
+        self._engine = _engine(self.config, self._services, self._given_up)
         self._recovery = Recovery(self._engine)
         self._recovery.start()
         self._refusals = Refusals(self._engine.record.audit_many)
@@ -98,6 +101,7 @@ class Runtime:
             self._refusals.stop()
         if self._engine:
             self._log_audit_head()
+            self._engine.guard.consult_last()
             self._engine.close()
         if self._services:
             self._services.close()
@@ -117,8 +121,11 @@ class Runtime:
 
     def _log_audit_head(self) -> None:
         # Outside the database, so that a tail that is cut off shows.
-        with self.engine.journal.reading() as connection:
-            number, head = audit.head(connection)
+        try:
+            with self.engine.journal.reading() as connection:
+                number, head = audit.head(connection)
+        except JournalUntrusted:
+            return  # the guard has logged it
         log.info("audit head", extra={"n": number, "hash": head})
 
     def _given_up(self, transaction: str, step: str) -> None:
@@ -129,6 +136,17 @@ class Runtime:
                                               transaction=transaction, step=step)
             except BackendDown:
                 log.error("could not tell syscom", extra={"transaction": transaction, "step": step})
+
+
+def _engine(config: Daemon, services: Services, on_given_up: Callable[[str, str], None]) -> Engine[Services]:
+    """Raises CannotStart: the journal's files can't be trusted."""
+    try:
+        return Engine(
+            Path(config.state_dir), OPERATIONS, services, on_given_up=on_given_up, fingerprint=Path(config.journal_fingerprint),
+            witness=DirectoryWitness(services.directory, config.host, config.state_dir),
+        )
+    except (UnsafeState, OSError) as error:
+        raise CannotStart(f"the journal can't be used: {error}") from error
 
 
 def _check_counters(services: Services) -> None:

@@ -267,6 +267,7 @@ host = "{fqdn(host)}"
 roles = [{roles}]
 port = {CEOD_PORT}
 state_dir = "/var/lib/ceod"
+journal_fingerprint = "/var/lib/ceod-fingerprint/journal"
 {development}
 [hosts]
 {hosts}

@@ -51,8 +51,9 @@ def _own_places(host: str) -> None:
     for folder, user in RUN[host].items():
         own(folder, user)
     place = host_place(host)
-    for name, target in (("csc", Path("/etc/csc")), ("ceod", Path("/var/lib/ceod"))):
-        if (place / name).exists() or name == "ceod":
+    lib = Path("/var/lib")
+    for name, target in (("csc", Path("/etc/csc")), ("ceod", lib / "ceod"), ("ceod-fingerprint", lib / "ceod-fingerprint")):
+        if (place / name).exists() or name != "csc":
             (place / name).mkdir(parents=True, exist_ok=True)
             target.mkdir(parents=True, exist_ok=True)
             ns.bind(place / name, target)

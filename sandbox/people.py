@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from sandbox.club import BASE_DN, GROUPS, LDAP_GROUPS, PEOPLE, UW_BASE_DN
+from sandbox.club import BASE_DN, GROUPS, LDAP_GROUPS, PEOPLE, ROLES, UW_BASE_DN, fqdn
 
 GIVEN = (
     "Ada", "Alan", "Barbara", "Bjarne", "Chloé", "Dennis", "Edsger", "Françoise", "Grace", "Hedy", "Ikram", "Jürgen", "Katherine",
@@ -75,10 +75,12 @@ def club_ldif(today: date) -> str:
     """The club's directory: counters, services, the people to play with, generated members, groups, two clubs."""
     terms = _terms_until(today)
     out = _entry(BASE_DN, objectClass=["top", "dcObject", "organization"], dc="csclub", o="Computer Science Club")
-    for unit in ("People", "Group", "SUDOers", "Service", "UidCounters"):
+    for unit in ("People", "Group", "SUDOers", "Service", "UidCounters", "Journals"):
         out += _entry(f"ou={unit},{BASE_DN}", objectClass=["top", "organizationalUnit"], ou=unit)
     for name, following in (("members", FIRST_FREE_UID), ("clubs", 30003), ("administrative", 10011)):
         out += _entry(f"cn={name},ou=UidCounters,{BASE_DN}", objectClass=["top", "device", "extensibleObject"], cn=name, uidNumber=following)
+    for host in ROLES:
+        out += _entry(f"cn={fqdn(host)},ou=Journals,{BASE_DN}", objectClass=["top", "device"], cn=fqdn(host))
     titles = {"ctdalek": "Calum Dalek", "office1": "Office One", "regular1": "Regular One", "rep1": "Rep One"}
     for uid, number in PEOPLE.items():
         given, sn = titles[uid].split()

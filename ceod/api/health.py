@@ -34,7 +34,7 @@ def health() -> flask.Response:
     authenticate()
     allow("health.full")
     return flask.jsonify({"up": True, "host": running.config.host, "roles": running.config.roles,
-                          "backends": _ask_all(running.services.pings())})
+                          "backends": _ask_all({"journal": running.engine.guard.check, **running.services.pings()})})
 
 
 def _ask_all(pings: dict[str, Callable[[], None]]) -> dict[str, dict[str, object]]:

@@ -205,6 +205,12 @@ class Directory:
 
     # Writing
 
+    def change_as_host(self, dn: str, *changes: Change) -> None:
+        """Change an entry as ceod/<fqdn>.  Raises Changed, NotFound, Forbidden, BackendDown."""
+        self.ping()  # a dead kept connection shows here, before the write
+        with self._own.connection() as connection:
+            connection.change(dn, *changes)
+
     def connect_as(self, credential: gssapi.Credentials) -> Connection:
         """A connection bound as a caller.  Raises DelegationMismatch, BackendDown, Forbidden."""
         try:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 from ceo_common.errors import BackendDown, CeoError, Internal, JournalFull, NotFound, WrongState
 from ceo_common.events import Event
 from ceod.transaction.follower import KEPT, Follower, what_was_undone
+from ceod.transaction.guard import Guard, Witness
 from ceod.transaction.journal import Journal
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import ENDED, STUCK_S, UNFINISHED, Record, Request
@@ -75,9 +76,11 @@ class Engine(Generic[Tools]):
     def __init__(
         self, state_dir: Path, operations: Mapping[tuple[str, int], Operation[Tools, Any]], tools: Tools, *,
         observer: Observer | None = None, settle_s: float = SETTLE_S, on_given_up: Callable[[str, str], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, fingerprint: Path | None = None, witness: Witness | None = None,
     ) -> None:
-        self.journal = Journal(state_dir)
+        """`fingerprint` and `witness` remember what the journal was like, outside state_dir.  Raises UnsafeState."""
+        self.journal = Journal(state_dir, fingerprint)
+        self.guard = Guard(self.journal, witness)
         self.state_dir = state_dir
         self.owner = Owner(state_dir)
         self.record = Record(self.journal)
@@ -108,10 +111,11 @@ class Engine(Generic[Tools]):
 
         `prepare` checks all that can be refused and returns the arguments.  It runs while the names are held, so that nobody changes
         what it looked at; when it raises, nothing was begun.  Returns the id and whether it is new.
-        Raises Busy, InRecovery, KeyReused, JournalFull, and what prepare() does.
+        Raises Busy, InRecovery, KeyReused, JournalFull, JournalUntrusted, and what prepare() does.
         """
         with contextlib.ExitStack() as unless_it_runs:
             unless_it_runs.callback(private.close)
+            self.guard.wait_and_check()
             self.journal.ready_for_new_work()
             owner = self._new_owner()
             unless_it_runs.callback(self._let_go, owner)
@@ -180,8 +184,9 @@ class Engine(Generic[Tools]):
     def rehearse(self, request: Request, prepare: Callable[[], Json]) -> Json:
         """The arguments that begin() would start with; nothing is taken or written.
 
-        Raises Busy, InRecovery, JournalFull, and what prepare() does, which runs without the names.
+        Raises Busy, InRecovery, JournalFull, JournalUntrusted, and what prepare() does, which runs without the names.
         """
+        self.guard.check()
         self.journal.ready_for_new_work()
         self.record.check_names(request)
         return prepare()
@@ -470,7 +475,8 @@ class Engine(Generic[Tools]):
     # What people ask of a transaction
 
     def resume(self, identifier: str, *, rehearse: bool = False) -> list[str]:
-        """Try waiting and failed-undo steps now, or only tell which.  Raises NotFound, WrongState."""
+        """Try waiting and failed-undo steps now, or only tell which.  Raises NotFound, WrongState, JournalUntrusted."""
+        self.guard.check()
         row = self.record.transaction(identifier)
         if row is None:
             raise NotFound(f"there is no transaction {identifier} on this host")
@@ -493,8 +499,9 @@ class Engine(Generic[Tools]):
         """Give up what could not be undone or done, or only tell of it; returns what is left and where.
 
         So may be given up what nobody works on and what is not at its end STUCK_S after it began.
-        Raises NotFound, WrongState.
+        Raises NotFound, WrongState, JournalUntrusted.
         """
+        self.guard.check()
         row = self.record.transaction(identifier)
         if row is None:
             raise NotFound(f"there is no transaction {identifier} on this host")

@@ -4,69 +4,245 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import logging
 import os
+import sqlite3
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from ceo_common.errors import JournalFull
-from ceod.transaction.tables import metadata
+from ceo_common.errors import JournalFull, JournalUntrusted
+from ceod.transaction import audit, untrusted
+from ceod.transaction.fingerprint import DamagedFile, Fingerprint, FingerprintFile
+from ceod.transaction.state_dir import JOURNAL, JOURNAL_FILES, UnsafeState, secure
+from ceod.transaction.tables import audit as audit_table
+from ceod.transaction.tables import journals, metadata
+
+log = logging.getLogger("ceod.transaction")
 
 T = TypeVar("T")
 
 BALLAST_BYTES = 8 << 20
 MARGIN_BYTES = 1 << 20
 
+# SQLite's words for a file that is not what it wrote (sqlite.org/rescode.html).
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OWN = journals.c.accepted.is_(None)
+_COUNT_UP = journals.update().where(_OWN).values(counted=journals.c.counted + 1)
+_JOURNALS = sa.select(journals)
+_COUNTED = sa.select(journals.c.id, journals.c.counted).where(_OWN)
+_HASH = sa.select(audit_table.c.hash).where(audit_table.c.n == sa.bindparam("number"))
+
+Place = tuple[int, int]  # device and inode
+
 
 class Journal:
     """Open it once a process, in state_dir."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, fingerprint: Path | None = None) -> None:
+        """`fingerprint` is the file that holds its fingerprint, by default beside state_dir.  Raises UnsafeState."""
+        secure(state_dir)
         self.state_dir = state_dir
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = state_dir / JOURNAL
+        self.file = FingerprintFile(fingerprint or state_dir.with_name(f"{state_dir.name}-fingerprint") / "journal")
         self.ballast = state_dir / "ballast"
+        self._marker = state_dir / "damaged"
+        self._damage = ""
+        self.is_readable = True  # for SQLite, as far as is known
+        self._not_outside: Fingerprint | None = None  # what the file outside could not be given yet
         # SQLite's writers wait by asking again and again, and the unlucky wait longest: in one process they queue here.
         self._writing = threading.Lock()
         self._filling = threading.Lock()
-        self.engine = _sqlite(state_dir / "journal.db")
+        self._places: dict[Path, Place] = {}
+        self.engine = _sqlite(self._connect)
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            metadata.create_all(self.engine)
-        except sa.exc.OperationalError as error:
-            # Two workers that start at once both see no tables; the second finds them made.
-            if "already exists" not in str(error):
-                raise
+        self._keeper: Connection | None = None
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        self._note_places(JOURNAL)
+        # One process after the other: SQLite does not wait for another one that makes the tables or begins the WAL.
+        with _locked(state_dir / "opening.lock"), contextlib.suppress(JournalUntrusted), self._damage_noted():
+            self._prepare()
+            # Never given back: while it is open, SQLite keeps the WAL, and the files stay what they are.
+            self._keeper = self._reader.connect()
+            self._keeper.execute(_JOURNALS).all()
+        self._note_places(*JOURNAL_FILES)
         with contextlib.suppress(OSError):
             self._fill_ballast()
 
+    def _note_places(self, *names: str) -> None:
+        """Which files this process works with; SQLite makes those beside the database when it is opened."""
+        for path in (self.state_dir / name for name in names):
+            if place := _place(path):
+                self._places.setdefault(path, place)
+
+    def _prepare(self) -> None:
+        """Make the tables where there are none, and give a new journal its id."""
+        metadata.create_all(self.engine)
+        with self.engine.begin() as connection:
+            if connection.execute(_COUNTED).first() is None:
+                connection.execute(journals.insert(), {"id": str(uuid.uuid4()), "counted": 0, "began": time.time()})
+
     def close(self) -> None:
         """Let go of the file."""
+        if self._keeper is not None:
+            self._keeper.close()
         self.engine.dispose()
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection to the file that this process began with.  Raises JournalUntrusted: another is there now."""
+        self.check_place()
+        # mode=rw: SQLite must not make an empty one where it is gone.
+        try:
+            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=30, check_same_thread=False)
+        except sqlite3.OperationalError:
+            self.check_place()
+            raise
+        try:
+            self.check_place()
+        except JournalUntrusted:
+            connection.close()
+            raise
+        return connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for reading; takes no lock."""
-        with self._reader.connect() as connection:
+        """A connection for reading; takes no lock.  Raises JournalUntrusted: it is damaged or gone."""
+        with self._damage_noted(), self._reader.connect() as connection:
             yield connection
 
-    def write(self, action: Callable[[Connection], T]) -> T:
+    def write(self, action: Callable[[Connection], T], *, counts: bool = False) -> T:
         """Run `action` in one database transaction.  On a full disk the ballast makes room, once.
 
-        Raises JournalFull when it could not be written all the same.
+        `counts` is for the beginning, the commit and the end of a transaction: the fingerprint goes up with it.
+        Raises JournalFull when it could not be written all the same, JournalUntrusted when it is damaged or gone.
         """
         for last in (False, True):
             try:
-                with self._writing, self.engine.begin() as connection:
-                    return action(connection)
+                with self._damage_noted(), self._writing, self.engine.begin() as connection:
+                    result = action(connection)
+                    fingerprint = _counted(connection) if counts else None
             except sa.exc.OperationalError as error:
                 if last or not self._make_room(error):
                     raise JournalFull("ceod's own disk does not take new records; nothing was done") from error
+            else:
+                if fingerprint:
+                    self._tell_outside(fingerprint)
+                return result
         raise AssertionError
+
+    # Whether it is what this host wrote last
+
+    def check_place(self) -> None:
+        """Raise JournalUntrusted where the files are not those that this process opened."""
+        for path, place in self._places.items():
+            if _place(path) != place:
+                raise untrusted.replaced(path)
+
+    def fingerprint(self) -> Fingerprint:
+        """Its own, now."""
+        with self.reading() as connection:
+            own = connection.execute(_COUNTED).one()
+            return Fingerprint(own.id, own.counted, *audit.head(connection))
+
+    def compare(self, known: Fingerprint) -> untrusted.Reason | None:
+        """Why a journal that was like this once can't be this one, or None.  `known` has to be read before the call."""
+        with self.reading() as connection:
+            rows = {row.id: row for row in connection.execute(_JOURNALS)}
+            row = rows.get(known.journal)
+            if row is None:
+                is_new = all(row.counted == 0 for row in rows.values())
+                return "lost" if is_new else "other"
+            if known.count > row.counted:
+                return "older"
+            if row.accepted is None and known.audit_n:
+                stored = connection.execute(_HASH, {"number": known.audit_n}).scalar()
+                return None if stored == known.audit_hash else "altered"
+        return None
+
+    def known_outside(self) -> Fingerprint | None:
+        """What the file outside holds, None where there is none.  Raises JournalUntrusted: it can't be read or written."""
+        try:
+            if self._not_outside:
+                self.file.raise_to(self._not_outside)
+                self._not_outside = None
+            return self.file.read()
+        except (DamagedFile, UnsafeState, OSError) as error:
+            raise untrusted.no_fingerprint(error) from error
+
+    def begin_outside(self) -> None:
+        """Make the file outside, where there is none.  Raises JournalUntrusted."""
+        now = self.fingerprint()
+        if now.count:
+            log.warning("there was no fingerprint of the journal in %s: it is made anew", self.file.path)
+        self._not_outside = now
+        self.known_outside()
+
+    def _tell_outside(self, fingerprint: Fingerprint) -> None:
+        try:
+            self.file.raise_to(fingerprint)
+        except (DamagedFile, UnsafeState, OSError) as error:
+            # What was written stands.  Nothing new is begun until the file takes it.
+            self._not_outside = fingerprint
+            log.error("the journal's fingerprint could not be written: %s", error)
+
+    # Damage
+
+    def damage(self) -> str:
+        """What is wrong with the file, as any process of ceod noticed it; empty where nothing is."""
+        with contextlib.suppress(OSError):
+            return self._marker.read_text(errors="replace") or "it is marked as damaged"
+        return self._damage
+
+    def examine(self) -> None:
+        """Read all of it, which may take seconds, and keep for damage() what is wrong."""
+        try:
+            with self.reading() as connection:
+                (verdict,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
+                begin = connection.execute(sa.select(journals.c.audit_from).where(_OWN)).scalar_one()
+                broken = audit.breaks_at(connection, after=begin) if verdict == "ok" else None
+        except JournalUntrusted:
+            return  # noted already
+        if verdict != "ok":
+            self._note_damage(f"SQLite says: {verdict}")
+        elif broken is not None:
+            self._note_damage(f"its audit log was changed at row {broken}", is_readable=True)
+        else:
+            self.forget_damage()
+
+    def forget_damage(self) -> None:
+        """It was examined and is whole, or an administrator accepted it."""
+        self._damage, self.is_readable = "", True
+        self._marker.unlink(missing_ok=True)
+
+    def _note_damage(self, what: str, *, is_readable: bool = False) -> None:
+        self._damage, self.is_readable = what, is_readable
+        with contextlib.suppress(OSError):
+            self.check_place()
+            self._marker.write_text(what)
+
+    @contextlib.contextmanager
+    def _damage_noted(self) -> Iterator[None]:
+        """Raises JournalUntrusted in place of SQLite's word that the file is damaged."""
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+            if code not in _DAMAGE:
+                raise
+            self._note_damage(f"SQLite says: {error.orig}")
+            raise untrusted.damaged(self.path, str(error.orig)) from error
+
+    # Room
 
     def ready_for_new_work(self) -> None:
         """Raise JournalFull while there is no room to finish what would be begun."""
@@ -103,10 +279,33 @@ class Journal:
             part.unlink(missing_ok=True)
 
 
-def _sqlite(path: Path) -> Engine:
-    engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, max_overflow=64,
-    )
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _place(path: Path) -> Place | None:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _counted(connection: Connection) -> Fingerprint:
+    """The fingerprint after one more."""
+    connection.execute(_COUNT_UP)
+    own = connection.execute(_COUNTED).one()
+    return Fingerprint(own.id, own.counted, *audit.head(connection))
+
+
+def _sqlite(connect: Callable[[], sqlite3.Connection]) -> Engine:
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, pool_size=8, max_overflow=64)
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi: Any, _record: Any) -> None:

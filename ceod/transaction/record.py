@@ -98,11 +98,12 @@ class Record:
             self._take_names(connection, request, identifier, owner, state)
             return identifier, True
 
-        return self.journal.write(insert)
+        return self.journal.write(insert, counts=state == "queued")
 
     def prepared(self, identifier: str, arguments: Json) -> None:
         """The arguments, once all that can be refused was checked."""
-        self._set(identifier, state="queued", arguments=arguments)
+        values = {"state": "queued", "arguments": arguments}
+        self.journal.write(lambda c: c.execute(_SET, {"of": identifier, **values}), counts=True)
 
     def withdraw(self, identifier: str) -> None:
         """A transaction that was refused before it did anything: there is nothing to tell of it."""
@@ -243,7 +244,7 @@ class Record:
                     {"transaction": identifier, "number": number, "name": name, "state": "pending", "intent": {}, "attempts": 0, "began": now}
                     for number, name in later])
 
-        self.journal.write(update)
+        self.journal.write(update, counts=True)
 
     def undoing(self, identifier: str, error: Json) -> None:
         """The transaction failed and is being undone; one that was committed never is."""
@@ -265,19 +266,20 @@ class Record:
 
     def end(self, identifier: str, state: str, event: Json, **values: Any) -> None:
         """The last line, the audit row, and no lock any more; all in one.  What has ended stays as it is."""
-        def update(connection: Connection) -> None:
-            if connection.execute(_GET, {"of": identifier}).one().state in ENDED:
-                return  # a person abandoned it meanwhile
-            connection.execute(_SET, {"of": identifier, "state": state, "owner": None, "ended": time.time(), **values})
-            connection.execute(_UNLOCK, {"of": identifier})
-            self._event(connection, identifier, event)
-            row = connection.execute(_GET, {"of": identifier}).one()
-            audit.add(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
-                      transaction=identifier, outcome=state, error=(row.error or {}).get("code"),
-                      **({"kept": event["kept"]} if "kept" in event else {}))
-
-        self.journal.write(update)
+        self.journal.write(lambda c: self.end_in(c, identifier, state, event, **values), counts=True)
         self.notify(identifier)
+
+    def end_in(self, connection: Connection, identifier: str, state: str, event: Json, **values: Any) -> None:
+        """The same, in the caller's database transaction."""
+        if connection.execute(_GET, {"of": identifier}).one().state in ENDED:
+            return  # a person abandoned it meanwhile
+        connection.execute(_SET, {"of": identifier, "state": state, "owner": None, "ended": time.time(), **values})
+        connection.execute(_UNLOCK, {"of": identifier})
+        self._event(connection, identifier, event)
+        row = connection.execute(_GET, {"of": identifier}).one()
+        audit.add(connection, who=row.caller, remote=row.remote, what=row.operation, subject=row.subject,
+                  transaction=identifier, outcome=state, error=(row.error or {}).get("code"),
+                  **({"kept": event["kept"]} if "kept" in event else {}))
 
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
         """An audit row about a transaction."""

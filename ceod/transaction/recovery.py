@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from ceo_common.errors import Internal, JournalFull
+from ceo_common.errors import Internal, JournalFull, JournalUntrusted
 from ceod.transaction.engine import Engine
 from ceod.transaction.owners import try_lock
 from ceod.transaction.record import UNFINISHED
@@ -37,6 +37,7 @@ class Recovery:
 
     def start(self) -> None:
         """Start the loop."""
+        self.engine.guard.will_consult()
         self._thread.start()
 
     def stop(self) -> None:
@@ -48,20 +49,28 @@ class Recovery:
             self._lock = None
 
     def _loop(self) -> None:
-        while not self._stop.wait(PERIOD_S):
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            wait_s = PERIOD_S
             try:
+                self.engine.guard.tend()
                 self.once()
+            except JournalUntrusted:
+                continue  # the guard has logged it
             except JournalFull:
                 log.error("recovery cannot write to the journal")
             except Exception:
                 log.exception("recovery failed; it goes on")
 
     def once(self) -> bool:
-        """One round; False when another process does it."""
+        """One round; False when another process does it.  Raises JournalFull, JournalUntrusted."""
+        self.engine.guard.check()
         if self._lock is None:
             self._lock = try_lock(self.engine.journal.state_dir / "recovery.lock")
             if self._lock is None:
                 return False
+        self.engine.guard.examine_when_due()
+        self.engine.guard.check()
         record, owner = self.engine.record, self.engine.owner
         dead = owner.dead()
         for row in record.unfinished():
@@ -82,7 +91,7 @@ class Recovery:
         """One transaction that recovery stumbles over must not keep it from the others."""
         try:
             act(identifier)
-        except JournalFull:
+        except (JournalFull, JournalUntrusted):
             raise
         except Exception:
             log.exception("recovery stumbled; it tries again in a minute", extra={"transaction": identifier})
@@ -100,6 +109,7 @@ class Recovery:
         row = self.engine.record.transaction(identifier)
         if row is None or not self.engine.is_left(row.owner):
             return
+        self.engine.guard.check()  # where state_dir was moved away, every owner looks dead
         row = self.engine.record.transaction(identifier)
         if row is None:  # withdrawn meanwhile
             return

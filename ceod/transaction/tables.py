@@ -74,3 +74,15 @@ wishes = Table(
     Column("joins", Boolean, nullable=False),
     Column("at", Float, nullable=False),
 )
+
+# Which journal this is.  The one row without `accepted` is its own; the others are of journals that an
+# administrator gave up for this one, with the highest count that was known of each.
+journals = Table(
+    "journals", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("counted", Integer, nullable=False),  # see fingerprint.py
+    Column("began", Float, nullable=False),
+    Column("accepted", Float),
+    # The audit log's row up to which a broken chain was accepted as it is.
+    Column("audit_from", Integer, nullable=False, default=0),
+)

@@ -31,10 +31,10 @@ class Disk:
         self._write = engine.journal.write
         engine.journal.write = self.write  # type: ignore[method-assign]
 
-    def write(self, action: Callable[[Connection], T]) -> T:
+    def write(self, action: Callable[[Connection], T], *, counts: bool = False) -> T:
         if self.is_full:
             raise JournalFull("made to be full")
-        return self._write(action)
+        return self._write(action, counts=counts)
 
 
 @pytest.fixture

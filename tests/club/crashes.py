@@ -18,6 +18,7 @@ class Runner:
     def __init__(self, club: Club, state_dir: Path, host: str = ADMIN) -> None:
         self.club = club
         self.state_dir = state_dir
+        self.fingerprint = state_dir.with_name(f"{state_dir.name}-fingerprint") / "journal"
         for who in ("office1", "ctdalek"):
             club.ccache(who)
         entry = shell.resolve(club.state, f"root@{host}")

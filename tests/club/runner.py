@@ -122,7 +122,7 @@ def main(state_dir: Path, ccaches: str) -> None:
     if services.admin:
         services.admin.kadmin.credential()
     with tempfile.TemporaryDirectory() as scratch:
-        Engine(Path(scratch), OPERATIONS, services).close()  # what SQLAlchemy prepares at its first use, each child would prepare again
+        Engine(Path(scratch) / "state", OPERATIONS, services).close()  # what SQLAlchemy prepares at its first use, each child would prepare again
     gc.freeze()
     print("ready", flush=True)
     for line in sys.stdin:

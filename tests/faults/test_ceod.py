@@ -11,7 +11,6 @@ import pytest
 import requests
 
 from sandbox import shell
-from sandbox.club import host_place
 from tests.club.adds import Adding, ended, held
 from tests.club.attackers import ALL, under_attack
 from tests.club.club import ADMIN, CA, CHECKOUT, PYTHON, Club, kill, until
@@ -103,16 +102,6 @@ def test_the_same_key_after_a_crash_behind_the_commit(club: Club) -> None:
     *_, reset = club.client("office1").reset_password(member["uid"])
     assert reset["result"]["temporary_password"]
     until(lambda: len(club.workers()) == 2, 20)
-
-
-def test_the_journal_deleted(club: Club) -> None:
-    """The next number stands in the directory: it only grows."""
-    before = club.add()["result"]["uid_number"]
-    club.service(ADMIN, "stop", "ceod")
-    for path in (host_place(ADMIN) / "ceod").glob("journal.db*"):
-        path.unlink()
-    club.service(ADMIN, "start", "ceod")
-    assert club.add()["result"]["uid_number"] > before
 
 
 def test_a_replayed_token_after_a_restart(club: Club, session: requests.Session) -> None:

@@ -1,0 +1,606 @@
+"""The journal's own safety: older copies, damage, replacement, permissions; on real files, with the engine of plain files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ceo_common.errors import BackendDown, Changed, JournalUntrusted
+from ceod.transaction.accept import accept
+from ceod.transaction.engine import Engine
+from ceod.transaction.fingerprint import Fingerprint, FingerprintFile
+from ceod.transaction.guard import CONSULT_S, EXAMINE_S
+from ceod.transaction.recovery import Recovery
+from ceod.transaction.state_dir import UnsafeState
+from tests.ceod.test_engine import MAKE, Private, Tools, _files, _request, _run
+
+OPERATIONS = {("make", 1): MAKE}
+
+
+class Memory:
+    """A witness that may be away."""
+
+    name = "the directory"
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.away = False
+
+    def read(self) -> str | None:
+        if self.away:
+            raise BackendDown("away", backend="ldap")
+        return self.text
+
+    def write(self, old: str | None, new: str) -> None:
+        if self.away:
+            raise BackendDown("away", backend="ldap")
+        if old != self.text:
+            raise Changed("not as it was")
+        self.text = new
+
+
+class Place:
+    """A host: its state_dir, what is outside it, and the world that transactions change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self.outside = folder / "state-fingerprint/journal"
+        (folder / "world").mkdir()
+        self.tools = Tools(folder / "world")
+        self.witness = Memory()
+
+    @contextmanager
+    def ceod(self) -> Iterator[Engine[Tools]]:
+        engine = Engine(self.state, OPERATIONS, self.tools, settle_s=0, witness=self.witness)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    def copy(self) -> dict[str, bytes]:
+        """A backup of the journal, as a file system's snapshot would make one."""
+        return {path.name: path.read_bytes() for path in self.state.glob("journal.db*")}
+
+    def put_back(self, copy: dict[str, bytes]) -> None:
+        for path in self.state.glob("journal.db*"):
+            path.unlink()
+        for name, content in copy.items():
+            (self.state / name).write_bytes(content)
+            (self.state / name).chmod(0o600)
+
+    def reason(self) -> str:
+        """Why a ceod that starts now trusts nothing, and that it acts upon nothing; empty where it does."""
+        with self.ceod() as engine:
+            engine.guard.consult()
+            before = _files(self.tools)
+            try:
+                _recover(engine)
+            except JournalUntrusted as error:
+                with pytest.raises(JournalUntrusted):
+                    engine.begin(MAKE, _request("new"), Private())
+                assert _files(self.tools) == before
+                return str(error.more["reason"])
+        return ""
+
+
+def _recover(engine: Engine[Tools]) -> None:
+    """A round of the loop, in a process that ends after it."""
+    recovery = Recovery(engine)
+    try:
+        recovery.once()
+    finally:
+        if recovery._lock is not None:
+            os.close(recovery._lock)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def _copy_in_the_middle(place: Place, what: str = "thing") -> dict[str, bytes]:
+    """A copy that was taken while a transaction was at work, which then ended well."""
+    with place.ceod() as engine:
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request(what), Private())
+        follower = engine.follow(identifier)
+        next(follower)
+        copy = place.copy()
+        place.tools.gate.set()
+        assert list(follower)[-1]["status"] == "completed"
+    return copy
+
+
+def test_a_copy_from_the_middle_of_a_transaction_undoes_nothing(place: Place) -> None:
+    copy = _copy_in_the_middle(place)
+    assert place.reason() == ""
+    made = _files(place.tools)
+    assert {"thing.one", "thing.two", "thing.three"} <= made
+    place.put_back(copy)
+    assert place.reason() == "older"
+    assert _files(place.tools) == made
+
+
+def test_a_copy_that_lacks_one_record_is_noticed(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        copies = [place.copy()]
+        place.tools.failing["tell"] = BackendDown("away", backend="x")
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request("other"), Private())
+        copies.append(place.copy())
+        place.tools.gate.set()
+        list(engine.follow(identifier))
+        newest = place.copy()
+    for copy in copies:
+        place.put_back(copy)
+        assert place.reason() == "older"
+    place.put_back(newest)
+    assert place.reason() == ""
+
+
+def _cut_wal(place: Place) -> None:
+    wal = place.state / "journal.db-wal"
+    os.truncate(wal, wal.stat().st_size // 2)
+
+
+def _flip_late_in_wal(place: Place) -> None:
+    wal = place.state / "journal.db-wal"
+    _flip(wal, wal.stat().st_size * 3 // 4)
+
+
+def _flip_early_in_wal(place: Place) -> None:
+    """Before the tables were made: SQLite takes nothing from there on."""
+    _flip(place.state / "journal.db-wal", 5000)
+
+
+def _flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+
+
+def _empty(place: Place) -> None:
+    for path in place.state.glob("journal.db*"):
+        path.write_bytes(b"")
+
+
+def _delete(place: Place) -> None:
+    for path in place.state.glob("journal.db*"):
+        path.unlink()
+
+
+def _text(place: Place) -> None:
+    _delete(place)
+    (place.state / "journal.db").write_text("no database, and longer than its header would be" * 100)
+
+
+def _flip_the_header(place: Place) -> None:
+    _checkpoint(place)
+    _flip(place.state / "journal.db", 3)
+
+
+def _flip_every_page(place: Place) -> None:
+    _checkpoint(place)
+    path = place.state / "journal.db"
+    for page in range(1, path.stat().st_size // 4096):
+        _flip(path, page * 4096)  # the kind of a B-tree page
+
+
+def _change_the_audit(place: Place) -> None:
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE audit SET row = replace(row, '\"me\"', '\"you\"') WHERE n = 1")
+
+
+def _cut_the_audit(place: Place) -> None:
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM audit WHERE n >= 2")
+
+
+def _checkpoint(place: Place) -> None:
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _damage_the_fingerprint(place: Place) -> None:
+    _flip(place.outside, 30)
+
+
+def _empty_fingerprint(place: Place) -> None:
+    place.outside.write_bytes(b"")
+
+
+def _another_journal(place: Place) -> None:
+    _delete(place)
+    other = Place(place.state.parent / "other")
+    with other.ceod() as engine:
+        _run(engine)
+        copy = other.copy()
+    place.put_back(copy)
+
+
+FAULTS: dict[Callable[[Place], None], str] = {
+    _cut_wal: "older",
+    _flip_late_in_wal: "older",
+    _flip_early_in_wal: "lost",
+    _empty: "lost",
+    _delete: "lost",
+    _text: "damaged",
+    _flip_the_header: "damaged",
+    _flip_every_page: "damaged",
+    _change_the_audit: "damaged",
+    _cut_the_audit: "altered",
+    _damage_the_fingerprint: "fingerprint",
+    _empty_fingerprint: "fingerprint",
+    _another_journal: "other",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__.strip("_"))
+def test_damage_and_loss_stop_new_work_and_recovery(place: Place, fault: Callable[[Place], None]) -> None:
+    (place.state.parent / "other").mkdir()
+    with place.ceod() as engine:
+        for i in range(3):
+            _run(engine, _request(f"thing{i}"))
+        copy = place.copy()
+    place.put_back(copy)  # as a ceod that was killed leaves it
+    assert place.reason() == ""
+    place.put_back(copy)
+    fault(place)
+    assert place.reason() == FAULTS[fault]
+    assert place.reason() == FAULTS[fault]
+
+
+def test_reads_are_served_all_the_same(place: Place) -> None:
+    copy = _copy_in_the_middle(place)
+    with place.ceod() as engine:
+        _run(engine, _request("other"))
+    place.put_back(copy)
+    with place.ceod() as engine:
+        assert [row.subject for row in engine.record.listed(caller=None, state=None, limit=9)] == ["thing"]
+
+
+def test_the_witness_notices_what_was_put_back_with_the_fingerprint(place: Place) -> None:
+    """A whole host from a backup; a witness that is away or knows nothing refuses nothing."""
+    place.witness.away = True
+    with place.ceod() as engine:
+        engine.guard.consult()
+        _run(engine)
+        copy, outside = place.copy(), place.outside.read_bytes()
+    assert place.reason() == ""
+    place.witness.away = False
+    assert place.reason() == ""
+    assert place.witness.text
+    with place.ceod() as engine:
+        _run(engine, _request("other"))
+        engine.guard.consult()
+    place.put_back(copy)
+    place.outside.write_bytes(outside)
+    assert place.reason() == "older"
+    place.outside.unlink()
+    assert place.reason() == "older"
+    _delete(place)
+    assert place.reason() == "lost"
+    place.witness.text = "nothing that makes sense"
+    assert place.reason() == ""
+
+
+def test_the_witness_is_consulted_hourly_and_sooner_while_in_doubt(place: Place) -> None:
+    now = [0.0]
+    with place.ceod() as engine:
+        engine.guard._clock = lambda: now[0]
+        engine.guard.tend()
+        first = place.witness.text
+        assert first
+        _run(engine)
+        engine.guard.tend()
+        assert place.witness.text == first
+        now[0] += CONSULT_S
+        engine.guard.tend()
+        second = place.witness.text
+        assert second
+        assert Fingerprint.parse(second).count == Fingerprint.parse(first).count + 3
+        place.witness.text = second.replace(" 3 ", " 4 ")
+        now[0] += CONSULT_S
+        engine.guard.tend()
+        with pytest.raises(JournalUntrusted):
+            engine.guard.check()
+        place.witness.text = second
+        now[0] += 10
+        engine.guard.tend()
+        engine.guard.check()
+
+
+def _replace_by_a_copy(state: Path, aside: Path) -> None:
+    (state / "journal.db").rename(aside)
+    shutil.copy(aside, state / "journal.db")
+
+
+def _move_away(state: Path, aside: Path) -> None:
+    state.rename(aside)
+
+
+def _move_away_and_replace(state: Path, aside: Path) -> None:
+    state.rename(aside)
+    shutil.copytree(aside, state)
+
+
+REPLACED: dict[str, Callable[[Path, Path], object]] = {
+    "deleted": lambda state, _: (state / "journal.db").unlink(),
+    "renamed": lambda state, aside: (state / "journal.db").rename(aside),
+    "a copy put in its place": _replace_by_a_copy,
+    "its WAL deleted": lambda state, _: (state / "journal.db-wal").unlink(),
+    "state_dir moved away": _move_away,
+    "state_dir moved away, another in its place": _move_away_and_replace,
+}
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_a_journal_that_was_replaced_while_ceod_runs(place: Place, how: str) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        recovery = Recovery(engine)
+        recovery.once()
+        REPLACED[how](place.state, place.state.parent / "aside")
+        for _ in range(2):
+            with pytest.raises(JournalUntrusted, match="moved, deleted or replaced") as caught:
+                engine.begin(MAKE, _request("new"), Private())
+            assert caught.value.more == {"reason": "replaced"}
+            with pytest.raises(JournalUntrusted):
+                recovery.once()
+        assert "new.one" not in _files(place.tools)
+        if how == "deleted":
+            assert not (place.state / "journal.db").exists(), "nothing makes an empty one"
+        if how in ("renamed", "state_dir moved away"):
+            back = place.state if how == "state_dir moved away" else place.state / "journal.db"
+            (place.state.parent / "aside").rename(back)
+            assert _run(engine, _request("new"))[-1]["status"] == "completed"
+
+
+def test_an_older_copy_written_over_the_open_file_is_noticed(place: Place) -> None:
+    """The same inode: only the content went backwards."""
+    with place.ceod() as engine:
+        _run(engine)
+        _checkpoint(place)
+        copy = (place.state / "journal.db").read_bytes()
+        _run(engine, _request("other"))
+        _checkpoint(place)
+        with (place.state / "journal.db").open("r+b") as file:
+            file.write(copy)
+        with pytest.raises(JournalUntrusted):
+            engine.guard.check()
+            engine.journal.examine()
+            engine.guard.check()
+
+
+def test_what_runs_when_the_journal_is_taken_away_comes_to_its_end(place: Place) -> None:
+    with place.ceod() as engine:
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request(), Private())
+        follower = engine.follow(identifier)
+        next(follower)
+        copy = place.copy()
+        (place.state / "journal.db").unlink()
+        place.tools.gate.set()
+        assert list(follower)[-1]["status"] == "completed"
+    place.put_back(copy)
+    assert place.reason() == "older"
+    assert "thing.three" in _files(place.tools)
+
+
+def test_the_whole_journal_is_examined_daily(place: Place) -> None:
+    now = [0.0]
+    with place.ceod() as engine, place.ceod() as other:
+        engine.guard._clock = lambda: now[0]
+        recovery = Recovery(engine)
+        _run(engine)
+        recovery.once()
+        _change_the_audit(place)
+        recovery.once()
+        now[0] += EXAMINE_S
+        with pytest.raises(JournalUntrusted, match="audit log was changed at row 1"):
+            recovery.once()
+        with pytest.raises(JournalUntrusted, match="audit log was changed at row 1"):
+            other.guard.check()
+
+
+# Permissions
+
+
+def _modes(place: Place) -> dict[str, int]:
+    files = [place.state, *place.state.glob("journal.db*"), place.outside, place.outside.parent]
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
+
+
+CLOSED = {"state": 0o700, "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600, "journal": 0o600, "state-fingerprint": 0o700}
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_only_ceod_reads_the_journal(place: Place, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with place.ceod() as engine:
+            _run(engine)
+            assert _modes(place) == CLOSED
+    finally:
+        os.umask(before)
+
+
+def test_what_others_could_read_is_closed_at_the_start(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        place.state.chmod(0o755)
+        for path in place.state.glob("journal.db*"):
+            path.chmod(0o644)
+        copy = place.copy()
+    place.put_back(copy)
+    place.state.chmod(0o755)
+    for path in place.state.glob("journal.db*"):
+        path.chmod(0o644)
+    with place.ceod() as engine:
+        _run(engine, _request("other"))
+        assert _modes(place) == CLOSED
+
+
+def _link_state(place: Place) -> None:
+    place.state.rename(place.state.parent / "elsewhere")
+    place.state.symlink_to(place.state.parent / "elsewhere")
+
+
+def _link_journal(place: Place) -> None:
+    (place.state / "journal.db").rename(place.state.parent / "elsewhere")
+    (place.state / "journal.db").symlink_to(place.state.parent / "elsewhere")
+
+
+def _pipe(place: Place) -> None:
+    (place.state / "journal.db").unlink()
+    os.mkfifo(place.state / "journal.db", 0o600)
+
+
+def _file(place: Place) -> None:
+    shutil.rmtree(place.state)
+    place.state.write_text("")
+
+
+UNSAFE: dict[str, Callable[[Place], None]] = {
+    "a linked directory": _link_state,
+    "a linked journal": _link_journal,
+    "a pipe": _pipe,
+    "a file in its place": _file,
+    "a directory that others write": lambda place: place.state.chmod(0o777),
+    "a directory that a group writes": lambda place: place.state.chmod(0o770),
+    "a journal that others write": lambda place: (place.state / "journal.db").chmod(0o666),
+    "another's directory": lambda place: os.chown(place.state, 65534, 65534),
+    "another's journal": lambda place: os.chown(place.state / "journal.db", 65534, 65534),
+}
+
+
+@pytest.mark.parametrize("how", UNSAFE)
+def test_what_others_could_have_written_is_refused(place: Place, how: str) -> None:
+    if os.geteuid() != 0 and "another's" in how:
+        pytest.skip("only root gives files away")
+    with place.ceod() as engine:
+        _run(engine)
+    UNSAFE[how](place)
+    with pytest.raises(UnsafeState), place.ceod():
+        pass
+
+
+# The fingerprint's file
+
+
+def test_the_fingerprint_never_goes_down(tmp_path: Path) -> None:
+    file = FingerprintFile(tmp_path / "outside/journal")
+    assert file.read() is None
+    file.raise_to(Fingerprint("a", 5, 2, "x"))
+    file.raise_to(Fingerprint("a", 4, 1, "y"))
+    assert file.read() == Fingerprint("a", 5, 2, "x")
+    file.raise_to(Fingerprint("b", 9, 9, "z"))
+    assert file.read() == Fingerprint("a", 5, 2, "x"), "another journal's"
+    file.raise_to(Fingerprint("a", 6, 0, ""))
+    assert file.read() == Fingerprint("a", 6, 0, "")
+    file.replace(Fingerprint("b", 1, 0, ""))
+    assert file.read() == Fingerprint("b", 1, 0, "")
+    assert [path.name for path in file.path.parent.iterdir()] == ["journal"]
+
+
+def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        place.outside.chmod(0o666)
+        with pytest.raises(JournalUntrusted, match="may be written by others") as caught:
+            engine.begin(MAKE, _request("new"), Private())
+        assert caught.value.more == {"reason": "fingerprint"}
+        place.outside.chmod(0o600)
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request("new"), Private())
+        place.outside.chmod(0o666)
+        place.tools.gate.set()
+        assert list(engine.follow(identifier))[-1]["status"] == "completed", "what runs comes to its end"
+        place.outside.chmod(0o600)
+        held = FingerprintFile(place.outside)
+        before = held.read()
+        engine.guard.check()
+        now = held.read()
+        assert before and now
+        assert now.count == before.count + 2, "and it is written as soon as that can be done"
+
+
+# Accepting
+
+
+def _accept(place: Place, engine: Engine[Tools]) -> None:
+    outside = engine.journal.file.read()
+    now = accept(engine.journal, OPERATIONS, [outside] if outside else [], "the newest was lost", "root", audit_as_it_is=True)
+    engine.journal.file.replace(now)
+    engine.journal.forget_damage()
+
+
+def test_an_accepted_copy_is_worked_with_and_nothing_in_it_is_gone_on_with(place: Place) -> None:
+    copy = _copy_in_the_middle(place)
+    with place.ceod() as engine:
+        engine.guard.consult()
+    made = _files(place.tools)
+    place.put_back(copy)
+    with place.ceod() as engine:
+        engine.guard.consult()
+        (unfinished,) = engine.record.unfinished()
+        with pytest.raises(JournalUntrusted):
+            engine.guard.check()
+        place.witness.away = True
+        _accept(place, engine)
+        engine.guard.check()
+        _recover(engine)
+        assert _files(place.tools) == made
+        row = engine.record.transaction(unfinished.id)
+        assert row
+        assert (row.state, row.reason) == ("abandoned", "the newest was lost")
+        last = list(engine.follow(row.id))[-1]
+        assert (last["status"], last["left"]) == ("aborted", ["one"])
+        assert engine.record.held() == {}
+        assert _run(engine, _request("new"))[-1]["status"] == "completed"
+        assert _run(engine, _request("thing2"))[-1]["status"] == "completed"
+    place.witness.away = False  # the witness heard nothing of it, and remembers the journal before
+    assert place.reason() == ""
+    assert place.witness.text
+    place.put_back(copy)
+    assert place.reason() == "other", "the same copy once more"
+
+
+def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_for_a_person(place: Place) -> None:
+    place.tools.failing["tell"] = BackendDown("away", backend="x")
+    with place.ceod() as engine:
+        waits = _run(engine)[-1]["transaction"]
+        copy = place.copy()
+        _run(engine, _request("other"))
+    place.put_back(copy)
+    with place.ceod() as engine:
+        _accept(place, engine)
+        del place.tools.failing["tell"]
+        assert [row.state for row in engine.record.steps_of(waits)] == ["done", "done", "done", "given_up"]
+        _recover(engine)
+        assert "thing.told" not in _files(place.tools)
+        engine.resume(waits)
+        _recover(engine)
+        assert "thing.told" in _files(place.tools)
+
+
+def test_a_changed_audit_log_is_accepted_from_its_newest_row_on(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        _run(engine, _request("other"))
+    _change_the_audit(place)
+    assert place.reason() == "damaged"
+    with place.ceod() as engine:
+        _accept(place, engine)
+    assert place.reason() == ""
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE audit SET row = replace(row, 'accepted', 'rejected')")
+    assert place.reason() == "damaged", "what comes after is under the chain again"
