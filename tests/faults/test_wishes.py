@@ -53,7 +53,7 @@ class Waiting:
 
 def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     syscom, office, waiting = club.client("ctdalek"), club.client("office1"), Waiting(club)
-    names = ["renewed", "back", "untold", "joined", "left"]
+    names = ["renewed", "back", "untold", "joined", "left", "reset"]
     uid = {name: club.name() for name in names}
     club.done(office.add_members([club.member(uid[name]) for name in names]))
     club.done(syscom.add_to_group("exec", uid["left"]))
@@ -61,7 +61,8 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
         office.unsubscribe("csc-general", uid[name])
     new = {name: club.name() for name in ("expired", "deleted", "unwilling")}
 
-    club.service("mail", "stop", "mailman")
+    for server in ("mailman", "smtp"):
+        club.service("mail", "stop", server)
     try:
         for name in ("renewed", "back", "untold"):
             waiting.begin(name, office.renew_member(uid[name], {"terms": ["w2027"]}))
@@ -72,13 +73,17 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
         # Whoever asks while Mailman is away is told that it was not done; their wish stands all the same.
         with pytest.raises(BackendDown):
             office.unsubscribe("csc-general", new["unwilling"])
+        waiting.begin("reset", syscom.reset_password(uid["reset"]))
+        waiting.begin("reset and deleted", syscom.delete_member(uid["reset"]))
         waiting.begin("join", syscom.add_to_group("exec", uid["joined"]))
         waiting.begin("join undone", syscom.remove_from_group("exec", uid["joined"]))
         waiting.begin("leave", syscom.remove_from_group("exec", uid["left"]))
         waiting.begin("leave undone", syscom.add_to_group("exec", uid["left"]))
     finally:
-        club.service("mail", "start", "mailman")
+        for server in ("smtp", "mailman"):
+            club.service("mail", "start", server)
     _up(club, MAIL, "mailman")
+    _up(club, ADMIN, "smtp")
 
     # Since then by hand: off, and off and on again.
     for name in ("renewed", "back"):
@@ -97,6 +102,9 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     assert ended["back"] == ({"done"}, [])
     assert club.on_list(uid["untold"])  # an older wish to be off it stops nobody's renewal
     assert not club.on_list(new["expired"])
+    assert club.mails(f"{new['expired']}@csclub.internal") == []  # nobody is welcomed to what is over
+    assert ended["reset"] == ({"skipped"}, [])
+    assert not any("password was reset" in mail for mail in club.mails(f"{uid['reset']}@csclub.internal"))
     assert not club.on_list(new["deleted"])
     assert not club.on_list(new["unwilling"])
     assert ended["unwilling"][1] == [f"{new['unwilling']} {off}"]
