@@ -280,6 +280,9 @@ def _deletions() -> Iterator[Write]:
             for who in (OFFICE, SYSCOM, DELETED, MEMBER, HOST):
                 yield Write(who, replace(request, controls=controls))
     yield Write(ADMIN, Request(dn, changes=dict(shell)), is_allowed=True)
+    for controls in ((), (RELAX,)):
+        for request in (change(user(OFFICE), TAKE, "shadowExpire"), change(user(OFFICE), REPLACE, "shadowExpire")):
+            yield Write(OFFICE, replace(request, controls=controls))
     for request in (change(user(EXPIRED), TAKE, "shadowExpire"), change(user(EXPIRED), REPLACE, "shadowExpire")):
         yield Write(EXPIRED, request)
         for who in (OFFICE, SYSCOM, ADMIN):
