@@ -69,6 +69,9 @@ class Client:
         self.ca = ca
         self.answer_s = answer_s
         self.rehearsing = False  # what writes only tells what it would do
+        self.on_broken: Callable[[int], None] = lambda count: (
+            None
+        )  # a listing left out so many broken entries
         self._credential = credential  # None: the default ccache
 
     # Endpoints
@@ -118,6 +121,7 @@ class Client:
             for line in self._whole_lines(self.hosts.admin, response):
                 told = json.loads(line)
                 if "complete" in told:
+                    self._report_broken(told)
                     return
                 yield told
         raise errors.OutcomeUnknown(f"the list from {self.hosts.admin} was cut off")
@@ -161,6 +165,11 @@ class Client:
     def examine(self, uid: str) -> list[Json]:
         """GET /api/members/UID/doctor: the findings."""
         return cast(list[Json], self._json(self.hosts.admin, "GET", f"/api/members/{_part(uid)}/doctor")["findings"])
+
+    def examine_directory(self) -> list[Json]:
+        """GET /api/directory/doctor: the findings."""
+        answer = self._json(self.hosts.admin, "GET", "/api/directory/doctor")
+        return cast(list[Json], answer["findings"])
 
     def mend(self, uid: str, key: str | None = None) -> Iterator[Event]:
         """POST /api/members/UID/doctor."""
@@ -382,7 +391,13 @@ class Client:
             if method != "GET" or time.monotonic() - began > 1:
                 raise
             response = self._ask(host, method, path, body, timeout=self.answer_s)
-        return self._object(host, response)
+        answer = self._object(host, response)
+        self._report_broken(answer)
+        return answer
+
+    def _report_broken(self, answer: Json) -> None:
+        if isinstance(count := answer.get("broken"), int) and count > 0:
+            self.on_broken(count)
 
     def _object(self, host: str, response: requests.Response) -> Json:
         with response:

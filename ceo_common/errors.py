@@ -117,6 +117,12 @@ class WrongState(CeoError):
     code, status, exit_status = "wrong_state", 409, 73
 
 
+class BrokenEntry(CeoError):
+    """What somebody wrote into the directory can't be an account or a group; `faults` lists why."""
+
+    code, status, exit_status = "broken_entry", 409, 65
+
+
 class TooSlow(CeoError):
     """A request that did not come whole within its time."""
 

@@ -22,12 +22,14 @@ from ceod.auth.refusals import Refusals
 from ceod.auth.spnego import channel_bindings
 from ceod.helpers.wire import keep_out_of_cores
 from ceod.library.database import WrongSchema
+from ceod.operations.accounts import USER_NUMBER
 from ceod.operations.left_homes import left_homes
 from ceod.operations.registry import OPERATIONS
 from ceod.services.all import Services, connect
 from ceod.services.journals import DirectoryWitness
 from ceod.transaction import audit
 from ceod.transaction.engine import Engine
+from ceod.transaction.record import Record
 from ceod.transaction.recovery import Recovery
 from ceod.transaction.state_dir import UnsafeState
 
@@ -80,9 +82,9 @@ class Runtime:
         keep_out_of_cores()
         self._services = self.given or connect(self.config)
         self._services.acceptor.start()
-        _check_counters(self._services)
         _check_library(self._services)
         self._engine = _engine(self.config, self._services, self._given_up)
+        _check_counters(self._services, self._engine.record)
         self._recovery = Recovery(self._engine)
         self._recovery.start()
         self._refusals = Refusals(self._engine.record.audit_many)
@@ -149,25 +151,47 @@ def _engine(config: Daemon, services: Services, on_given_up: Callable[[str, str]
         raise CannotStart(f"the journal can't be used: {error}") from error
 
 
-def _check_counters(services: Services) -> None:
-    """Refuse to run when a number could be given twice.  Raises CannotStart."""
+def _check_counters(services: Services, record: Record) -> None:
+    """Refuse to run when a number that was given could be given again.  Raises CannotStart.
+
+    What was given stands in the journal, which nobody writes but ceod.  Numbers in the directory
+    prove nothing: office staff may add an entry with any number of the range, and one with the last
+    would stop the club.  Numbers in use are skipped when the counter gets to them, and slapo-unique
+    refuses a second one, so an entry above its counter is a warning.
+    """
     if services.admin is None:
         return
+    ranges = services.config.numbers.ranges()
     try:
-        # In this order: the counters only grow, so an add that runs meanwhile is no false alarm.
+        # The counters come last: they only grow, so an add that runs meanwhile is no false alarm.
+        given = {
+            name: record.largest_number(USER_NUMBER, numbers) or numbers.first - 1
+            for name, numbers in ranges.items()
+        }
         in_use = services.directory.numbers_in_use()
-        counters = {name: services.directory.counter(name) for name in services.config.numbers.ranges()}
+        counters = {name: services.directory.counter(name) for name in ranges}
     except BackendDown as error:
         log.warning("the counters of user numbers could not be checked: %s", error)
         return
     except CeoError as error:
         raise CannotStart(str(error)) from None
-    for name, numbers in services.config.numbers.ranges().items():
-        following = counters[name]
-        largest = max((number for number in in_use if numbers.first <= number <= numbers.last), default=numbers.first - 1)
-        if following <= largest:
+    for name, following in counters.items():
+        if following <= given[name]:
             raise CannotStart(
-                f"the next number of cn={name},ou=UidCounters is {following}, but {largest} is in use: set it to {largest + 1} or above"
+                f"the next number of cn={name},ou=UidCounters is {following}, but {given[name]} was"
+                f" given already: set it to {given[name] + 1} or above"
+            )
+        above = [number for number in in_use if following <= number <= ranges[name].last]
+        if above:
+            log.warning(
+                "numbers that the counter has not reached are in use:"
+                " ceo doctor --directory lists them",
+                extra={
+                    "counter": name,
+                    "at": following,
+                    "largest": max(above),
+                    "count": len(above),
+                },
             )
 
 

@@ -40,7 +40,9 @@ class Context:
     def client(self) -> Client:
         """The client, with a ticket.  Raises Unauthenticated."""
         self._have_ticket()
-        return self.session.client()
+        client = self.session.client()
+        client.on_broken = _note_broken
+        return client
 
     @property
     def principal(self) -> str:
@@ -83,6 +85,15 @@ class Context:
             except (tickets.WrongPassword, tickets.PasswordExpired):
                 raise Unauthenticated("the password is changed, but the KDC does not take it yet: try again in a moment") from None
         raise Unauthenticated("the password was not changed")
+
+
+def _note_broken(count: int) -> None:
+    entries = (
+        "1 entry of the directory is" if count == 1 else f"{count} entries of the directory are"
+    )
+    click.echo(
+        f"Note: {entries} broken and left out; ceo doctor --directory says what is wrong", err=True
+    )
 
 
 pass_context = click.make_pass_decorator(Context)

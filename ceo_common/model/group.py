@@ -49,9 +49,10 @@ class GroupSummary(Wire):
 
 
 class Groups(Wire):
-    """GET /api/groups: not the accounts' own."""
+    """GET /api/groups: not the accounts' own; `broken` entries of the directory are left out."""
 
     groups: list[GroupSummary]
+    broken: int = 0
 
 
 class NewPositions(RootModel[dict[Text, Annotated[list[Username], Field(max_length=32)]]]):
@@ -63,3 +64,4 @@ class Positions(Wire):
 
     positions: dict[str, list[str]]
     required: list[str]
+    broken: int = 0  # entries of the directory that hold one and are left out

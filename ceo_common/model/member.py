@@ -139,10 +139,15 @@ class Member(Wire):
 
 
 class MemberPage(Wire):
-    """GET /api/members: `next` is the `after` of the page behind this one, null on the last."""
+    """GET /api/members: `next` is the `after` of the page behind this one, null on the last.
+
+    `broken` entries of the directory match too, and can't be shown: GET /api/directory/doctor
+    lists them.
+    """
 
     members: list[Member]
     found: int
+    broken: int = 0
     next: str | None = None
 
 
@@ -164,6 +169,7 @@ class Lapsed(Wire):
 
 
 class LapsedMembers(Wire):
-    """GET /api/lapsed, /api/expired, /api/inactive."""
+    """GET /api/lapsed, /api/expired, /api/inactive; `broken` entries were left out."""
 
     members: list[Lapsed]
+    broken: int = 0

@@ -17,13 +17,15 @@ class Count(Wire):
 class ExpiryPlan(Wire):
     """POST /api/members/expire?dry_run and /remindexpire?dry_run: `count` of the `due` ones would be done in one run.
 
-    `left_out` are those who are due and in another transaction, each with a sentence about it.
+    `left_out` are those who are due and in another transaction, each with a sentence about it;
+    `broken` is how many entries of the directory nobody can tell this of.
     """
 
     due: int
     count: int
     members: list[Lapsed]
     left_out: dict[str, str] = Field(default_factory=dict)
+    broken: int = 0
 
 
 class UpdatePrograms(Wire):
@@ -47,6 +49,7 @@ class ProgramPlan(Wire):
     looked_at: int
     unknown: int  # to the university
     left_out: dict[str, str] = Field(default_factory=dict)
+    broken: int = 0  # entries of the directory that nobody can work with
 
 
 class UwPerson(Wire):

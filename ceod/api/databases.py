@@ -13,7 +13,7 @@ from ceod.operations import create_database
 from ceod.operations.create_database import Kind
 from ceod.operations.password import generate
 from ceod.operations.private import Private
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("databases", __name__)

@@ -13,7 +13,7 @@ from ceod.operations import change_group, names, set_positions
 from ceod.operations.add_club import ADD_CLUB
 from ceod.operations.add_group import ADD_GROUP
 from ceod.operations.private import Private
-from ceod.services.ldap_connection import Entry
+from ceod.services import entry
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("groups", __name__)
@@ -23,18 +23,29 @@ blueprint = flask.Blueprint("groups", __name__)
 def listed() -> flask.Response:
     """The groups beside those that are one member's own."""
     directory = ceod().services.directory
-    found = directory.shared_groups(ceod().config.numbers.members)
-    return answer(Groups(groups=[
-        GroupSummary(cn=entry["cn"][0], gid_number=int(entry["gidNumber"][0]), members=len(directory.uids_in(entry))) for entry in found]))
+    groups, broken = directory.shared_groups(ceod().config.numbers.members)
+    rows = [
+        GroupSummary(
+            cn=group.cn, gid_number=group.number or 0, members=len(directory.uids_in(group))
+        )
+        for group in groups
+    ]
+    return answer(Groups(groups=rows, broken=broken))
 
 
 @route(blueprint, "GET", "/groups/<cn>", role="admin", operation="group.read", gives=Group)
 def get(cn: str) -> flask.Response:
     """Who is in a group, and what follows from it."""
-    config, entry = ceod().config.groups, _group(cn)
-    number = entry.get("gidNumber")
-    return answer(Group(cn=entry["cn"][0], gid_number=int(number[0]) if number else None, members=ceod().services.directory.uids_in(entry),
-                        lists=config.lists.get(cn, []), implies=config.implied_by(cn)[1:]))
+    config, group = ceod().config.groups, _group(cn)
+    return answer(
+        Group(
+            cn=group.cn,
+            gid_number=group.number,
+            members=ceod().services.directory.uids_in(group),
+            lists=config.lists.get(cn, []),
+            implies=config.implied_by(cn)[1:],
+        )
+    )
 
 
 @route(blueprint, "POST", "/groups", role="admin", operation="group.add",
@@ -69,7 +80,13 @@ def leave(cn: str, uid: str) -> flask.Response:
 def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
     running = ceod()
     _group(cn)
-    person = None if name_rules.username_problem(uid) else running.services.directory.person(uid)
+    person = (
+        None
+        if name_rules.username_problem(uid)
+        else running.services.directory.person_unchecked(uid)
+    )
+    if join and person:
+        person.check()
     # Who left the club badly may still stand in a group: taking them out needs no account.
     if person is None and (join or name_rules.username_problem(uid)):
         raise states.missing(uid)
@@ -78,11 +95,11 @@ def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
                     prepare=lambda: change_group.plan(running.services, cn, uid, join=join))
 
 
-def _group(cn: str) -> Entry:
-    entry = None if name_rules.username_problem(cn) else ceod().services.directory.group(cn)
-    if entry is None:
+def _group(cn: str) -> entry.Group:
+    group = None if name_rules.username_problem(cn) else ceod().services.directory.group(cn)
+    if group is None:
         raise NotFound(f"there is no group {cn!r}")
-    return entry
+    return group
 
 
 @route(blueprint, "POST", "/clubs", role="admin", operation="club.add",
@@ -104,7 +121,14 @@ def positions() -> flask.Response:
     """Who holds which position."""
     running = ceod()
     config = running.config.positions
-    return answer(Positions(positions=set_positions.holders(running.services.directory, config), required=config.required))
+    people = set_positions.with_positions(running.services.directory)
+    return answer(
+        Positions(
+            positions=set_positions.by_position(people, config),
+            required=config.required,
+            broken=people.broken,
+        )
+    )
 
 
 @route(blueprint, "POST", "/positions", role="admin", operation="position.change",

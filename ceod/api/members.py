@@ -32,7 +32,7 @@ from ceod.operations.password import generate
 from ceod.operations.private import Private
 from ceod.operations.purge_member import PURGE_MEMBER
 from ceod.operations.reset_password import RESET_PASSWORD
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 from ceod.services.homes import Forward
 from ceod.transaction.step import Json
 
@@ -245,10 +245,20 @@ def shown(person: Person, groups: list[str] | None = None) -> Member:
     """As it goes over the wire."""
     values: dict[str, Any] = person.attributes
     return Member(
-        uid=person.uid, cn=person.one("cn"), uid_number=person.number, gid_number=int(person.one("gidNumber")),
-        home_directory=person.one("homeDirectory"), login_shell=person.one("loginShell"), program=person.one("program"),
-        given_name=person.one("givenName") or None, sn=person.one("sn") or None,
-        terms=in_order(values.get("term", [])), non_member_terms=in_order(values.get("nonMemberTerm", [])),
-        positions=sorted(values.get("position", [])), groups=groups, is_club=person.is_club,
-        expired=person.is_expired(time.time()), deleted=person.is_deleted,
+        uid=person.uid,
+        cn=person.one("cn"),
+        uid_number=person.number,
+        gid_number=person.group_number,
+        home_directory=person.one("homeDirectory"),
+        login_shell=person.one("loginShell"),
+        program=person.one("program"),
+        given_name=person.one("givenName") or None,
+        sn=person.one("sn") or None,
+        terms=in_order(values.get("term", [])),
+        non_member_terms=in_order(values.get("nonMemberTerm", [])),
+        positions=sorted(values.get("position", [])),
+        groups=groups,
+        is_club=person.is_club,
+        expired=person.is_expired(time.time()),
+        deleted=person.is_deleted,
     )

@@ -19,7 +19,7 @@ from ceod.api.members import shown
 from ceod.api.requests import answer, ceod, number, route
 from ceod.operations import lapsed
 from ceod.services import search
-from ceod.services.directory import Person
+from ceod.services.entry import People
 
 blueprint = flask.Blueprint("search", __name__)
 
@@ -39,20 +39,32 @@ def members() -> flask.Response:
     """Find members: whatever is asked has to hold at once."""
     question, directory = _question(), ceod().services.directory
     if "stream" in request.args:
-        people = search.every(directory, question)
-        first = list(itertools.islice(people, 1))  # a directory that is away shows here, and not in the middle of an answer
-        return flask.Response(_lines(itertools.chain(first, people)), mimetype="application/x-ndjson")
+        pages = search.every(directory, question)
+        first = list(
+            itertools.islice(pages, 1)
+        )  # a directory that is away shows here, and not in the middle of an answer
+        return flask.Response(
+            _lines(itertools.chain(first, pages)), mimetype="application/x-ndjson"
+        )
     page = search.page(directory, question, sort=_sort(), size=number("size", 50, PAGE_LIMIT, least=1), after=_after())
-    return answer(MemberPage(members=[shown(person) for person in page.people], found=page.found,
-                             next=json.dumps(page.last, ensure_ascii=True) if page.last else None))
+    return answer(
+        MemberPage(
+            members=[shown(person) for person in page.people],
+            found=page.found,
+            broken=page.people.broken,
+            next=json.dumps(page.last, ensure_ascii=True) if page.last else None,
+        )
+    )
 
 
-def _lines(people: Iterator[Person]) -> Iterator[str]:
-    count = 0
-    for person in people:
-        count += 1
-        yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
-    yield json.dumps({"complete": True, "count": count}) + "\n"
+def _lines(pages: Iterator[People]) -> Iterator[str]:
+    count = broken = 0
+    for people in pages:
+        count += len(people)
+        broken += people.broken
+        for person in people:
+            yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
+    yield json.dumps({"complete": True, "count": count, "broken": broken}) + "\n"
 
 
 def _question() -> search.Question:
@@ -120,5 +132,9 @@ def inactive() -> flask.Response:
     return _told(lapsed.inactive(ceod().services.directory, terms, ceod().config.time_zone, now), now)
 
 
-def _told(people: list[Person], now: datetime) -> flask.Response:
-    return answer(LapsedMembers(members=[lapsed.shown(person, now) for person in people]))
+def _told(people: People, now: datetime) -> flask.Response:
+    return answer(
+        LapsedMembers(
+            members=[lapsed.shown(person, now) for person in people], broken=people.broken
+        )
+    )

@@ -14,7 +14,7 @@ from ceod.api.requests import allow, answer, bind_as_caller, ceod, is_rehearsal,
 from ceod.auth import states
 from ceod.operations import expire_members, lapsed, remind_members, update_programs
 from ceod.operations.private import Private
-from ceod.services.directory import Person
+from ceod.services.entry import People, Person
 from ceod.transaction.record import OptionalNames
 from ceod.transaction.step import Json
 
@@ -80,7 +80,7 @@ def remind() -> flask.Response:
     """Mail those in their grace month, each once and a limited number a day; who is in another transaction is left out."""
     running, now = ceod(), datetime.now(UTC)
 
-    def plan() -> tuple[list[Person], list[Person], dict[str, str]]:
+    def plan() -> tuple[People, list[Person], dict[str, str]]:
         due, room = remind_members.plan(running.services, running.engine.record, now)
         return due, *lapsed.choose(due, running.engine.record.held(), room)
 
@@ -102,7 +102,7 @@ def remind() -> flask.Response:
 
 
 def _plan(
-    due: list[Person], chosen: list[Person], left_out: dict[str, str], now: datetime
+    due: People, chosen: list[Person], left_out: dict[str, str], now: datetime
 ) -> flask.Response:
     return answer(
         ExpiryPlan(
@@ -110,6 +110,7 @@ def _plan(
             count=len(chosen),
             members=[lapsed.shown(person, now) for person in chosen],
             left_out=left_out,
+            broken=due.broken,
         )
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 from ceo_common.errors import CeoError, Deleted, InactiveCaller, Invalid, NotFound, WrongState
 from ceo_common.model.names import username_problem
 from ceod.auth.caller import Caller
-from ceod.services.directory import Directory, Person
+from ceod.services.directory import Directory
+from ceod.services.entry import Person
 
 
 class State(Enum):

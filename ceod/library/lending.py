@@ -16,7 +16,7 @@ from ceo_common.model.library import Loan
 from ceo_common.terms import current
 from ceod.library.books import lock
 from ceod.library.tables import books, copies, is_out, loans
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 
 _NAMED_AT_ONCE = 3
 REMINDED_FOR = timedelta(days=7)

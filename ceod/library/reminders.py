@@ -9,7 +9,8 @@ from ceo_common.errors import BackendDown
 from ceo_common.model.library import Loan, OverdueMails, Reminded
 from ceod.library.database import Database
 from ceod.library.lending import Desk
-from ceod.services.directory import Directory, Person
+from ceod.services.directory import Directory
+from ceod.services.entry import Person
 from ceod.services.smtp import Smtp
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ceo_common.errors import CeoError, Exists
+from ceo_common.errors import CeoError, Exists, WrongState
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.homes import forward_text
@@ -13,6 +13,8 @@ from ceod.services.ldap_connection import Attributes, Connection, encoded
 from ceod.transaction.step import BATCH, Json, Kept, Step, Undone
 
 T = TypeVar("T")
+
+USER_NUMBER = "user number"  # the journal's name of the step that takes numbers
 
 
 def accounts(facts: Json) -> list[Json]:
@@ -41,15 +43,22 @@ def one_by_one(run: ThisRun, items: list[T], act: Callable[[T], Any]) -> list[An
 
 
 class TakeNumbers(Step[Services, Private]):
-    """The next numbers of a range; never given back, so that no two accounts ever share one."""
+    """The next numbers of a range; never given back, so that no two accounts ever share one.
 
-    name = "user number"
+    The counter decides, and it only grows: what is in use above it was chosen by hand, and is
+    skipped when the counter gets there.
+    """
+
+    name = USER_NUMBER
 
     def __init__(self, range_name: str) -> None:
         self.range_name = range_name
 
     def do(self, run: ThisRun) -> None:
-        """Take numbers until each is free: a collision means that somebody chose one by hand."""
+        """Take numbers until each is free.
+
+        Raises Exists (used up), NotFound (no counter), WrongState (a counter below its range).
+        """
         taken = one_by_one(run, accounts(run.arguments), lambda account: (account["uid"], self._take(run.tools)))
         run.note(numbers=dict(taken))
 
@@ -59,6 +68,12 @@ class TakeNumbers(Step[Services, Private]):
             number = tools.directory.take_number(self.range_name)
             if number > numbers.last:
                 raise Exists(f"the numbers for {self.range_name}, {numbers.first} to {numbers.last}, are used up")
+            if number < numbers.first:
+                raise WrongState(
+                    f"the counter cn={self.range_name},{tools.directory.counters} is at {number},"
+                    f" below {numbers.first} to {numbers.last}, the range of {self.range_name}:"
+                    " raise it past the last number that was given"
+                )
             if not tools.directory.number_in_use(number):
                 return number
 

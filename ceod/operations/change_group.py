@@ -60,7 +60,7 @@ def _outcome(services: Services, group: str, uid: str, *, join: bool) -> Outcome
     entry = services.directory.group(group)
     if entry is None:
         return "there is no such group"
-    return "to do" if (uid in services.directory.members_of(group)) != join else "nothing to do"
+    return "to do" if services.directory.is_in(group, uid) != join else "nothing to do"
 
 
 def names_locked(config: Groups, group: str, uid: str) -> tuple[str, ...]:

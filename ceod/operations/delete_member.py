@@ -11,7 +11,7 @@ from ceod.operations.lists import mail_host
 from ceod.operations.private import Private, ThisRun
 from ceod.services import mailman
 from ceod.services.all import Services
-from ceod.services.directory import DELETED, Person
+from ceod.services.entry import DELETED, Person
 from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.services.ldap_names import first_value
@@ -33,9 +33,8 @@ class LeaveGroups(ChangeEntries):
     def changes(self, run: ThisRun) -> Changes:
         """By the value that stands there, whatever its case."""
         directory = run.tools.directory
-        person_dn = directory.person_dn(run.arguments["uid"])
-        found = {dn: [Change("uniqueMember", remove=tuple(value for value in entry["uniqueMember"] if value.lower() == person_dn.lower()))]
-                 for dn, entry in directory.entries_naming(person_dn)}
+        naming = directory.entries_naming(directory.person_dn(run.arguments["uid"]))
+        found = {dn: [Change("uniqueMember", remove=tuple(values))] for dn, values in naming}
         # The last one is where the right comes from, for one of the committee who deletes themselves.
         return dict(sorted(found.items(), key=lambda item: first_value(item[0]) == SYSCOM))
 

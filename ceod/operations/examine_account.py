@@ -15,16 +15,17 @@ from ceo_common.errors import CeoError, NotFound, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import Finding
 from ceod.operations import names
+from ceod.operations.accounts import USER_NUMBER
 from ceod.operations.create_database import KINDS, TITLES, Kind
 from ceod.operations.modify_member import shells
 from ceod.services.all import Services
-from ceod.services.directory import Person
+from ceod.services.entry import Group, Person
 from ceod.services.ldap_names import same
 from ceod.transaction.record import STUCK, Record
 from ceod.transaction.step import Json
 
 DAY_S = 86400
-_CLASSES = {"account", "posixAccount", "shadowAccount"}
+_CLASSES = ("account", "posixAccount", "shadowAccount")
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,31 @@ class Examination:
         self.services = services
         self.record = record
         self.now = datetime.now(UTC)
-        self.person = services.directory.person(uid)
+        self.person = services.directory.person_unchecked(uid)
         self.group = services.directory.group(uid)
         self.mends: Json = {}
-        if self.person is None and self.group and self._is_nobodys(self.group.get("gidNumber", [])):
+        if self.person is None and self.group and self._is_nobodys(self.group):
             raise NotFound(f"{uid} is a group and no account: look with ceo groups get {uid}")
-        self.findings = [finding for check in (self._of_account(self.person) if self.person else self._of_name()) for finding in self._told(check)]
+        self.findings = [finding for check in self._checks() for finding in self._told(check)]
 
-    def _is_nobodys(self, numbers: list[str]) -> bool:
+    def _is_nobodys(self, group: Group) -> bool:
         shared: Range = self.services.config.numbers.administrative
-        return any(shared.first <= int(number) <= shared.last for number in numbers)
+        return group.number is not None and shared.first <= group.number <= shared.last
+
+    def _checks(self) -> list[_Check]:
+        if self.person is None:
+            return self._of_name()
+        # Of an account whose number or name nobody can tell, nothing else can be looked at.
+        return (
+            self._of_broken(self.person) if self.person.faults() else self._of_account(self.person)
+        )
+
+    def _of_broken(self, person: Person) -> list[_Check]:
+        def faults() -> Iterator[Problem]:
+            for fault in person.faults():
+                yield Problem(fault, f"mend {person.dn} with ldapmodify")
+
+        return [_Check("LDAP user", person.dn, faults, "")]
 
     def _told(self, check: _Check) -> list[Finding]:
         """The check's problems, or that there are none; a server that does not answer leaves it unknown."""
@@ -99,8 +115,8 @@ class Examination:
 
     def _user(self, person: Person) -> Iterator[Problem]:
         config = self.services.config
-        classes = set(person.attributes.get("objectClass", []))
-        if missing := sorted(_CLASSES - classes):
+        classes = person.classes
+        if missing := [name for name in _CLASSES if name.lower() not in classes]:
             yield Problem(f"the classes {', '.join(missing)} are missing", f"add them with ldapmodify: objectClass of {person.dn}")
         if len(classes & {"member", "club"}) != 1:
             yield Problem("it is neither a member nor a club, or both", f"set objectClass of {person.dn} with ldapmodify")
@@ -122,8 +138,8 @@ class Examination:
             self.mends["group"] = True
             yield Problem("there is none", f"make it: cn={self.uid}, gidNumber {number}", fixable=True)
             return
-        if self.group.get("gidNumber") != [number]:
-            yield Problem(f"its gidNumber is {', '.join(self.group.get('gidNumber', [])) or 'none'}, the user's {number}",
+        if self.group.number != person.group_number:
+            yield Problem(f"its gidNumber is {self.group.number or 'none'}, the user's {number}",
                           f"set gidNumber of {directory.group_dn(self.uid)} with ldapmodify")
         inside = directory.uids_in(self.group)
         if missing := sorted(set(inside) - set(directory.people_named(inside, ["uid"]))):
@@ -164,11 +180,23 @@ class Examination:
             yield Problem(f"it is outside of {numbers.first} to {numbers.last}, the range of {name}",
                           "give the account another number, and chown its home")
             return
-        counter = directory.counter(name)
-        if counter <= number:
-            self.mends["counter"] = name
-            yield Problem(f"the counter cn={name},{directory.counters} is at {counter}: the number would be given again",
-                          "raise the counter past the largest number in use", fixable=True)
+        counter, given = (
+            directory.counter(name),
+            self.record.largest_number(USER_NUMBER, numbers) or 0,
+        )
+        if counter > number:
+            return
+        at = f"the counter cn={name},{directory.counters} is at {counter}"
+        if number <= given:
+            self.mends["counter"] = [name, given + 1]
+            again = f"{at}: the number would be given again"
+            yield Problem(again, f"raise the counter to {given + 1}", fixable=True)
+        else:
+            yield Problem(
+                f"somebody chose it: {at}",
+                "leave it, since the counter skips it, or give the account another number, and"
+                " chown its home",
+            )
 
     def _home(self, person: Person) -> Iterator[Problem]:
         homes, path = self.services.admin_host.homes, self.services.admin_host.homes.path(self.uid)

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from ceo_common.model.member import Lapsed
 from ceo_common.terms import Term, current
 from ceod.services import ldap_names as names
-from ceod.services.directory import Directory, Person
+from ceod.services.directory import Directory
+from ceod.services.entry import People, Person
 
 ATTRIBUTES = ["uid", "cn", "program", "term", "nonMemberTerm", "shadowExpire", "objectClass"]
 _MEMBERS = "(objectClass=member)"
@@ -45,30 +46,39 @@ def is_due(person: Person, zone: str, now: datetime) -> bool:
     return person.expires is None and last is not None and grace_ends_at(last, zone) <= now
 
 
-def to_expire(directory: Directory, zone: str, now: datetime) -> list[Person]:
+def to_expire(directory: Directory, zone: str, now: datetime) -> People:
     """Whose account is to be expired, who lapsed first coming first."""
-    return _oldest_first([person for person in _living(directory) if is_due(person, zone, now)])
+    return _oldest_first(_living(directory).those(lambda person: is_due(person, zone, now)))
 
 
-def to_remind(directory: Directory, zone: str, now: datetime) -> list[Person]:
+def to_remind(directory: Directory, zone: str, now: datetime) -> People:
     """Who is in the grace month."""
-    return _oldest_first([person for person in _living(directory) if is_over(person, zone, now) and not is_due(person, zone, now)])
+    return _oldest_first(
+        _living(directory).those(
+            lambda person: is_over(person, zone, now) and not is_due(person, zone, now)
+        )
+    )
 
 
-def expired(directory: Directory, now: datetime) -> list[Person]:
+def expired(directory: Directory, now: datetime) -> People:
     """Whose account is expired, and not deleted."""
     found = directory.people_with(names.all_of(_MEMBERS, "(shadowExpire=*)"), ATTRIBUTES)
-    return _oldest_first([person for person in found if person.is_expired(now.timestamp()) and not person.is_deleted])
+    return _oldest_first(
+        found.those(lambda person: person.is_expired(now.timestamp()) and not person.is_deleted)
+    )
 
 
-def inactive(directory: Directory, terms: int, zone: str, now: datetime) -> list[Person]:
+def inactive(directory: Directory, terms: int, zone: str, now: datetime) -> People:
     """Who has been no member for this many terms, the current one counted; deleted ones left out."""
     first = current(zone, now) + (1 - terms)
-    found = directory.people_with(_MEMBERS, ATTRIBUTES)
-    return _oldest_first([person for person in found if not person.is_deleted and (person.last_term is None or person.last_term < first)])
+
+    def is_inactive(person: Person) -> bool:
+        return not person.is_deleted and (person.last_term is None or person.last_term < first)
+
+    return _oldest_first(directory.people_with(_MEMBERS, ATTRIBUTES).those(is_inactive))
 
 
-def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> list[Person]:
+def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> People:
     """Who may be meant by a new sign-up: the same username, or a lapsed member whose name is near."""
     questions = [names.equals("uid", uid)] if uid else []
     if cn:
@@ -76,11 +86,12 @@ def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> l
         # Each of the names by itself, for the one that is spelt another way.
         questions += [names.heard("cn", part) for part in re.findall(r"[^\W\d_]{3,}", cn)]
     if not questions:
-        return []
+        return People()
     found = directory.people_with(names.all_of(_MEMBERS, names.any_of(*questions)), ATTRIBUTES)
     ranked = [(person.uid == uid, likeness(person.one("cn"), cn) if cn else 0.0, person) for person in found]
     wanted = [row for row in ranked if row[0] or (row[1] >= _NEAR and is_over(row[2], zone, now))]
-    return [row[2] for row in sorted(wanted, key=lambda row: (not row[0], -row[1], row[2].uid))[:20]]
+    best = sorted(wanted, key=lambda row: (not row[0], -row[1], row[2].uid))[:20]
+    return People((row[2] for row in best), found.broken)
 
 
 def likeness(one: str, other: str) -> float:
@@ -119,11 +130,13 @@ def shown(person: Person, now: datetime) -> Lapsed:
                   expired=person.is_expired(now.timestamp()))
 
 
-def _living(directory: Directory) -> list[Person]:
+def _living(directory: Directory) -> People:
     """Members that are not expired."""
-    return [person for person in directory.people_with(_MEMBERS, ATTRIBUTES) if person.expires is None]
+    return directory.people_with(_MEMBERS, ATTRIBUTES).those(lambda person: person.expires is None)
 
 
-def _oldest_first(people: list[Person]) -> list[Person]:
+def _oldest_first(people: People) -> People:
     never = Term(0, 0)
-    return sorted(people, key=lambda person: (person.last_term or never, person.uid))
+    return People(
+        sorted(people, key=lambda person: (person.last_term or never, person.uid)), people.broken
+    )

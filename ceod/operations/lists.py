@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, Overtaken, WrongState
 from ceod.services import mailman
 from ceod.services.all import Services
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 from ceod.transaction.step import Json, Later, Skip, Turn
 
 Pairs = Callable[[Json], list[tuple[str, str]]]  # of the facts: each list with a username

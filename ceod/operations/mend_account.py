@@ -33,20 +33,18 @@ def plan(services: Services, record: Record, uid: str) -> Json:
 
 
 class RaiseCounter(Step[Services, Private]):
-    """The counter of the account's range, past the largest number in use: no number is given twice."""
+    """The counter of the account's range, past the largest number that was given."""
 
     name = "counter of user numbers"
 
     def needed(self, arguments: Json) -> bool:
-        """Where it is at or below a number in use."""
+        """Where it is at or below a number that was given."""
         return bool(arguments["counter"])
 
     def do(self, run: ThisRun) -> None:
         """As ceod/admin."""
-        name = run.arguments["counter"]
-        numbers = run.tools.config.numbers.ranges()[name]
-        used = [number for number in run.tools.directory.numbers_in_use() if numbers.first <= number <= numbers.last]
-        run.tools.directory.raise_counter(name, max(used) + 1)
+        name, number = run.arguments["counter"]
+        run.tools.directory.raise_counter(name, number)
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
         """Nothing: a counter only grows."""

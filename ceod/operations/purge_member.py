@@ -37,10 +37,9 @@ class PurgeMemberships(_Purge):
         """Take the values out."""
         directory = turn.tools.directory
         person_dn = directory.person_dn(turn.facts["uid"])
-        for dn, entry in directory.entries_naming(person_dn):
-            values = tuple(value for value in entry["uniqueMember"] if value.lower() == person_dn.lower())
+        for dn, values in directory.entries_naming(person_dn):
             with directory.as_admin() as connection:
-                connection.change(dn, Change("uniqueMember", remove=values))
+                connection.change(dn, Change("uniqueMember", remove=tuple(values)))
 
 
 class PurgeLists(_Purge):

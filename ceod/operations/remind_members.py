@@ -10,7 +10,7 @@ from ceod.operations import lapsed
 from ceod.operations.private import Private
 from ceod.services import smtp
 from ceod.services.all import Services
-from ceod.services.directory import Person
+from ceod.services.entry import People, Person
 from ceod.transaction.record import Record
 from ceod.transaction.step import Bulk, Json, Operation, Turn
 
@@ -19,12 +19,12 @@ _REMEMBERED_S = 120 * 86400.0  # longer than any grace month
 _DAY_S = 86400.0
 
 
-def plan(services: Services, record: Record, now: datetime) -> tuple[list[Person], int]:
+def plan(services: Services, record: Record, now: datetime) -> tuple[People, int]:
     """Who is to be reminded and was not for this lapse, and how many mails this day still has room for."""
     before = record.arguments_since(NAME, now.timestamp() - _REMEMBERED_S)
     reminded = {(item["uid"], item["last_term"]) for _, told in before for item in told["accounts"]}
-    due = [person for person in lapsed.to_remind(services.directory, services.config.time_zone, now)
-           if (person.uid, str(person.last_term)) not in reminded]
+    over = lapsed.to_remind(services.directory, services.config.time_zone, now)
+    due = over.those(lambda person: (person.uid, str(person.last_term)) not in reminded)
     return due, room(before, now.timestamp(), services.config.members.remind_a_day)
 
 

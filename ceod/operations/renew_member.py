@@ -9,7 +9,7 @@ from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.lists import JoinLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation

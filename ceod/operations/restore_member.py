@@ -8,7 +8,7 @@ from ceod.operations.delete_member import Disable, LeaveGroups
 from ceod.operations.lists import JoinLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
-from ceod.services.directory import DELETED, Person
+from ceod.services.entry import DELETED, Person
 from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.services.ldap_names import first_value

@@ -11,6 +11,7 @@ from ceod.operations.lists import JoinLists, LeaveLists, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Directory
+from ceod.services.entry import People
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation
 
@@ -19,9 +20,19 @@ Holders = dict[str, list[str]]  # usernames by position
 
 def holders(directory: Directory, config: Positions) -> Holders:
     """Who holds which now, in the club's order; a position that only the directory knows comes last."""
+    return by_position(with_positions(directory), config)
+
+
+def with_positions(directory: Directory) -> People:
+    """Who holds any."""
+    return directory.people_with("(position=*)", ["uid", "position"])
+
+
+def by_position(people: People, config: Positions) -> Holders:
+    """The usernames, by the position that they hold."""
     found: Holders = {name: [] for name in config.available}
-    for person in sorted(directory.people_with("(position=*)", ["uid", "position"]), key=lambda person: person.uid):
-        for name in person.attributes["position"]:
+    for person in sorted(people, key=lambda person: person.uid):
+        for name in person.attributes.get("position", []):
             found.setdefault(name, []).append(person.uid)
     return found
 
@@ -82,8 +93,14 @@ class FollowExecutive(ChangeEntries):
         directory, group = run.tools.directory, run.arguments["group"]
         if directory.group(group) is None:
             return {f"{self.name}: changed": {}, "joined": [], "left": []}
-        now, inside = holders(directory, run.tools.config.positions), set(directory.members_of(group))
-        holding, concerned = {uid for uids in now.values() for uid in uids}, set(run.arguments["changes"])
+        now, concerned = (
+            holders(directory, run.tools.config.positions),
+            set(run.arguments["changes"]),
+        )
+        holding, inside = (
+            {uid for uids in now.values() for uid in uids},
+            {uid for uid in concerned if directory.is_in(group, uid)},
+        )
         join, leave = sorted(concerned & holding - inside), sorted((concerned - holding) & inside)
         change = Change("uniqueMember", tuple(directory.person_dn(uid) for uid in leave), tuple(directory.person_dn(uid) for uid in join))
         return {f"{self.name}: changed": as_json({directory.group_dn(group): [change]}), "joined": join, "left": leave}

@@ -23,8 +23,12 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
     Raises NotFound (who is not there), WrongState (a club or a deleted account is named).
     """
     directory = services.directory
+    broken = 0
     if uids is None:
-        members = {person.uid: person for person in directory.people_with("(objectClass=member)", ["uid", "program", "shadowExpire", "objectClass"])}
+        people = directory.people_with(
+            "(objectClass=member)", ["uid", "program", "shadowExpire", "objectClass"]
+        )
+        members, broken = {person.uid: person for person in people}, people.broken
     else:
         members = directory.people_named(uids)
         if missing := [uid for uid in uids if uid not in members]:
@@ -48,6 +52,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         looked_at=len(members),
         unknown=len(members) - len(at_university),
         left_out=left_out,
+        broken=broken,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import gssapi
@@ -12,64 +11,27 @@ import ldap
 
 from ceo_common.config import Ldap, Range
 from ceo_common.errors import DelegationMismatch, NotFound
-from ceo_common.terms import Term
 from ceod.services import ldap_names as names
+from ceod.services.entry import (
+    JUDGED,
+    Group,
+    People,
+    Person,
+    groups_in,
+    number_in,
+    numbers_in,
+    people_in,
+)
 from ceod.services.ldap_connection import Change, Connection, CredentialRefused, Entry, Pool, bind
 
-DELETED = "1"  # the shadowExpire of an account that was deleted: a day in 1970 that no expiry ever sets
+_ANY = "(objectClass=*)"
 _ONE_VALUE = ("shadowExpire", "loginShell", "program")
 _AT_ONCE = 100  # names in one filter
 
 
-@dataclass(frozen=True)
-class Person:
-    """An account's entry."""
-
-    dn: str
-    attributes: Entry
-
-    def one(self, name: str) -> str:
-        """The first value of an attribute, or an empty text."""
-        return (self.attributes.get(name) or [""])[0]
-
-    @property
-    def uid(self) -> str:
-        """The username."""
-        return self.one("uid")
-
-    @property
-    def number(self) -> int:
-        """The uidNumber."""
-        return int(self.one("uidNumber"))
-
-    @property
-    def is_club(self) -> bool:
-        """A club's account has no password and no terms."""
-        return "club" in self.attributes.get("objectClass", [])
-
-    @property
-    def is_deleted(self) -> bool:
-        """Deleted, and kept to be restored."""
-        return self.one("shadowExpire") == DELETED
-
-    @property
-    def expires(self) -> int | None:
-        """The day of the expiry, counted from 1970; None where there is none: 0 and less are no days (shadow(5))."""
-        day = int(self.one("shadowExpire") or 0)
-        return day if day > 0 else None
-
-    def is_expired(self, now: float) -> bool:
-        """Whether nobody can log in any more."""
-        return self.expires is not None and self.expires * 86400 <= now
-
-    @property
-    def last_term(self) -> Term | None:
-        """The last term of either kind; what is not a term does not count."""
-        found = []
-        for text in self.attributes.get("term", []) + self.attributes.get("nonMemberTerm", []):
-            with contextlib.suppress(ValueError):
-                found.append(Term.parse(text))
-        return max(found, default=None)
+def _judged(attributes: list[str] | None) -> list[str] | None:
+    """These attributes, and those that tell whether an entry is an account."""
+    return None if attributes is None else list(dict.fromkeys([*attributes, *JUDGED]))
 
 
 class Directory:
@@ -109,76 +71,150 @@ class Directory:
         found: list[tuple[str, Entry]] = self._own.read(lambda connection: connection.search(base, scope, filter_, attributes))
         return found
 
+    def everything_below(self, place: str) -> list[tuple[str, Entry]]:
+        """Every entry below `place`, attributes with options among theirs: to be examined."""
+        entries: list[tuple[str, Entry]] = self._own.read(
+            lambda connection: connection.search(place, ldap.SCOPE_SUBTREE, _ANY, options=True)
+        )
+        return [(dn, entry) for dn, entry in entries if not names.same(dn, place)]
+
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
         self._own.read(lambda connection: connection.who_am_i())
 
     def person(self, uid: str) -> Person | None:
-        """An account's entry."""
-        found = self.search(self.people, names.equals("uid", uid), scope=ldap.SCOPE_ONELEVEL)
-        return Person(*found[0]) if found else None
+        """An account's entry.  Raises BrokenEntry."""
+        person = self.person_unchecked(uid)
+        if person:
+            person.check()
+        return person
 
-    def people_with(self, filter_: str, attributes: list[str] | None = None) -> list[Person]:
+    def person_unchecked(self, uid: str) -> Person | None:
+        """An account's entry, whatever it is like: for those who look for what is wrong with it."""
+        entries = self.search(self.person_dn(uid), _ANY, scope=ldap.SCOPE_BASE)
+        people = [
+            Person(dn, names.child_value(dn, "uid", self.people), entry) for dn, entry in entries
+        ]
+        return next((person for person in people if person.uid == uid), None)
+
+    def people_with(self, filter_: str, attributes: list[str] | None = None) -> People:
         """The accounts that a filter finds."""
-        return [Person(dn, entry) for dn, entry in self.search(self.people, filter_, attributes, scope=ldap.SCOPE_ONELEVEL)]
+        return people_in(
+            self.search(self.people, filter_, _judged(attributes), scope=ldap.SCOPE_ONELEVEL),
+            self.people,
+        )
 
     def people_named(self, uids: list[str], attributes: list[str] | None = None) -> dict[str, Person]:
         """Accounts by their names, as far as they are there."""
-        found = []
+        wanted, people = set(uids), list[Person]()
         for start in range(0, len(uids), _AT_ONCE):
-            found += self.people_with(names.any_of(*(names.equals("uid", uid) for uid in uids[start:start + _AT_ONCE])), attributes)
-        return {person.uid: person for person in found}
+            some = names.any_of(*(names.equals("uid", uid) for uid in uids[start:start + _AT_ONCE]))
+            people += self.people_with(some, attributes)
+        return {person.uid: person for person in people if person.uid in wanted}
 
-    def people_pages(self, filter_: str) -> Iterator[list[Person]]:
+    def people_pages(self, filter_: str) -> Iterator[People]:
         """The accounts that a filter finds, a page at a time and in the directory's own order."""
         with self._own.connection() as connection:
             for page in connection.pages(self.people, ldap.SCOPE_ONELEVEL, filter_):
-                yield [Person(dn, entry) for dn, entry in page]
+                yield people_in(page, self.people)
 
     def members_of(self, cn: str) -> list[str]:
         """The usernames in a group, none when it is not there."""
         group = self.group(cn)
         return self.uids_in(group) if group else []
 
-    def uids_in(self, group: Entry) -> list[str]:
+    def is_in(self, cn: str, uid: str) -> bool:
+        """Whether slapd takes an account for a member of a group, and no second value for it.
+
+        By slapd's rules: letter case does not count.
+        """
+        group, dn = self.group(cn), self.person_dn(uid)
+        return group is not None and any(
+            names.same(value, dn) for value in group.attributes.get("uniqueMember", [])
+        )
+
+    def uids_in(self, group: Group) -> list[str]:
         """The usernames that a group's uniqueMember DNs name; what is no account's DN counts for nothing."""
-        return sorted({uid for dn in group.get("uniqueMember", []) if (uid := names.child_value(dn, "uid", self.people))})
+        return group.uids(self.people)
 
-    def shared_groups(self, own: Range) -> list[Entry]:
-        """The groups beside those that are one account's own, which have the numbers `own`."""
+    def shared_groups(self, own: Range) -> tuple[list[Group], int]:
+        """The groups beside those that are one account's own, and how many are broken.
+
+        Accounts' own groups have the numbers `own`.
+        """
         filter_ = names.any_of(f"(gidNumber<={own.first - 1})", f"(gidNumber>={own.last + 1})")
-        found = self.search(self.groups, filter_, scope=ldap.SCOPE_ONELEVEL)
-        return sorted((entry for _, entry in found), key=lambda entry: entry["cn"][0])
+        entries = self.search(self.groups, filter_, scope=ldap.SCOPE_ONELEVEL)
+        groups = [group for group in groups_in(entries, self.groups) if group.number is not None]
+        shared = [group for group in groups if not own.first <= (group.number or 0) <= own.last]
+        return sorted(shared, key=lambda group: group.cn), len(entries) - len(groups)
 
-    def group(self, cn: str) -> Entry | None:
+    def group(self, cn: str) -> Group | None:
         """A group's entry."""
-        found = self.search(self.groups, names.equals("cn", cn), scope=ldap.SCOPE_ONELEVEL)
-        return found[0][1] if found else None
+        found = groups_in(self.search(self.group_dn(cn), _ANY, scope=ldap.SCOPE_BASE), self.groups)
+        return next((group for group in found if group.cn == cn), None)
 
     def groups_of(self, uid: str) -> list[str]:
         """The groups that an account is a member of, by name."""
-        found = self.search(self.groups, names.equals("uniqueMember", self.person_dn(uid)), ["cn"], scope=ldap.SCOPE_ONELEVEL)
-        return sorted(entry["cn"][0] for _, entry in found if entry.get("cn"))
+        naming = names.equals("uniqueMember", self.person_dn(uid))
+        found = groups_in(
+            self.search(self.groups, naming, ["cn", "uniqueMember"], scope=ldap.SCOPE_ONELEVEL),
+            self.groups,
+        )
+        return sorted(group.cn for group in found if uid in group.uids(self.people))
 
-    def entries_naming(self, person_dn: str) -> list[tuple[str, Entry]]:
-        """The entries anywhere that have this DN as a uniqueMember."""
-        return self.search(self.settings.base, names.equals("uniqueMember", person_dn), ["uniqueMember"])
+    def entries_naming(self, person_dn: str) -> list[tuple[str, list[str]]]:
+        """The DNs of the entries anywhere that name this DN, each with its values that do.
+
+        By slapd's rules: letter case does not count.
+        """
+        entries = self.search(
+            self.settings.base, names.equals("uniqueMember", person_dn), ["uniqueMember"]
+        )
+        naming = [
+            (dn, [value for value in entry.get("uniqueMember", []) if names.same(value, person_dn)])
+            for dn, entry in entries
+        ]
+        return [(dn, values) for dn, values in naming if values]
 
     def exists(self, dn: str) -> bool:
         """Whether an entry is there."""
-        return bool(self.search(dn, "(objectClass=*)", ["1.1"], scope=ldap.SCOPE_BASE))
+        return bool(self.search(dn, _ANY, ["1.1"], scope=ldap.SCOPE_BASE))
 
     def pointers_to(self, uid: str) -> list[str]:
         """What in the directory still names an account: memberships, sudo roles, owners; as texts for a person."""
         return [f"{found} names it" for found in self.pointed_from(uid)]
 
     def pointed_from(self, uid: str) -> list[str]:
-        """The DNs of what names an account: memberships, sudo roles, owners."""
+        """The DNs of what names an account: memberships, sudo roles, owners, look-alikes.
+
+        By slapd's rules and not byte for byte: whoever gets the name would get what they point at.
+        """
         dn = self.person_dn(uid)
         group = f"%{uid}"  # as sudo names the group of that name, and its role
-        points = names.any_of(names.equals("uniqueMember", dn), names.equals("memberUid", uid), names.equals("sudoUser", uid),
-                              names.equals("sudoUser", group), names.equals("cn", group), names.equals("owner", dn))
-        return [found for found, _ in self.search(self.settings.base, points, ["cn"])]
+        a_group = names.any_of("(objectClass=group)", "(objectClass=posixGroup)")
+        points = names.any_of(
+            names.equals("uniqueMember", dn),
+            names.equals("memberUid", uid),
+            names.equals("sudoUser", uid),
+            names.equals("sudoUser", group),
+            names.equals("cn", group),
+            names.equals("owner", dn),
+            names.equals("uid", uid),
+            names.all_of(a_group, names.equals("cn", uid)),
+        )
+        entries = self.search(self.settings.base, points, ["uniqueMember", "memberUid"])
+        return [dn for dn, entry in entries if not self._is_own(uid, dn, entry)]
+
+    def _is_own(self, uid: str, dn: str, entry: Entry) -> bool:
+        """Whether this is the account's user, or its group with nobody of its name in it."""
+        if names.child_value(dn, "uid", self.people) == uid:
+            return True
+        if names.child_value(dn, "cn", self.groups) != uid:
+            return False
+        members = entry.get("uniqueMember", [])
+        return uid not in entry.get("memberUid", []) and not any(
+            names.same(value, self.person_dn(uid)) for value in members
+        )
 
     def number_in_use(self, number: int) -> bool:
         """Whether any entry has this uidNumber or gidNumber."""
@@ -194,14 +230,22 @@ class Directory:
         """Every uidNumber and gidNumber.  Not range by range: slapd puts a range together number by number, which grows with the square."""
         people = self.search(self.people, "(objectClass=posixAccount)", ["uidNumber"])
         groups = self.search(self.groups, "(objectClass=posixGroup)", ["gidNumber"])
-        return {int(value) for _, entry in [*people, *groups] for values in entry.values() for value in values}
+        return {
+            number
+            for _, entry in [*people, *groups]
+            for values in entry.values()
+            for number in numbers_in(values)
+        }
 
     def counter(self, name: str) -> int:
         """The next number of a range.  Raises NotFound."""
-        found = self.search(self.counters, names.equals("cn", name), ["uidNumber"], scope=ldap.SCOPE_ONELEVEL)
-        if not found or not found[0][1].get("uidNumber"):
+        entries = self.search(
+            names.child("cn", name, self.counters), _ANY, ["uidNumber"], scope=ldap.SCOPE_BASE
+        )
+        following = number_in(entries[0][1].get("uidNumber", [])) if entries else None
+        if following is None:
             raise NotFound(f"the directory has no counter cn={name},{self.counters}; etc/README.md says how to make it")
-        return int(found[0][1]["uidNumber"][0])
+        return following
 
     # Writing
 
@@ -261,7 +305,9 @@ class Directory:
         True when something was put back, False when somebody changed it since (that stays), None when there is nothing to put back.
         """
         wanted = [change.attribute for change in changes]
-        found = self.admin_read(lambda connection: connection.search(dn, ldap.SCOPE_BASE, "(objectClass=*)", wanted))
+        found = self.admin_read(
+            lambda connection: connection.search(dn, ldap.SCOPE_BASE, _ANY, wanted)
+        )
         if not found:
             return None
         back, foreign = [], False
@@ -281,7 +327,9 @@ class Directory:
 
     def delete_if(self, dn: str, attribute: str, value: str) -> bool | None:
         """Delete an entry if it has this value: True when deleted, False when it has another, None when it is not there."""
-        found = self.admin_read(lambda connection: connection.search(dn, ldap.SCOPE_BASE, "(objectClass=*)", [attribute]))
+        found = self.admin_read(
+            lambda connection: connection.search(dn, ldap.SCOPE_BASE, _ANY, [attribute])
+        )
         if not found:
             return None
         if found[0][1].get(attribute) != [value]:

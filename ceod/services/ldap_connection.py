@@ -116,12 +116,33 @@ class Connection:
         with _AsErrors("ask who they are"):
             return str(self._raw.whoami_s()).removeprefix("dn:")
 
-    def search(self, base: str, scope: int, filter_: str, attributes: list[str] | None = None) -> list[tuple[str, Entry]]:
-        """The entries found, none where the base is not there."""
-        return [entry for page in self.pages(base, scope, filter_, attributes) for entry in page]
+    def search(
+        self,
+        base: str,
+        scope: int,
+        filter_: str,
+        attributes: list[str] | None = None,
+        *,
+        options: bool = False,
+    ) -> list[tuple[str, Entry]]:
+        """The entries that match, none where the base is not there."""
+        pages = self.pages(base, scope, filter_, attributes, options=options)
+        return [entry for page in pages for entry in page]
 
-    def pages(self, base: str, scope: int, filter_: str, attributes: list[str] | None = None) -> Iterator[list[tuple[str, Entry]]]:
-        """The entries found, as they come.  A server's size limit counts for a page, not for the search (RFC 2696)."""
+    def pages(
+        self,
+        base: str,
+        scope: int,
+        filter_: str,
+        attributes: list[str] | None = None,
+        *,
+        options: bool = False,
+    ) -> Iterator[list[tuple[str, Entry]]]:
+        """The entries that match, as they come.
+
+        A server's size limit counts for a page, not for the search (RFC 2696).  With options=True
+        the entries have their attributes with options too (`uid;lang-en`).
+        """
         page = SimplePagedResultsControl(True, size=PAGE, cookie="")
         while True:
             with _AsErrors("search"):
@@ -130,8 +151,7 @@ class Connection:
                     _, found, _, controls = self._raw.result3(number, timeout=OPERATION_S)
                 except ldap.NO_SUCH_OBJECT:
                     return
-            yield [(dn, {name: [v.decode(errors="replace") for v in values] for name, values in attrs.items()})
-                   for dn, attrs in found if dn is not None]
+            yield [(dn, _entry(attrs, options=options)) for dn, attrs in found if dn is not None]
             page.cookie = next((c.cookie for c in controls if c.controlType == SimplePagedResultsControl.controlType), "")
             if not page.cookie:
                 return
@@ -198,6 +218,20 @@ class Connection:
         self._open = False
         with contextlib.suppress(ldap.LDAPError):
             self._raw.unbind_s()
+
+
+def _entry(attributes: dict[str, list[bytes]], *, options: bool) -> Entry:
+    """An entry's attributes as text.
+
+    `uid;lang-en` is a subtype of `uid` (RFC 4512, 2.5.2): whoever asks for `uid` gets it too, and
+    slapo-unique and slapo-constraint do not look at it.  The club uses no options, so an attribute
+    that has one is not the attribute.
+    """
+    return {
+        name: [value.decode(errors="replace") for value in values]
+        for name, values in attributes.items()
+        if options or ";" not in name
+    }
 
 
 def _sent(send: Callable[[str, Any], int], dn: str, of: Any, *, first: bool) -> int | None:

@@ -7,6 +7,8 @@ import re
 import ldap.dn
 import ldap.filter
 
+_NO_DN = (ldap.DECODING_ERROR, ValueError)  # ValueError: bytes that are no UTF-8
+
 
 def equals(attribute: str, value: str) -> str:
     """(attribute=value), the value escaped (RFC 4515)."""
@@ -36,33 +38,39 @@ def all_of(*filters: str) -> str:
 
 def child(attribute: str, value: str, parent: str) -> str:
     """The DN of an entry below parent, the value escaped (RFC 4514)."""
-    return f"{attribute}={ldap.dn.escape_dn_chars(value)},{parent}"
+    # libldap takes a tab or line break at a value's end for the space between the parts of a DN.
+    escaped = ldap.dn.escape_dn_chars(value).translate(
+        {ord(blank): f"\\{ord(blank):02x}" for blank in "\t\n\r"}
+    )
+    return f"{attribute}={escaped},{parent}"
 
 
 def first_value(dn: str) -> str:
     """The value in front of a DN, or an empty text where it is no DN."""
     try:
         return str(ldap.dn.str2dn(dn)[0][0][1])
-    except (ldap.DECODING_ERROR, IndexError):
+    except (*_NO_DN, IndexError):
         return ""
 
 
 def child_value(dn: str, attribute: str, parent: str) -> str:
-    """The value, in lower case, of the entry right below parent that a DN names; an empty text for any other DN."""
+    """The value, byte for byte, in a DN of an entry right below parent; else an empty text."""
     try:
         first, *rest = ldap.dn.str2dn(dn)
-    except (ldap.DECODING_ERROR, ValueError):
+    except _NO_DN:
         return ""
-    if len(first) != 1 or first[0][0].lower() != attribute or not same(ldap.dn.dn2str(rest), parent):
+    # str2dn() drops an option, as in `uid;lang-en=x`.
+    named_by = dn.partition("=")[0].strip().lower()
+    if len(first) != 1 or named_by != attribute or not same(ldap.dn.dn2str(rest), parent):
         return ""
-    return str(first[0][1]).lower()
+    return str(first[0][1])
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two DNs name one entry: slapd answers Who-Am-I in lower case."""
+    """Whether slapd takes two DNs for one entry: letter case does not count."""
     try:
         return _normal(one) == _normal(other)
-    except ldap.DECODING_ERROR:
+    except _NO_DN:
         return False
 
 

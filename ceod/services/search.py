@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ceod.services import ldap_names as names
-from ceod.services.directory import Directory, Person
+from ceod.services.directory import Directory
+from ceod.services.entry import People, Person
 
 SORTS = {"uid": "uid", "name": "cn", "program": "program", "uid_number": "uidNumber"}
 
@@ -28,6 +29,10 @@ class Question:
     group: str | None = None
     program: str | None = None
     position: str | None = None
+
+    def fits(self, person: Person) -> bool:
+        """Whether the username has what was asked for: the filter takes a second uid for it, too."""
+        return self.uid is None or self.uid.lower() in person.uid
 
     def filter(self) -> str:
         """In LDAP's words, the group left out: entries do not tell theirs."""
@@ -49,7 +54,7 @@ class Question:
 class Page:
     """`last` is the key of the last one, None when nobody comes after."""
 
-    people: list[Person]
+    people: People
     found: int
     last: Key | None
 
@@ -57,11 +62,13 @@ class Page:
 def page(directory: Directory, question: Question, *, sort: str, size: int, after: Key | None) -> Page:
     """The members behind `after`, `size` of them at most.  Raises BackendDown."""
     attribute = SORTS[sort]
-    keys = sorted((_sort_key(person, attribute), person.uid) for person in _found(directory, question, ["uid", attribute]))
+    matching = _matching(directory, question, ["uid", attribute])
+    keys = sorted((_sort_key(person, attribute), person.uid) for person in matching)
     wanted = [key for key in keys if after is None or key > after]
     some = wanted[:size]
     people = directory.people_named([uid for _, uid in some])
-    return Page([people[uid] for _, uid in some if uid in people], len(keys), some[-1] if len(wanted) > size else None)
+    shown = People((people[uid] for _, uid in some if uid in people), matching.broken)
+    return Page(shown, len(keys), some[-1] if len(wanted) > size else None)
 
 
 def _sort_key(person: Person, attribute: str) -> str:
@@ -69,19 +76,23 @@ def _sort_key(person: Person, attribute: str) -> str:
     return value.zfill(10) if attribute == "uidNumber" else value.casefold()
 
 
-def _found(directory: Directory, question: Question, attributes: list[str]) -> list[Person]:
+def _matching(directory: Directory, question: Question, attributes: list[str]) -> People:
     if question.group is None:
-        return directory.people_with(question.filter(), attributes)
+        return directory.people_with(question.filter(), attributes).those(question.fits)
     inside = directory.people_named(directory.members_of(question.group), ["uid"])
     if not inside:
-        return []
+        return People()
     if question == Question(group=question.group):
-        return list(directory.people_named(list(inside), attributes).values())
-    return [person for person in directory.people_with(question.filter(), attributes) if person.uid in inside]
+        return People(directory.people_named(list(inside), attributes).values())
+    return directory.people_with(question.filter(), attributes).those(
+        lambda person: person.uid in inside and question.fits(person)
+    )
 
 
-def every(directory: Directory, question: Question) -> Iterator[Person]:
-    """All that fit, as the directory gives them.  Raises BackendDown."""
+def every(directory: Directory, question: Question) -> Iterator[People]:
+    """All that fit, a page at a time, as the directory gives them.  Raises BackendDown."""
     inside = None if question.group is None else set(directory.members_of(question.group))
     for people in directory.people_pages(question.filter()):
-        yield from (person for person in people if inside is None or person.uid in inside)
+        yield people.those(
+            lambda person: (inside is None or person.uid in inside) and question.fits(person)
+        )

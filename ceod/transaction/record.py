@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from ceo_common.config import Range
 from ceo_common.errors import Busy, InRecovery, KeyReused
 from ceo_common.events import Event
 from ceod.transaction import audit
@@ -40,6 +41,11 @@ _STEPS = sa.select(steps).where(steps.c.transaction == sa.bindparam("of")).order
 _LAST_EVENT = sa.select(sa.func.max(events.c.n)).where(events.c.transaction == sa.bindparam("of"))
 _EVENTS = sa.select(events.c.event).where(events.c.transaction == sa.bindparam("of"), events.c.n > sa.bindparam("after")).order_by(events.c.n)
 _UNFINISHED = sa.select(transactions).where(transactions.c.state.in_(UNFINISHED)).order_by(transactions.c.created)
+_LARGEST_NUMBER = sa.text(
+    "SELECT max(number.value)"
+    " FROM steps, json_each(json_extract(steps.intent, '$.numbers')) AS number"
+    " WHERE steps.name = :step AND number.value BETWEEN :first AND :last"
+)
 _DUE = (sa.select(steps).join(transactions)
         .where(steps.c.state == "waiting", steps.c.next_at <= sa.bindparam("now"), transactions.c.state == "completed")
         .order_by(steps.c.next_at, steps.c.number))
@@ -361,6 +367,13 @@ class Record:
         query = sa.select(transactions).where(t.operation.in_(operations), t.subject == subject, t.committed.is_not(None))
         with self.journal.reading() as connection:
             return connection.execute(query.order_by(t.committed.desc()).limit(1)).first()
+
+    def largest_number(self, step: str, numbers: Range) -> int | None:
+        """The largest user number of a range that a step of this name noted, undone or not."""
+        values = {"step": step, "first": numbers.first, "last": numbers.last}
+        with self.journal.reading() as connection:
+            largest = connection.execute(_LARGEST_NUMBER, values).scalar()
+        return None if largest is None else int(largest)
 
     def unfinished(self) -> list[Row[Any]]:
         """Transactions that somebody has to bring to an end."""

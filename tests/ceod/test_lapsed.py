@@ -11,13 +11,22 @@ from hypothesis import strategies as st
 
 from ceo_common.terms import Term, current
 from ceod.operations import lapsed, remind_members
-from ceod.services.directory import Person
+from ceod.services.entry import Person
 
 ZONE = "America/Toronto"
 
 
 def _person(*terms: str, rep: tuple[str, ...] = (), expires: str = "") -> Person:
-    return Person("uid=x", {"uid": ["x"], "term": list(terms), "nonMemberTerm": list(rep), "shadowExpire": [expires] if expires else []})
+    return Person(
+        "uid=x",
+        "x",
+        {
+            "uid": ["x"],
+            "term": list(terms),
+            "nonMemberTerm": list(rep),
+            "shadowExpire": [expires] if expires else [],
+        },
+    )
 
 
 def _at(text: str) -> datetime:
@@ -91,7 +100,7 @@ def test_a_day_has_room_for_so_many_mails() -> None:
 
 
 def test_who_is_left_out_takes_nobodys_place() -> None:
-    due = [Person(f"uid={uid}", {"uid": [uid]}) for uid in ("a", "b", "c", "d", "e")]
+    due = [Person(f"uid={uid}", uid, {"uid": [uid]}) for uid in ("a", "b", "c", "d", "e")]
     held = {"account:a": "busy", "account:c": "busy", "account:e": "busy", "group:b": "busy"}
     chosen, left_out = lapsed.choose(due, held, 2)
     assert [person.uid for person in chosen] == ["b", "d"]

@@ -212,7 +212,9 @@ def _broken(club: Club, runner: Runner, count: int) -> list[str]:
 def _mending(runner: Runner, uid: str) -> Task:
     told = _prepared(runner, "mend_account", uid=uid)
     assert told["group"] and told["principal"] and told["home"] == "build" and told["lists"]
-    return _asked("mend_account", uid, told | {"counter": "members"}, f"group:{uid}")
+    return _asked(
+        "mend_account", uid, told | {"counter": ["members", told["number"] + 1]}, f"group:{uid}"
+    )
 
 
 CASES = [

@@ -158,6 +158,7 @@ def test_programs_follow_the_university(club: Club) -> None:
         "looked_at": 7,
         "unknown": 1,
         "left_out": {},
+        "broken": 0,
     }
     assert _person(club, names[0])["program"] == [b"Undeclared"]
     assert club.done(syscom.update_programs([*names, stays])) == {

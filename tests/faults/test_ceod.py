@@ -124,12 +124,15 @@ def _refuses_to_start(club: Club, **environment: str) -> str:
 
 
 def test_a_counter_that_fell_behind_keeps_ceod_from_starting(club: Club) -> None:
+    given = club.add()["result"]["uid_number"]
     counter = "cn=members,ou=UidCounters,dc=csclub,dc=internal"
     ((_, entry),) = club.entries("(cn=members)").items()
     change = f"dn: {counter}\nchangetype: modify\nreplace: uidNumber\nuidNumber: %s\n"
     assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "20001").returncode == 0
     try:
-        assert "set it to" in _refuses_to_start(club)
+        assert f"{given} was given already: set it to {given + 1} or above" in _refuses_to_start(
+            club
+        )
     finally:
         assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % entry["uidNumber"][0].decode()).returncode == 0
 
