@@ -42,12 +42,17 @@ def verdict(findings: Iterable[Json]) -> str:
     return next((state for state in ("problem", "unknown") if state in states), "ok")
 
 
-# An account
+# An account, the directory
 
 
 def examine(client: Client, uid: str) -> list[Json]:
     """What the server finds of an account.  Raises its refusals."""
     return client.examine(uid)
+
+
+def examine_directory(client: Client) -> list[Json]:
+    """What the server finds wrong in the directory.  Raises its refusals."""
+    return client.examine_directory()
 
 
 def mend(client: Client, uid: str, show: Show) -> Event:

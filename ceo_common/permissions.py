@@ -69,6 +69,7 @@ RULES: dict[str, Rule] = {
     "member.purge": _rule("purge an account", Who.SYSCOM),
     "member.examine": _rule("examine an account", *_STAFF),
     "homes.left": _rule("see which temporary homes were left", Who.SIGNED_IN),
+    "directory.examine": _rule("examine the directory", *_STAFF),
     "member.mend": _rule("mend an account", Who.SYSCOM),
     "member.expire": _rule("expire accounts", Who.SYSCOM),
     "member.expire.rehearse": _rule("see which accounts would expire", Who.SYSCOM, Who.TIMER),

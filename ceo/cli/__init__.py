@@ -51,7 +51,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str, str]]] = {
         "transactions": ("transactions", "transactions", "What was asked of ceod, and what came of it."),
         "log": ("log", "log", "Who did what: the audit log of every host."),
         "whoami": ("whoami", "whoami", "Who you are to ceo, and how long your ticket lives."),
-        "doctor": ("doctor", "doctor", "What is wrong with this machine or an account, and how to mend it."),
+        "doctor": ("doctor", "doctor", "What is wrong with this machine, an account or the directory, and how to mend it."),
         "api": ("api", "api", "One request to ceod, as scripts want it."),
         "completion": ("completion", "completion", "What makes a shell complete the words of ceo."),
     },

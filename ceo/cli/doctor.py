@@ -24,20 +24,36 @@ Json = dict[str, Any]
 
 @click.command()
 @click.argument("uid", required=False)
+@click.option("--directory", is_flag=True, help="Examine the entries of all accounts and groups.")
 @click.option("--fix", is_flag=True, help="Mend what ceod can, of the account UID.")
 @writing
 @pass_context
-def doctor(context: Context, /, how: How, uid: str | None, fix: bool) -> int:
+def doctor(
+    context: Context, /, how: How, uid: str | None, fix: bool, directory: bool
+) -> int:
     """Examine this machine, or an account over every server; each thing that is wrong comes with how to mend it.
+
+    With --directory, examine what is written into LDAP: entries that are broken, second names,
+    attributes with options, numbers that are shared or were chosen by hand, members who are not
+    there.  Most of it was written past ceod, which leaves it out of every list.
 
     Exit status: 0 when all is well, 1 when something is wrong, 75 when something could not be looked at.
 
     Example: ceo doctor regular1 --fix --dry-run
     """
+    if directory and (uid is not None or fix):
+        raise click.UsageError(
+            "--directory stands alone: ceod mends accounts, with ceo doctor UID --fix"
+        )
     if uid is None:
         if fix:
             raise click.UsageError("say whom: ceo doctor UID --fix mends an account")
-        found = _shown(work.examine_machine(context.session, work.config_path(CLIENT_FILE)), how)
+        rows = (
+            work.examine_directory(context.client)
+            if directory
+            else work.examine_machine(context.session, work.config_path(CLIENT_FILE))
+        )
+        found = _shown(rows, how)
         if how.as_json:
             print_json({"findings": found})
         return _status(found)

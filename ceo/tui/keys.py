@@ -61,6 +61,7 @@ MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")
 LAST_LOOK = Key(("enter",), "Enter", "go on", "To a last look; nothing is done before.")
 MEND = Key(("enter",), "Enter", "mend", "Mend what ceod can; shown once more before.")
 VERIFY = Key(("v", "V"), "V", "verify", "Check on every host that no row was changed, moved or taken out.")
+DIRECTORY = Key(("d", "D"), "D", "directory", "Examine the entries of all accounts and groups.")
 STORY = Key(("enter",), "Enter", "its transaction", "Open the story of the transaction that it tells of.")
 
 

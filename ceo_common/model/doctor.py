@@ -20,6 +20,12 @@ class Finding(Wire):
     fixable: bool = False
 
 
+class DirectoryFindings(Wire):
+    """GET /api/directory/doctor: what is wrong with an entry, at most 1,000 rows."""
+
+    findings: list[Finding]
+
+
 class Findings(Wire):
     """GET /api/members/UID/doctor."""
 

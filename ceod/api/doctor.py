@@ -1,4 +1,4 @@
-"""Accounts examined over every server, and mended."""
+"""Accounts examined over every server, and mended; the directory examined."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import flask
 
 from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
-from ceo_common.model.doctor import Findings, LeftHome, LeftHomes
+from ceo_common.model.doctor import DirectoryFindings, Findings, LeftHome, LeftHomes
 from ceod.api.requests import answer, bind_as_caller, ceod, route, transact
 from ceod.auth import states
+from ceod.operations import examine_directory as directory_examination
 from ceod.operations import mend_account
 from ceod.operations.examine_account import Examination
 from ceod.operations.left_homes import left_homes
@@ -42,6 +43,19 @@ def left() -> flask.Response:
     """Homes under temporary names that no transaction works on any more."""
     homes = left_homes(ceod().config.homes.root, ceod().engine.record)
     return answer(LeftHomes(homes=[LeftHome(**dataclasses.asdict(home)) for home in homes]))
+@route(
+    blueprint,
+    "GET",
+    "/directory/doctor",
+    role="admin",
+    operation="directory.examine",
+    gives=DirectoryFindings,
+)
+def examine_directory() -> flask.Response:
+    """Examine the entries of accounts and groups: which are broken, odd or somebody's invention."""
+    running = ceod()
+    directory = directory_examination.read(running.services, running.engine.record)
+    return answer(DirectoryFindings(findings=directory_examination.examine(directory)))
 
 
 def _check(uid: str) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import time
 
 from ceo_common.krb5.admin import Admin
-from sandbox.club import PASSWORD, host_place
+from sandbox.club import BASE_DN, PASSWORD, host_place
 from tests.club.adds import stuck
 from tests.club.club import ADMIN, Club, until
 from tests.club.menu import choose, opened
@@ -135,6 +135,37 @@ def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, termi
     window.see("Find somebody")
     choose(window, "Hosts")
     window.see("office1@CSCLUB.INTERNAL, for another 9 h", f"{HOST} ✓ name, port", "✓ kadmind", "✓ mailman", "✓ postgresql", "All is well")
+
+
+def test_the_directory_is_examined(club: Club, terminal: Open) -> None:
+    nobody = f"uid=nobody-at-all,ou=People,{BASE_DN}"
+    change = (
+        f"dn: cn=office,ou=Group,{BASE_DN}\nchangetype: modify\n"
+        f"%s: uniqueMember\nuniqueMember: {nobody}\n"
+    )
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "add").returncode == 0
+    try:
+        window = opened(terminal, "office1")
+        choose(window, "Hosts")
+        window.see("D directory")
+        window.type("d")
+        window.see(
+            "The directory",
+            "✗ members",
+            f"looked at: cn=office,ou=Group,{BASE_DN}",
+            "names nobody",
+            "wrong.",
+        )
+    finally:
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change % "delete").returncode == 0
+    window.type("Ctrl-R")
+    window.miss("nobody-at-all")
+    member = opened(terminal, "regular1")
+    choose(member, "Hosts")
+    member.see("All is well")
+    member.type("d")
+    member.see("All is well")
+    assert "D directory" not in member.text
 
 
 def test_the_audit_log_is_verified(club: Club, terminal: Open) -> None:

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ceo import doctor
+from ceo.tui import keys
 from ceo.tui.app import App
+from ceo.tui.screens.directory import Directory
 from ceo.tui.screens.findings import lines
 from ceo.tui.screens.watching import Watching
 from ceo.tui.standing import short
@@ -27,7 +29,8 @@ class Hosts(Watching):
 
     title = "Hosts"
     about = ("Each host of the club: its name, its port, its certificate and clock, and the servers behind it with how long each took to answer.  "
-             "What is wrong comes with how to mend it.  Looked at anew every ten seconds.")
+             "What is wrong comes with how to mend it.  Looked at anew every ten seconds.  "
+             "D examines the directory.")
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
@@ -36,6 +39,15 @@ class Hosts(Watching):
         self.found: dict[str, list[Json]] = {}
         self._asking: set[str] = set()
         self._show()
+        self.standing_told()
+
+    def standing_told(self) -> None:
+        """Whether one may examine the directory."""
+        if not self.app.standing.never("directory.examine"):
+            self.bindings = {**self.bindings, keys.DIRECTORY: self._directory}
+
+    def _directory(self) -> None:
+        self.app.push(Directory(self.app))
 
     def look(self) -> None:
         """Ask every host that is not being asked still."""
