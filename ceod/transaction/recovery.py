@@ -64,11 +64,11 @@ class Recovery:
 
     def once(self) -> bool:
         """One round; False when another process does it.  Raises JournalFull, JournalUntrusted."""
-        self.engine.guard.check()
         if self._lock is None:
             self._lock = try_lock(self.engine.journal.state_dir / "recovery.lock")
             if self._lock is None:
                 return False
+        # Before the check: after damage, a whole copy that was put back has to be examined to be trusted.
         self.engine.guard.examine_when_due()
         self.engine.guard.check()
         record, owner = self.engine.record, self.engine.owner

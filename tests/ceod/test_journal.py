@@ -256,6 +256,9 @@ def test_damage_and_loss_stop_new_work_and_recovery(place: Place, fault: Callabl
     fault(place)
     assert place.reason() == FAULTS[fault]
     assert place.reason() == FAULTS[fault]
+    if FAULTS[fault] in ("damaged", "older", "lost"):
+        place.put_back(copy)
+        assert place.reason() == "", "the newest whole copy is put back, and that is all"
 
 
 def test_reads_are_served_all_the_same(place: Place) -> None:
