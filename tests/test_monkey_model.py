@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tests.monkey.model import (
+    ANY,
     Attempt,
     Outcome,
     Row,
@@ -14,6 +15,7 @@ from tests.monkey.model import (
     expiry_wishes,
     may_stand,
     settle,
+    without_lists,
 )
 
 
@@ -78,6 +80,8 @@ def test_the_journal_has_to_agree_with_what_was_told() -> None:
     assert contradictions(_attempt("completed"), None, lost_records=False)
     assert not contradictions(_attempt("completed"), None, lost_records=True)
     assert not contradictions(_attempt("refused"), None, lost_records=False)
+    assert not contradictions(_attempt("completed"), _row("abandoned"), lost_records=True)
+    assert contradictions(_attempt("completed"), _row("abandoned"), lost_records=False)
 
 
 def test_what_was_not_done_is_no_wish() -> None:
@@ -85,6 +89,14 @@ def test_what_was_not_done_is_no_wish() -> None:
     assert by_thing([_attempt("aborted"), _attempt("refused")]) == {}
     assert by_thing([_attempt("completed")]) == {thing: [Wish("/bin/sh", 1, 2)]}
     assert by_thing([_attempt("unknown")]) == {thing: [Wish("/bin/sh", 1, math.inf, sure=False)]}
+
+
+def test_what_waited_in_a_journal_that_lost_it_leaves_the_lists_open() -> None:
+    wishes = ((("list", "members", "ann"), True), (("shell", "ann"), "/bin/sh"))
+    forgotten = without_lists(_attempt("completed", wishes=wishes, waiting=("mailing list",)))
+    assert dict(forgotten.wishes)["list", "members", "ann"] == ANY
+    assert dict(forgotten.wishes)["shell", "ann"] == "/bin/sh"
+    assert without_lists(_attempt("completed", wishes=wishes)).wishes == wishes
 
 
 def test_an_expiry_wishes_what_its_row_has() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.club import databases
-from tests.club.club import ADMIN, Club
+from tests.club.club import Club
 from tests.monkey.faults import HOSTS
 from tests.monkey.model import (
     ANY,
@@ -21,6 +21,7 @@ from tests.monkey.model import (
     expiry_wishes,
     may_stand,
     settle,
+    without_lists,
 )
 from tests.monkey.operations import MEMBERS_LIST
 from tests.monkey.reading import Reading, journal
@@ -46,11 +47,11 @@ class Comparison:
         before: Reading,
         after: Reading,
         attempts: list[Attempt],
-        lost_records: dict[str, int],
+        lost: dict[str, list[tuple[float, float]]],
     ) -> None:
         self.club, self.before, self.after = club, before, after
         self.journals = {host: journal(host) for host in HOSTS}
-        self.lost = {host for host, times in lost_records.items() if times}
+        self.lost = lost
         self.contradicted: list[Difference] = []
         self.attempts = [self._settled(attempt) for attempt in attempts]
         self.wishes = by_thing(self.attempts)
@@ -72,13 +73,21 @@ class Comparison:
             return attempt
         found = self.journals[attempt.host]
         row = found.rows.get(attempt.transaction) or found.by_key.get(attempt.key)
-        lost = attempt.host in self.lost
+        lost = self._lost(attempt)
         self.contradicted += [
             Difference(attempt.subject, f"{attempt.kind} ({attempt.transaction}): {text}")
             for text in contradictions(attempt, row, lost_records=lost)
         ]
         settled = settle(attempt, row, lost_records=lost)
+        settled = without_lists(settled) if lost else settled
         return expiry_wishes(settled, row, MEMBERS_LIST) if settled.kind == "expire" else settled
+
+    def _lost(self, attempt: Attempt) -> bool:
+        """Whether its host's journal lost records of that time, or of what still waited then."""
+        return any(
+            attempt.sent <= until and (attempt.waiting or attempt.answered >= since)
+            for since, until in self.lost.get(attempt.host, [])
+        )
 
     def differences(self) -> list[Difference]:
         """All of them."""
@@ -297,20 +306,22 @@ class Comparison:
                 f"its members are {sorted(set(after.members('exec')))}, "
                 f"and positions have {sorted(holders)}",
             )
+        yield from self._welcomes()
+
+    def _welcomes(self) -> Iterator[Difference]:
+        """One mail to each; an account that was over before it could be sent gets none."""
+        over = {
+            thing[-1]
+            for thing, wishes in self.wishes.items()
+            if thing[0] in ("expired", "deleted") and any(wish.value for wish in wishes)
+        }
         for attempt in self.attempts:
-            if (
-                attempt.kind.startswith("sign up")
-                and attempt.outcome == "completed"
-                and ADMIN not in self.lost
-            ):
-                for uid in attempt.accounts:
-                    welcome = {
-                        identifier
-                        for identifier in after.mails.get(uid, set())
-                        if ".welcome" in identifier
-                    }
-                    if len(welcome) != 1 and uid not in self.once_deleted:
-                        yield Difference(uid, f"{len(welcome)} welcome mails: {sorted(welcome)}")
+            if not attempt.kind.startswith("sign up") or attempt.outcome != "completed":
+                continue
+            for uid in set() if self._lost(attempt) else set(attempt.accounts) - over:
+                mails = [name for name in self.after.mails.get(uid, ()) if ".welcome" in name]
+                if len(mails) != 1:
+                    yield Difference(uid, f"{len(mails)} welcome mails: {sorted(mails)}")
 
     def told_of(self, difference: Difference) -> str:
         """The difference, with the requests about its subject and the last rows of the journals."""

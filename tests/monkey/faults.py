@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
+import sqlite3
 import subprocess
 import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from ceo_common.errors import (
+    BackendDown,
+    Busy,
+    CeoError,
+    Exists,
+    OutcomeUnknown,
+    Unreachable,
+)
 from sandbox import control
-from sandbox.club import DESK, host_place
-from tests.club.club import ADMIN, Club
+from sandbox.club import CHECKOUT, DESK, PYTHON, host_place
+from tests.club.club import ADMIN, Club, until
 from tests.monkey.operations import Shared
 
 HOSTS = (ADMIN, "mail", "coffee")
@@ -33,6 +41,8 @@ STATE_MIB, HOMES_MIB = 256, 512
 HOMES = Path("/users")
 FILLER = "monkey-filler"
 _PAUSE_S = (1.0, 6.0)
+_PAGE_KINDS = (2, 5, 10, 13)  # SQLite's b-tree pages (fileformat2.html, 1.6)
+Files = dict[str, bytes]  # by name
 
 
 def state_dir(host: str) -> Path:
@@ -85,6 +95,9 @@ class Faults(threading.Thread):
             (3, self.host_cut),
             (1, self.host_crashed),
             (3, self.disk_full),
+            (2, self.journal_older),
+            (2, self.journal_flipped),
+            (2, self.journal_cut),
         ]
 
     def run(self) -> None:
@@ -98,7 +111,7 @@ class Faults(threading.Thread):
                 act()
             except Exception:
                 self.failures.append(f"{what}: {traceback.format_exc()}")
-                with contextlib.suppress(control.Refused):
+                with suppress(control.Refused):
                     self.all_back()
             self.log.append((began, time.time(), what))
 
@@ -209,12 +222,120 @@ class Faults(threading.Thread):
 
         return f"disk {'filling' if slowly else 'full'} on {place}", act
 
+    # The journal: ceod refuses to work on it, and an administrator does what docs/journal.md says
+
+    def journal_older(self) -> tuple[str, Callable[[], None]]:
+        """A copy is put back after a while; what was under way in it is at its end by then."""
+        host, seconds = self.draw.choice((ADMIN, ADMIN, "coffee")), self.draw.uniform(2, 20)
+
+        def act() -> None:
+            copy = self._copied(host)
+            self._wait(seconds)
+            self.club.service(host, "stop", "ceod")
+            self._put(host, copy)
+            self._refused_and_accepted(host)
+
+        return f"older journal put back on {host}", act
+
+    def journal_flipped(self) -> tuple[str, Callable[[], None]]:
+        """A page of a table or an index is no page any more; the whole copy is put back."""
+        host, number, bit = (
+            self.draw.choice((ADMIN, ADMIN, "coffee")),
+            self.draw.randrange(1 << 30),
+            self.draw.randrange(8),
+        )
+
+        def act() -> None:
+            self.club.service(host, "stop", "ceod")
+            whole = _files(host)
+            self._put(host, _flipped(whole, number, bit))
+            self._refuses(host)
+            self.club.service(host, "stop", "ceod")
+            self._put(host, whole)
+            self._works(host)
+
+        return f"journal's bits flipped on {host}", act
+
+    def journal_cut(self) -> tuple[str, Callable[[], None]]:
+        """The end of the write-ahead log is lost, as by a disk that said it had written."""
+        host, part = self.draw.choice((ADMIN, ADMIN, "coffee")), self.draw.uniform(0.1, 0.9)
+
+        def act() -> None:
+            # As long as somebody has it open, SQLite leaves the log where it is.
+            with closing(sqlite3.connect(state_dir(host) / "journal.db")) as holder:
+                holder.execute("SELECT COUNT(*) FROM transactions").fetchone()
+                self.club.service(host, "stop", "ceod")
+                whole = _files(host)
+            log = whole.get("journal.db-wal", b"")
+            self._put(host, whole | {"journal.db-wal": log[: int(len(log) * part)]})
+            self._refused_and_accepted(host)
+
+        return f"journal's log cut on {host}", act
+
+    def _copied(self, host: str) -> Files:
+        """A copy of the moment: ceod stands still meanwhile."""
+        self.club.service(host, "signal", "ceod", signal="STOP", group=True)
+        try:
+            return _files(host)
+        finally:
+            self.club.service(host, "signal", "ceod", signal="CONT", group=True)
+
+    def _put(self, host: str, files: Files) -> None:
+        for path in state_dir(host).glob("journal.db*"):
+            path.unlink()
+        for name, content in files.items():
+            path = state_dir(host) / name
+            path.write_bytes(content)
+            path.chmod(0o600)
+
+    def _refused_and_accepted(self, host: str) -> None:
+        """ceod says no; an administrator accepts the journal as it is."""
+        self.shared.lost.setdefault(host, []).append((_newest(host), time.time()))
+        if not self._refuses(host, must=False):
+            return  # nothing was lost after all
+        self.club.service(host, "stop", "ceod")
+        words = [str(PYTHON), "-m", "ceod.accept_journal"]
+        done = self.club.run_as(
+            "root", *words, host=host, text="accept\n", PYTHONPATH=str(CHECKOUT)
+        )
+        assert done.returncode == 0, done
+        self._works(host)
+
+    def _refuses(self, host: str, *, must: bool = True) -> bool:
+        """Start ceod: whether it refuses every change for its journal's sake, in words."""
+        self.club.service(host, "start", "ceod")
+        answer = until(lambda: self._answer(host), 40, f"an answer of {host}")
+        assert answer in ("journal_untrusted", "works"), answer
+        assert answer == "journal_untrusted" or not must, f"{host} works on a damaged journal"
+        return answer == "journal_untrusted"
+
+    def _works(self, host: str) -> None:
+        self.club.service(host, "start", "ceod")
+        until(lambda: self._answer(host) == "works", 40, f"{host} works again")
+
+    def _answer(self, host: str) -> str:
+        """The code of its refusal of a change that is only rehearsed; empty where it can't say."""
+        client = self.club.client("ctdalek")
+        client.rehearsing = True
+        try:
+            if host == ADMIN:
+                list(client.reset_password("office1"))
+            else:
+                list(client.create_database("mysql", "office1"))
+        except (BackendDown, Unreachable, OutcomeUnknown):
+            return ""
+        except (Busy, Exists):
+            return "works"
+        except CeoError as error:
+            return error.code
+        return "works"
+
     # The end
 
     def all_back(self) -> None:
         """Everything runs again, whatever was going on.  Raises control.Refused."""
         for host in HOSTS:
-            with contextlib.suppress(control.Refused):
+            with suppress(control.Refused):
                 self.club.state.call(DESK, do="join", host=host)
             for place in (HOMES, state_dir(host)):
                 (place / FILLER).unlink(missing_ok=True)
@@ -230,12 +351,39 @@ class Faults(threading.Thread):
                     self.club.service(host, "start", name)
 
 
+def _files(host: str) -> Files:
+    """The journal's files as they are."""
+    return {path.name: path.read_bytes() for path in state_dir(host).glob("journal.db*")}
+
+
+def _newest(host: str) -> float:
+    """When the last thing happened that a host's journal knows of."""
+    path = state_dir(host) / "journal.db"
+    newest = "SELECT MAX(MAX(created, IFNULL(committed, 0), IFNULL(ended, 0))) FROM transactions"
+    # What is left of it may be no journal at all.
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal,
+    ):
+        return float(journal.execute(newest).fetchone()[0] or 0)
+    return 0.0
+
+
+def _flipped(files: Files, number: int, bit: int) -> Files:
+    """A bit of the first byte of one page in use, which says what kind of page it is."""
+    pages = bytearray(files["journal.db"])
+    size = int.from_bytes(pages[16:18], "big")
+    starts = [at for at in range(size, len(pages), size) if pages[at] in _PAGE_KINDS]
+    pages[starts[number % len(starts)]] ^= 1 << bit
+    return {"journal.db": bytes(pages)}
+
+
 @contextmanager
 def _filled(place: Path, left: int, slowly: bool) -> Iterator[None]:
     """The disk under a folder with so few bytes left."""
     filler = place / FILLER
     try:
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
             for part in (4, 2, 1) if slowly else (1,):
                 disk = os.statvfs(place)
                 os.posix_fallocate(

@@ -57,6 +57,7 @@ class Attempt:
     wishes: tuple[tuple[Thing, Any], ...] = ()
     accounts: tuple[str, ...] = ()  # that it makes, all of them or none
     warnings: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()  # steps that were still to be done when it was completed
     journal: int = 0  # how often the host's journal had lost records before
 
 
@@ -107,7 +108,7 @@ def contradictions(attempt: Attempt, row: Row | None, *, lost_records: bool) -> 
             if lost_records
             else [f"the client was told {attempt.outcome}, and the journal has no such transaction"]
         )
-    if row.state != attempt.outcome:
+    if row.state != attempt.outcome and not (lost_records and row.state == "abandoned"):
         return [f"the client was told {attempt.outcome}, and the journal says {row.state}"]
     return []
 
@@ -119,6 +120,14 @@ def wishes_of(attempt: Attempt) -> list[tuple[Thing, Wish]]:
     sure = attempt.outcome == "completed"
     until = attempt.answered if sure else math.inf
     return [(thing, Wish(value, attempt.sent, until, sure)) for thing, value in attempt.wishes]
+
+
+def without_lists(attempt: Attempt) -> Attempt:
+    """The attempt, where its host forgot what waited: whether the lists followed nobody knows."""
+    if not attempt.waiting:
+        return attempt
+    wishes = tuple((thing, ANY if thing[0] == "list" else value) for thing, value in attempt.wishes)
+    return replace(attempt, wishes=wishes)
 
 
 def by_thing(attempts: Iterable[Attempt]) -> dict[Thing, list[Wish]]:

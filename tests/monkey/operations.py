@@ -10,7 +10,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ceo_common.client
 from ceo_common.client import Client
@@ -28,6 +28,7 @@ from tests.club.club import ADMIN, Club
 from tests.monkey.model import ANY, Attempt, Thing
 
 Json = dict[str, Any]
+T = TypeVar("T")
 Wishes = list[tuple[Thing, Any]]
 
 MEMBERS_LIST = "csc-general"
@@ -69,9 +70,8 @@ class Shared:
     books: list[int]
     attempts: list[Attempt] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # answers that no server state can explain
-    lost_records: dict[str, int] = field(
-        default_factory=dict
-    )  # how often a host's journal lost some, by host
+    # When a host's journal lost records: of what happened from the one time to the other.
+    lost: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
     repeated: int = 0
 
@@ -88,6 +88,8 @@ class Actor(threading.Thread):
         self.client = shared.club.client(who)
         self.own: list[str] = []  # accounts that this client signed up
         self.clubs: list[str] = []
+        self.deleted: list[str] = []  # by this client, and to be restored by it
+        self.joined: list[tuple[str, str]] = []  # group and name, likewise to be taken out
         self.weights, self.kinds = zip(*kinds, strict=True)
         self._count = 0
 
@@ -128,7 +130,7 @@ class Actor(threading.Thread):
             "unknown",
             wishes=tuple(ask.wishes({})),
             accounts=ask.accounts,
-            journal=self.shared.lost_records.get(ask.host, 0),
+            journal=len(self.shared.lost.get(ask.host, [])),
         )
         last: Json = {}
         try:
@@ -151,7 +153,8 @@ class Actor(threading.Thread):
             )
         except (BackendDown, Unreachable) as error:
             # What has no transaction may have been done by a server that was too slow to say so.
-            if ask.host and isinstance(error, BackendDown):
+            was_sent = "does not answer on port" not in error.message
+            if not was_sent or (ask.host and isinstance(error, BackendDown)):
                 return replace(asked, answered=time.time(), outcome="refused", code=error.code)
             return replace(asked, code=error.code)
         except CeoError as error:
@@ -163,6 +166,7 @@ class Actor(threading.Thread):
                 outcome="completed",
                 wishes=tuple(ask.wishes(last["result"])),
                 warnings=tuple(last["result"].get("warnings", [])),
+                waiting=tuple(last.get("waiting", [])),
             )
         if last["status"] == "aborted":
             return replace(
@@ -174,7 +178,7 @@ class Actor(threading.Thread):
         """Send the same key again: the same transaction with the same end; what to note of both."""
         again = self._send(ask, first.key, None)
         self.shared.repeated += 1
-        if first.journal != self.shared.lost_records.get(ask.host, 0):
+        if first.journal != len(self.shared.lost.get(ask.host, [])):
             return first, again  # the journal knows the key no more: a request of its own
         if first.outcome == "refused":
             return first, again
@@ -199,6 +203,10 @@ class Actor(threading.Thread):
             self.own += attempt.accounts
         elif attempt.kind == "new club":
             self.clubs += attempt.accounts
+        elif attempt.kind == "delete":
+            self.deleted.append(attempt.subject)
+        elif attempt.kind == "join group":
+            self.joined.append(attempt.wishes[0][0][1:])  # type: ignore[arg-type]
 
     # Drawing subjects
 
@@ -211,6 +219,12 @@ class Actor(threading.Thread):
         if not self.own or self.draw.random() < 0.35:
             return self.draw.choice(self.shared.shared)
         return self.draw.choice(self.own[-25:])
+
+    def _again(self, done: list[T]) -> T | None:
+        """Mostly something that this client did, so that it is undone."""
+        if not done or self.draw.random() < 0.2:
+            return None
+        return done.pop(self.draw.randrange(len(done)))
 
     # Members
 
@@ -336,7 +350,7 @@ class Actor(threading.Thread):
         )
 
     def ask_restore(self) -> Ask:
-        uid = self._member()
+        uid = self._again(self.deleted) or self._member()
         return Ask(
             "restore",
             uid,
@@ -420,7 +434,7 @@ class Actor(threading.Thread):
         )
 
     def ask_leave(self) -> Ask:
-        group, uid = self._group(), self._member()
+        group, uid = self._again(self.joined) or (self._group(), self._member())
         return Ask(
             "leave group",
             uid,

@@ -89,7 +89,7 @@ def test_what_clients_were_told_is_so(club: Club, request: pytest.FixtureRequest
     except AssertionError as error:
         recovered = False
         shared.broken.append(f"not recovered: {error}")
-    comparison = Comparison(club, before, reading.read(club), shared.attempts, shared.lost_records)
+    comparison = Comparison(club, before, reading.read(club), shared.attempts, shared.lost)
     differences = comparison.differences()
     _report(
         shared,
@@ -122,6 +122,8 @@ def _report(shared: Shared, faults: Faults, comparison: Comparison, first: str) 
     LINES.extend(f"  {kind}: {_counted(outcomes)}" for kind, outcomes in sorted(kinds.items()))
     LINES.append(f"refusals: {_counted(_by(comparison, 'code', 'refused'))}")
     LINES.append(f"{sum(faults.counts.values())} faults: {_counted(faults.counts)}")
+    for began, ended, what in sorted(faults.log, key=lambda fault: fault[0] - fault[1])[:3]:
+        LINES.append(f"  {what}: {ended - began:.1f} s from {began:.2f} on")
 
 
 def _by(comparison: Comparison, field: str, outcome: str = "") -> Counter[str]:
