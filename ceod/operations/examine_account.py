@@ -315,6 +315,11 @@ class Examination:
             if row.subject == self.uid:
                 yield Problem(f"{row.operation} {_STUCK_BECAUSE.get(row.state, 'does not come to its end')}",
                               f"look with ceo transactions show {row.id}; then ceo transactions resume or abandon {row.id}")
+        for row in self.record.unclear(self.uid):
+            yield Problem(
+                f"what became of {row.operation} {row.id} is not known: {row.reason}",
+                "mend what is wrong here; it is shown until the next change of the account",
+            )
 
     # A name without an account
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ceo_common.config import Range
-from ceo_common.errors import Busy, InRecovery, KeyReused
+from ceo_common.errors import Busy, InRecovery, JournalUntrusted, KeyReused
 from ceo_common.events import Event
 from ceod.transaction import audit
 from ceod.transaction.journal import Journal
@@ -374,6 +374,15 @@ class Record:
         with self.journal.reading() as connection:
             largest = connection.execute(_LARGEST_NUMBER, values).scalar()
         return None if largest is None else int(largest)
+
+    def unclear(self, subject: str) -> list[Row[Any]]:
+        """Transactions on a subject that were given up with an older journal (accept.py), unless a later one was committed."""
+        t, later = transactions.c, transactions.alias()
+        committed = sa.exists().where(later.c.subject == t.subject, later.c.created > t.created, later.c.committed.is_not(None))
+        unknown = t.error["code"].as_string() == JournalUntrusted.code
+        with self.journal.reading() as connection:
+            query = sa.select(transactions).where(t.subject == subject, t.state == "abandoned", unknown, ~committed)
+            return list(connection.execute(query))
 
     def unfinished(self) -> list[Row[Any]]:
         """Transactions that somebody has to bring to an end."""
