@@ -64,6 +64,7 @@ class Recovery:
 
     def once(self) -> bool:
         """One round; False when another process does it.  Raises JournalFull, JournalUntrusted."""
+        self.engine.journal.check_place()
         if self._lock is None:
             self._lock = try_lock(self.engine.journal.state_dir / "recovery.lock")
             if self._lock is None:

@@ -358,6 +358,8 @@ def test_a_journal_that_was_replaced_while_ceod_runs(place: Place, how: str) -> 
             assert caught.value.more == {"reason": "replaced"}
             with pytest.raises(JournalUntrusted):
                 recovery.once()
+            with pytest.raises(JournalUntrusted):
+                Recovery(engine).once()
         assert "new.one" not in _files(place.tools)
         if how == "deleted":
             assert not (place.state / "journal.db").exists(), "nothing makes an empty one"
