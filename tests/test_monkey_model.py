@@ -88,6 +88,7 @@ def test_what_was_not_done_is_no_wish() -> None:
     thing = ("shell", "ann")
     assert by_thing([_attempt("aborted"), _attempt("refused")]) == {}
     assert by_thing([_attempt("completed")]) == {thing: [Wish("/bin/sh", 1, 2)]}
+    assert by_thing([_attempt("nothing to do")]) == {thing: [Wish("/bin/sh", 1, 2, sure=False)]}
     assert by_thing([_attempt("unknown")]) == {thing: [Wish("/bin/sh", 1, math.inf, sure=False)]}
 
 

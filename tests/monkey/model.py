@@ -11,7 +11,8 @@ from typing import Any, Literal
 Thing = tuple[
     str, ...
 ]  # ("shell", uid), ("list", list, uid), ("member", group, uid), ("loan", book), ...
-Outcome = Literal["completed", "aborted", "refused", "unknown"]
+# What is so already is nothing to do, and a wish all the same: what waits since before is too late.
+Outcome = Literal["completed", "aborted", "refused", "nothing to do", "unknown"]
 ANY = "<any>"  # a value that nobody was told, such as a password that was lost
 ENDED = ("completed", "aborted", "abandoned")
 
@@ -118,7 +119,7 @@ def wishes_of(attempt: Attempt) -> list[tuple[Thing, Wish]]:
     if attempt.outcome in ("aborted", "refused"):
         return []
     sure = attempt.outcome == "completed"
-    until = attempt.answered if sure else math.inf
+    until = math.inf if attempt.outcome == "unknown" else attempt.answered
     return [(thing, Wish(value, attempt.sent, until, sure)) for thing, value in attempt.wishes]
 
 

@@ -17,6 +17,8 @@ from ceo_common.client import Client
 from ceo_common.errors import (
     BackendDown,
     CeoError,
+    Exists,
+    NotFound,
     OutcomeUnknown,
     Unreachable,
 )
@@ -25,7 +27,7 @@ from ceo_common.krb5.errors import Krb5Error
 from ceo_common.terms import consecutive, current
 from sandbox.club import PASSWORD, REALM
 from tests.club.club import ADMIN, Club
-from tests.monkey.model import ANY, Attempt, Thing
+from tests.monkey.model import ANY, Attempt, Outcome, Thing
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -158,7 +160,11 @@ class Actor(threading.Thread):
                 return replace(asked, answered=time.time(), outcome="refused", code=error.code)
             return replace(asked, code=error.code)
         except CeoError as error:
-            return replace(asked, answered=time.time(), outcome="refused", code=error.code)
+            is_so = ask.kind in ("subscribe", "unsubscribe") and isinstance(
+                error, (Exists, NotFound)
+            )
+            outcome: Outcome = "nothing to do" if is_so else "refused"
+            return replace(asked, answered=time.time(), outcome=outcome, code=error.code)
         if last["status"] == "completed":
             return replace(
                 asked,
