@@ -125,6 +125,9 @@ class Follower:
         # While recovery goes on undoing, a frozen server must not hold the answer to the one who asked;
         # where only a person can go on, nobody waits.
         if row.state == "undo_failed" or self._is_left(row):
+            now = self._record.transaction(self.identifier)
+            if now is None or (now.state, now.owner) != (row.state, row.owner):
+                return self._without_events()  # whoever worked on it ended it since the first look
             return [self._handed_over(row)]
         return []
 

@@ -16,6 +16,7 @@ import time_machine
 
 from ceo_common.errors import BackendDown, Busy, Exists, InRecovery, KeyReused, NotFound, WrongState
 from ceod.transaction.engine import Engine
+from ceod.transaction.follower import Follower
 from ceod.transaction.owners import Owner
 from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.recovery import Recovery
@@ -713,3 +714,27 @@ def test_a_server_that_refuses_at_once_is_asked_each_time(mails: Mails) -> None:
     mails.second.takes_s = 0.1
     mails.run()
     assert (mails.first.tries, mails.second.tries) == (1, 1)
+
+
+def test_an_end_that_comes_between_two_looks_is_told(engine: Engine[Tools]) -> None:
+    """Whoever worked on it wrote its end and left, after the listener had read that it runs."""
+    identifier, _ = engine.record.begin(_request("thing"), "somebody")
+    engine.record.state(identifier, "running", owner="somebody")
+
+    class Leaving:
+        def works_on(self, owner: str | None) -> bool:
+            return True
+
+        def is_left(self, owner: str | None) -> bool:
+            engine.record.end(identifier, "completed", {"status": "completed", "result": {}})
+            return True
+
+        def take(self, identifier: str) -> None:
+            return None
+
+        def forget(self, identifier: str) -> None:
+            pass
+
+    follower = Follower(engine.record, Leaving(), identifier, asked=True)
+    assert [event["status"] for event in follower.poll()] == ["completed"]
+    follower.close()
