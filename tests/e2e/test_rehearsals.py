@@ -18,6 +18,7 @@ from ceod.api.requests import ROUTES, Route
 from ceod.operations.create_database import KINDS
 from ceod.operations.registry import OPERATIONS
 from sandbox.club import OUTSIDE, host_place
+from tests.club.adds import held
 from tests.club.club import Club
 from tests.club.databases import catalogue
 from tests.e2e.test_library import _sql
@@ -134,17 +135,13 @@ def test_it_is_refused_as_the_real_thing_is(club: Club, who: str, ask: Callable[
 
 
 def test_a_name_that_is_held_is_busy(club: Club) -> None:
-    """As in the real thing: here by a transaction that waits for slapd."""
-    uid, office, syscom = club.name(), club.client("office1"), club.client("ctdalek")
+    """As in the real thing: here by a sign-up that waits for kadmind."""
+    syscom = club.client("ctdalek")
     syscom.rehearsing = True
-    events = office.add_member(club.member(uid, cn="Slow Person"))
-    with club.frozen("phosphoric-acid", "kadmind"):
-        seen = next(event for event in events if event.get("operation") == "Kerberos principal")
-        assert seen["state"] == "started"
-        with pytest.raises(CeoError) as caught:
-            list(syscom.add_member(club.member(uid)))
-        assert caught.value.code == "busy"
-    list(events)
+    with held(club) as [adding], pytest.raises(CeoError) as caught:
+        list(syscom.add_member(club.member(adding.uid)))
+    assert caught.value.code == "busy"
+    assert adding.last["status"] == "completed"
 
 
 def test_no_ticket_is_forwarded_and_no_key_is_needed(club: Club) -> None:

@@ -10,7 +10,7 @@ from tests.club.terminal import Open
 
 def test_a_frozen_host_does_not_hold_up_the_others(club: Club, terminal: Open) -> None:
     """Nor the list of transactions for long; and when it is back the screen says so by itself."""
-    window = opened(terminal, "ctdalek")
+    window = opened(terminal, "ctdalek", rows=40)  # what coffee lacks stands last
     with club.frozen("coffee", "ceod"):
         choose(window, "Hosts")
         window.see("phosphoric-acid.csclub.internal ✓", "✓ kadmind", "✓ mailman", "One moment", seconds=2.5)

@@ -342,7 +342,7 @@ def test_a_member_changes_something_so_often_and_no_oftener(club: Club) -> None:
     assert refused.json()["code"] == "too_many"
     assert 0 < int(refused.headers["retry-after"]) <= 3600
     with pytest.raises(TooMany, match="wait"):
-        for _ in range(4):
+        for _ in range(WRITES + 1):  # the other worker may have room for so many still
             list(club.client(uid).modify_member(uid, {"forwarding_addresses": []}))
     assert club.client(uid).member(uid)["uid"] == uid
 
