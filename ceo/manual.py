@@ -183,7 +183,7 @@ KRB5RCACHENAME: ceod refuses to start when it is none: a replayed token would be
 /etc/csc/templates: The mails that it sends.
 /var/lib/ceod/journal.db: The transactions and the audit log, in SQLite.
 /var/lib/ceod/ballast: Room that is given up when the disk is full, so that what runs can still be recorded.
-/var/lib/ceod/owners: A file locked by each process; one that is not locked belonged to a process that crashed.
+/var/lib/ceod/owners: A file locked by each process and by each transaction at work; one that is not locked belonged to a process that crashed.
 /var/lib/ceod/recovery.lock: Held by the one worker that takes up what crashed.
 /var/lib/ceod/damaged: What is wrong with the journal, once a check of it failed; removed when one succeeds.
 /var/lib/ceod-fingerprint/journal: What ceod remembers of its journal, to notice an older one.

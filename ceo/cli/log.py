@@ -26,8 +26,9 @@ def log(context: Context, host: str | None, limit: int, verify: bool, form: Form
     """Who did what, newest first: one's own doings, for the systems committee everybody's.
 
     With --verify, whether the log can be believed: each row's hash covers the row and the hash before
-    it.  What was cut off at the end shows in ceod's own log, which tells the number and hash of
-    the newest row each hour ("audit head"): the number of rows must not be smaller than there.
+    it, and the fingerprint outside ceod's state_dir knows the newest row.  Whoever may change that too
+    is found out by ceod's own log, which tells the number and hash of the newest row each hour
+    ("audit head"): there must not be fewer rows.
 
     Exit status with --verify: 0 when every chain holds, 1 when one is broken, 75 when a host did not answer.
 

@@ -107,7 +107,9 @@ class LogCheck(Wire):
 
     The hash of each row covers the row and the hash before it.  `rows` hold, from the one behind
     `after` to `last`; of `erased` among them a personal field was erased, which the chain allows.
-    `breaks_at` is the first row that does not hold.  Unless `is_end`, go on behind `last`.
+    `breaks_at` is the first row that does not hold.  Unless `is_end`, go on behind `last`.  `is_newest`
+    tells whether the journal is as new as its fingerprint outside state_dir says; null where that is
+    not there or can't be read.
     """
 
     host: str
@@ -119,3 +121,4 @@ class LogCheck(Wire):
     last_hash: str
     breaks_at: int | None
     is_end: bool
+    is_newest: bool | None

@@ -6,6 +6,7 @@ import dataclasses
 
 import flask
 
+from ceo_common.errors import JournalUntrusted
 from ceo_common.model.transaction import Log, LogCheck
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, caller, ceod, number, route
@@ -36,4 +37,16 @@ def verify() -> flask.Response:
     running, after = ceod(), number("after", 0, 1 << 40)
     with running.engine.journal.reading() as connection:
         stretch = audit.check(connection, after=after)
-    return answer(LogCheck(host=running.config.host, rows=stretch.rows, **dataclasses.asdict(stretch)))
+    return answer(LogCheck(
+        host=running.config.host, rows=stretch.rows, is_newest=_is_newest(), **dataclasses.asdict(stretch)
+    ))
+
+
+def _is_newest() -> bool | None:
+    """Whether the log ends where the fingerprint outside says, or behind it: a cut tail shows by nothing else."""
+    journal = ceod().engine.journal
+    try:
+        known = journal.known_outside()
+        return None if known is None else journal.compare(known) is None
+    except JournalUntrusted:
+        return None

@@ -36,6 +36,25 @@ def _changed(statement: str) -> Iterator[int]:
         connection.close()
 
 
+@contextmanager
+def _cut_off(transaction: str) -> Iterator[None]:
+    """The end of the admin host's audit log, from a transaction's row on, taken away and put back."""
+    path = host_place(ADMIN) / "ceod/journal.db"
+    end = """FROM audit WHERE n >= (SELECT MIN(n) FROM audit WHERE JSON_EXTRACT("row", '$.transaction') = ?)"""
+    with sqlite3.connect(path, timeout=10, isolation_level=None) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        rows = connection.execute(f'SELECT n, "row", hash {end}', (transaction,)).fetchall()
+        connection.execute(f"DELETE {end}", (transaction,))
+        connection.execute("COMMIT")
+    connection.close()
+    try:
+        yield
+    finally:
+        with sqlite3.connect(path, timeout=10) as connection:
+            connection.executemany("INSERT OR REPLACE INTO audit VALUES (?, ?, ?)", rows)
+        connection.close()
+
+
 def test_every_hosts_chain_is_verified(club: Club) -> None:
     uids = [club.add()["result"]["uid"] for _ in range(2)]
     whole = club.run_as("ctdalek", "ceo", "log", "--verify")
@@ -52,6 +71,11 @@ def test_every_hosts_chain_is_verified(club: Club) -> None:
         assert broken.returncode == 1
         assert f"the audit log of {HOST} was changed: row {number} " in broken.stderr
         assert club.client("ctdalek").verify_log(HOST, after=number)["breaks_at"] is None  # behind it all is well
+
+    with _cut_off(club.transaction_of(uids[-1])[0]):
+        cut = club.run_as("ctdalek", "ceo", "log", "--verify", "--host", HOST)
+        assert cut.returncode == 1
+        assert "rows at its end were cut off" in cut.stderr
 
     with club.frozen("mail", "ceod"):
         unknown = club.run_as("ctdalek", "ceo", "log", "--verify", "--host", "mail.csclub.internal")
