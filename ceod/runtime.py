@@ -173,6 +173,9 @@ def _check_counters(services: Services, record: Record) -> None:
     except BackendDown as error:
         log.warning("the counters of user numbers could not be checked: %s", error)
         return
+    except JournalUntrusted as error:  # which gives no number until somebody has looked at it
+        log.warning("the counters of user numbers were not checked: %s", error)
+        return
     except CeoError as error:
         raise CannotStart(str(error)) from None
     for name, following in counters.items():

@@ -31,6 +31,9 @@ SALT_BYTES = 16
 CHECKED_AT_ONCE = 5000  # rows: less than half a second
 
 _HEAD = sa.select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)
+# As bytes: a text that is damaged must neither stop its reader nor hide the rows around it.
+_ROW = sa.cast(audit.c.row, sa.LargeBinary).label("row")
+_STORED = sa.cast(audit.c.hash, sa.LargeBinary).label("stored")
 
 
 def add(connection: Connection, **fields: Any) -> None:
@@ -42,11 +45,15 @@ def add(connection: Connection, **fields: Any) -> None:
 
 
 def rows(connection: Connection, *, who: str | None, limit: int, before: int) -> list[Json]:
-    """The newest rows below a number, of one person or of all; a field that was erased is None."""
-    query = sa.select(audit.c.row).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
+    """The newest rows below a number, of one person or of all; a field that was erased is None.
+
+    Of a row that can't be read the number is left.
+    """
+    query = sa.select(audit.c.n, _ROW).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
     if who is not None:
-        query = query.where(audit.c.row["who"].as_string() == who)
-    return [_shown(row.row) for row in connection.execute(query)]
+        is_readable = sa.func.json_valid(audit.c.row) == 1
+        query = query.where(sa.case((is_readable, audit.c.row["who"].as_string())) == who)
+    return [_shown(n, _parsed(content)) for n, content in connection.execute(query)]
 
 
 def erase(connection: Connection, number: int, names: Iterable[str]) -> None:
@@ -86,18 +93,22 @@ class Stretch:
 
 
 def check(connection: Connection, *, after: int = 0, limit: int = CHECKED_AT_ONCE) -> Stretch:
-    """Check up to `limit` rows behind number `after`, which must be there unless it is 0."""
+    """Check up to `limit` rows behind number `after`, which must be there unless it is 0.
+
+    A row that can't be read breaks the chain as one that was changed.
+    """
     after_hash = hash_of(connection, after)
     if after_hash is None:
         return Stretch(after, "", after, "", 0, breaks_at=after, is_end=True)
-    columns = (audit.c.n, audit.c.row, audit.c.hash)
+    columns = (audit.c.n, _ROW, _STORED)
     query = sa.select(*columns).where(audit.c.n > after).order_by(audit.c.n).limit(limit)
     number, before, erased, seen = after, after_hash, 0, 0
-    for n, row, stored in connection.execute(query):
+    for n, content, stored in connection.execute(query):
         seen += 1
-        if n != number + 1 or not _is_whole(row) or stored != chain_hash(before, row):
+        row = _parsed(content)
+        if n != number + 1 or not _is_whole(row) or stored != chain_hash(before, row).encode():
             return Stretch(after, after_hash, number, before, erased, breaks_at=n, is_end=True)
-        number, before = n, stored
+        number, before = n, stored.decode()
         erased += any("salt" not in seal for seal in row.get("seals", {}).values())
     return Stretch(after, after_hash, number, before, erased, None, is_end=seen < limit)
 
@@ -106,7 +117,8 @@ def hash_of(connection: Connection, number: int) -> str | None:
     """The hash of a row; empty before the first, None where there is no such row."""
     if number == 0:
         return ""
-    return connection.execute(sa.select(audit.c.hash).where(audit.c.n == number)).scalar()
+    stored = connection.execute(sa.select(_STORED).where(audit.c.n == number)).scalar()
+    return None if stored is None else str(stored, "ascii", "replace")
 
 
 def breaks_at(connection: Connection, after: int = 0) -> int | None:
@@ -164,7 +176,17 @@ def _fits(row: Json, name: str, seal: Any) -> bool:
     return is_there and _digest(seal["salt"], row[name]) == seal["digest"]
 
 
-def _shown(row: Json) -> Json:
+def _parsed(content: bytes) -> Any:
+    """The row that a stored text means; None, which is no row, where it means nothing."""
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _shown(number: int, row: Any) -> Json:
+    if not _is_whole(row):
+        return {"n": number}
     seals = row.get("seals", {})
     fields = {name: value for name, value in row.items() if name != "seals"}
     return dict.fromkeys(seals) | fields

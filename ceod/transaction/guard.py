@@ -20,6 +20,7 @@ CONSULT_AGAIN_S = 60.0  # the witness did not answer
 CONSULT_IN_DOUBT_S = 3.0  # an administrator may be at work on it
 FIRST_CONSULT_S = 15.0  # longer than a directory that does not answer is waited for
 EXAMINE_S = 24 * 3600.0
+EXAMINE_AGAIN_S = 60.0  # it could not be read to its end
 
 
 class Witness(Protocol):
@@ -159,7 +160,7 @@ class Guard:
         """Read all of the journal, at the first call and then daily."""
         if self._clock() < self._examine_at:
             return
-        self._examine_at = self._clock() + EXAMINE_S
         began = time.monotonic()
-        self.journal.examine()
+        is_verdict = self.journal.examine()
+        self._examine_at = self._clock() + (EXAMINE_S if is_verdict else EXAMINE_AGAIN_S)
         log.info("the journal was examined", extra={"elapsed_ms": int((time.monotonic() - began) * 1000)})

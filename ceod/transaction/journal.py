@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import logging
 import os
 import sqlite3
@@ -25,7 +26,7 @@ from ceod.transaction import audit, untrusted
 from ceod.transaction.fingerprint import DamagedFile, Fingerprint, FingerprintFile
 from ceod.transaction.state_dir import JOURNAL, JOURNAL_FILES, UnsafeState, secure
 from ceod.transaction.tables import audit as audit_table
-from ceod.transaction.tables import journals, metadata
+from ceod.transaction.tables import events, journals, metadata, steps, transactions
 
 log = logging.getLogger("ceod.transaction")
 
@@ -36,13 +37,23 @@ MARGIN_BYTES = 1 << 20
 
 # SQLite's words for a file that is not what it wrote (sqlite.org/rescode.html).
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# A damaged text has no code of its own: these are the words of Python's sqlite3 and of SQLite's json functions.
+_DAMAGED_TEXT = ("Could not decode to UTF-8", "malformed JSON")
 _OWN = journals.c.accepted.is_(None)
 _COUNT_UP = journals.update().where(_OWN).values(counted=journals.c.counted + 1)
 _JOURNALS = sa.select(journals)
 _COUNTED = sa.select(journals.c.id, journals.c.counted).where(_OWN)
 _HASH = sa.select(audit_table.c.hash).where(audit_table.c.n == sa.bindparam("number"))
 
+_TEXTS = [
+    column for table in (transactions, steps, events) for column in table.c if isinstance(column.type, sa.JSON)
+]
+
 Place = tuple[int, int]  # device and inode
+
+
+class DamagedText(Exception):
+    """What is stored as JSON is none."""
 
 
 class Journal:
@@ -203,21 +214,25 @@ class Journal:
             return self._marker.read_text(errors="replace") or "it is marked as damaged"
         return self._damage
 
-    def examine(self) -> None:
-        """Read all of it, which may take seconds, and keep for damage() what is wrong."""
+    def examine(self) -> bool:
+        """Read all of it, which may take seconds, and keep for damage() what is wrong; whether it could be read to its end."""
         try:
             with self.reading() as connection:
-                (verdict,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
-                begin = connection.execute(sa.select(journals.c.audit_from).where(_OWN)).scalar_one()
-                broken = audit.breaks_at(connection, after=begin) if verdict == "ok" else None
-        except JournalUntrusted:
-            return  # noted already
-        if verdict != "ok":
-            self._note_damage(f"SQLite says: {verdict}")
-        elif broken is not None:
-            self._note_damage(f"its audit log was changed at row {broken}", is_readable=True)
-        else:
-            self.forget_damage()
+                if what := _unreadable(connection):
+                    self._note_damage(what)
+                elif (broken := _audit_breaks_at(connection)) is not None:
+                    self._note_damage(f"its audit log was changed at row {broken}", is_readable=True)
+                else:
+                    self.forget_damage()
+        except JournalUntrusted as error:  # what SQLite says of it is noted already
+            return bool(error.more["reason"] == "damaged")
+        except Exception as error:
+            # Whatever it is: what can't be examined is not acted upon.
+            log.exception("the journal could not be examined")
+            with contextlib.suppress(JournalUntrusted):
+                self._note_damage(f"it could not be examined: {error}")
+            return False
+        return True
 
     def forget_damage(self) -> None:
         """It was examined and is whole, or an administrator accepted it."""
@@ -225,22 +240,28 @@ class Journal:
         self._marker.unlink(missing_ok=True)
 
     def _note_damage(self, what: str, *, is_readable: bool = False) -> None:
-        self._damage, self.is_readable = what, is_readable
-        with contextlib.suppress(OSError):
-            self.check_place()
+        """Raises JournalUntrusted: it is not even there."""
+        self.check_place()
+        self.is_readable = is_readable
+        try:
             self._marker.write_text(what)
+        except OSError:
+            self._damage = what
+        else:
+            # The file alone counts: whoever accepts the journal, in another process, removes it.
+            self._damage = ""
 
     @contextlib.contextmanager
     def _damage_noted(self) -> Iterator[None]:
-        """Raises JournalUntrusted in place of SQLite's word that the file is damaged."""
+        """Raises JournalUntrusted in place of the words that the file, or a text in it, is damaged."""
         try:
             yield
-        except sa.exc.DatabaseError as error:
-            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-            if code not in _DAMAGE:
+        except (sa.exc.DatabaseError, DamagedText) as error:
+            if not _is_damage(error):
                 raise
-            self._note_damage(f"SQLite says: {error.orig}")
-            raise untrusted.damaged(self.path, str(error.orig)) from error
+            what = str(error.orig) if isinstance(error, sa.exc.DatabaseError) else str(error)
+            self._note_damage(f"SQLite says: {what}")
+            raise untrusted.damaged(self.path, what) from error
 
     # Room
 
@@ -289,6 +310,42 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _code(error: BaseException | None) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_damage(error: sa.exc.DatabaseError | DamagedText) -> bool:
+    if isinstance(error, DamagedText) or _code(error.orig) in _DAMAGE:
+        return True
+    return any(words in str(error.orig) for words in _DAMAGED_TEXT)
+
+
+def _unreadable(connection: Connection) -> str:
+    """What SQLite can't read of it, empty where it reads all.  The audit log's texts are its chain's affair."""
+    (verdict,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
+    if verdict != "ok":
+        return f"SQLite says: {verdict}"
+    for column in _TEXTS:
+        is_broken = sa.and_(column.is_not(None), sa.func.json_valid(column) == 0)
+        if connection.execute(sa.select(sa.literal(1)).where(is_broken).limit(1)).first():
+            return f"the {column.name} of one of its {column.table.name} can't be read"
+    return ""
+
+
+def _audit_breaks_at(connection: Connection) -> int | None:
+    begin = connection.execute(sa.select(journals.c.audit_from).where(_OWN)).scalar_one()
+    return audit.breaks_at(connection, after=begin)
+
+
+def _parsed(text: str) -> Any:
+    """Raises DamagedText."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedText(f"a row can't be read: {error}") from error
+
+
 def _place(path: Path) -> Place | None:
     try:
         info = os.stat(path)
@@ -305,7 +362,8 @@ def _counted(connection: Connection) -> Fingerprint:
 
 
 def _sqlite(connect: Callable[[], sqlite3.Connection]) -> Engine:
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, pool_size=8, max_overflow=64)
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, pool_size=8, max_overflow=64,
+                              json_deserializer=_parsed)
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi: Any, _record: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +122,26 @@ def test_rows_that_changed_places_show(journal: Journal, first: int) -> None:
 def test_what_is_no_row_shows(journal: Journal, row: Any) -> None:
     _store(journal, 3, row)
     assert _breaks_at(journal) == 3
+
+
+NO_TEXTS = {"no JSON": b'{"n":3', "no UTF-8": b'{"n":\xff3}', "deep": b"[" * 100_000, "empty": b"", "a number": b"3"}
+
+
+@pytest.mark.parametrize("column", ["row", "hash"])
+@pytest.mark.parametrize("how", NO_TEXTS)
+def test_a_text_that_can_not_be_read_breaks_the_chain_there(journal: Journal, column: str, how: str) -> None:
+    """And hides no other row, from nobody."""
+    content = sa.cast(sa.cast(NO_TEXTS[how], sa.LargeBinary), sa.Text)
+    journal.write(lambda c: c.execute(T.update().where(T.c.n == 3).values({column: content})))
+    assert _breaks_at(journal) == 3
+    with journal.reading() as connection:
+        assert audit.check(connection, after=3).breaks_at == (None if column == "row" else 4)
+        everything = audit.rows(connection, who=None, limit=9, before=99)
+        mine = audit.rows(connection, who="me", limit=9, before=99)
+    assert [row["n"] for row in everything] == [4, 3, 2, 1]
+    assert [row["n"] for row in mine] == ([4, 2, 1] if column == "row" else [4, 3, 2, 1])
+    if column == "row":
+        assert everything[1] == {"n": 3}
 
 
 @pytest.mark.parametrize("names", [("who",), ("subject", "remote"), ("who", "remote", "subject")])

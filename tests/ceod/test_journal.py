@@ -9,14 +9,20 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from ceo_common.config import Range
 from ceo_common.errors import BackendDown, Changed, JournalUntrusted
+from ceod.operations.accounts import USER_NUMBER
+from ceod.runtime import _check_counters
+from ceod.services.all import Services
 from ceod.transaction.accept import accept
 from ceod.transaction.engine import Engine
 from ceod.transaction.fingerprint import Fingerprint, FingerprintFile
-from ceod.transaction.guard import CONSULT_S, EXAMINE_S
+from ceod.transaction.guard import CONSULT_S, EXAMINE_AGAIN_S, EXAMINE_S
 from ceod.transaction.recovery import Recovery
 from ceod.transaction.state_dir import UnsafeState
 from tests.ceod.test_engine import MAKE, Private, Tools, _files, _request, _run
@@ -204,6 +210,25 @@ def _cut_the_audit(place: Place) -> None:
         connection.execute("DELETE FROM audit WHERE n >= 2")
 
 
+def _break_text(table: str, column: str) -> Callable[[Place], None]:
+    """A fault: one byte of a JSON text, which SQLite's own check does not look at."""
+
+    def fault(place: Place) -> None:
+        with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+            connection.execute(
+                f"UPDATE {table} SET {column} = '}}' || substr({column}, 2)"
+                f" WHERE rowid = (SELECT min(rowid) FROM {table} WHERE {column} IS NOT NULL)"
+            )
+
+    fault.__name__ = f"a_broken_{column}_of_{table}"
+    return fault
+
+
+def _no_text(place: Place) -> None:
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE audit SET hash = CAST(x'ff' AS TEXT) WHERE n = 1")
+
+
 def _checkpoint(place: Place) -> None:
     with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -236,6 +261,12 @@ FAULTS: dict[Callable[[Place], None], str] = {
     _flip_the_header: "damaged",
     _flip_every_page: "damaged",
     _change_the_audit: "damaged",
+    _no_text: "damaged",
+    _break_text("audit", "row"): "damaged",
+    _break_text("transactions", "arguments"): "damaged",
+    _break_text("transactions", "result"): "damaged",
+    _break_text("steps", "intent"): "damaged",
+    _break_text("events", "event"): "damaged",
     _cut_the_audit: "altered",
     _damage_the_fingerprint: "fingerprint",
     _empty_fingerprint: "fingerprint",
@@ -414,6 +445,86 @@ def test_the_whole_journal_is_examined_daily(place: Place) -> None:
             recovery.once()
         with pytest.raises(JournalUntrusted, match="audit log was changed at row 1"):
             other.guard.check()
+
+
+def test_what_can_not_be_examined_is_not_acted_upon_and_examined_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    with place.ceod() as engine:
+        engine.guard._clock = lambda: now[0]
+        recovery = Recovery(engine)
+        with monkeypatch.context() as patch:
+            patch.setattr("ceod.transaction.audit.check", lambda *_a, **_k: 1 / 0)
+            for _ in range(2):
+                with pytest.raises(JournalUntrusted, match="could not be examined: division by zero"):
+                    recovery.once()
+        with pytest.raises(JournalUntrusted):
+            recovery.once()
+        now[0] += EXAMINE_AGAIN_S
+        recovery.once()
+        assert _run(engine)[-1]["status"] == "completed"
+
+
+def test_a_damaged_row_stops_work_as_soon_as_it_is_read(place: Place) -> None:
+    """Not as a full disk, and not for one process alone."""
+    with place.ceod() as engine, place.ceod() as other:
+        identifier = _run(engine)[-1]["transaction"]
+        recovery = Recovery(engine)
+        recovery.once()
+        _break_text("transactions", "arguments")(place)
+        with pytest.raises(JournalUntrusted, match="a row can't be read"):
+            engine.record.transaction(identifier)
+        for guard in (engine.guard, other.guard):
+            with pytest.raises(JournalUntrusted, match="a row can't be read"):
+                guard.check()
+        with pytest.raises(JournalUntrusted, match="a row can't be read"):
+            recovery.once()
+
+
+def test_damage_that_another_process_accepts_is_over_for_the_one_that_noticed_it(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        _change_the_audit(place)
+        engine.journal.examine()
+        with pytest.raises(JournalUntrusted):
+            engine.guard.check()
+        with place.ceod() as administrators:
+            administrators.journal.examine()
+            _accept(place, administrators)
+        engine.guard.check()
+        assert _run(engine, _request("new"))[-1]["status"] == "completed"
+
+
+def test_damage_is_kept_where_it_can_not_be_written_down(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        (place.state / "damaged").mkdir()
+        _change_the_audit(place)
+        engine.journal.examine()
+        with pytest.raises(JournalUntrusted, match="audit log was changed"):
+            engine.guard.check()
+        (place.state / "damaged").rmdir()
+
+
+def _break_a_number_that_was_given(place: Place) -> None:
+    with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE steps SET name = ? WHERE number = 1", (USER_NUMBER,))
+    _break_text("steps", "intent")(place)
+
+
+@pytest.mark.parametrize("fault", [_break_a_number_that_was_given, _flip_every_page, _text])
+def test_a_damaged_journal_does_not_keep_ceod_from_starting(place: Place, fault: Callable[[Place], None]) -> None:
+    """The numbers that it gave can't be read then, and none is given before somebody looked at it."""
+    numbers = SimpleNamespace(ranges=lambda: {"member": Range(20001, 29999)})
+    admins = SimpleNamespace(admin=True, config=SimpleNamespace(numbers=numbers))
+    with place.ceod() as engine:
+        _run(engine)
+    fault(place)
+    with place.ceod() as engine:
+        _check_counters(cast(Services, admins), engine.record)
+        with pytest.raises(JournalUntrusted):
+            engine.guard.check()
 
 
 # Permissions
