@@ -33,7 +33,6 @@ class WhoAmI(Wire):
     standing: list[str]
 
 
-
 class Subscription(Wire):
     """POST and DELETE /api/mailman/LIST/UID."""
 

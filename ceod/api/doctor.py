@@ -43,6 +43,8 @@ def left() -> flask.Response:
     """Homes under temporary names that no transaction works on any more."""
     homes = left_homes(ceod().config.homes.root, ceod().engine.record)
     return answer(LeftHomes(homes=[LeftHome(**dataclasses.asdict(home)) for home in homes]))
+
+
 @route(
     blueprint,
     "GET",

@@ -126,7 +126,7 @@ def positions() -> flask.Response:
         Positions(
             positions=set_positions.by_position(people, config),
             required=config.required,
-            broken=people.broken,
+            broken=len(people.broken),
         )
     )
 

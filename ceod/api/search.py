@@ -51,7 +51,7 @@ def members() -> flask.Response:
         MemberPage(
             members=[shown(person) for person in page.people],
             found=page.found,
-            broken=page.people.broken,
+            broken=len(page.people.broken),
             next=json.dumps(page.last, ensure_ascii=True) if page.last else None,
         )
     )
@@ -61,7 +61,7 @@ def _lines(pages: Iterator[People]) -> Iterator[str]:
     count = broken = 0
     for people in pages:
         count += len(people)
-        broken += people.broken
+        broken += len(people.broken)
         for person in people:
             yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
     yield json.dumps({"complete": True, "count": count, "broken": broken}) + "\n"
@@ -135,6 +135,6 @@ def inactive() -> flask.Response:
 def _told(people: People, now: datetime) -> flask.Response:
     return answer(
         LapsedMembers(
-            members=[lapsed.shown(person, now) for person in people], broken=people.broken
+            members=[lapsed.shown(person, now) for person in people], broken=len(people.broken)
         )
     )

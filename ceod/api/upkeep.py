@@ -110,7 +110,7 @@ def _plan(
             count=len(chosen),
             members=[lapsed.shown(person, now) for person in chosen],
             left_out=left_out,
-            broken=due.broken,
+            broken=len(due.broken),
         )
     )
 

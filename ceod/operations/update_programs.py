@@ -28,7 +28,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         people = directory.people_with(
             "(objectClass=member)", ["uid", "program", "shadowExpire", "objectClass"]
         )
-        members, broken = {person.uid: person for person in people}, people.broken
+        members, broken = {person.uid: person for person in people}, len(people.broken)
     else:
         members = directory.people_named(uids)
         if missing := [uid for uid in uids if uid not in members]:

@@ -15,6 +15,7 @@ from ceod.services import ldap_names as names
 from ceod.services.entry import (
     JUDGED,
     Group,
+    NamedPeople,
     People,
     Person,
     groups_in,
@@ -104,13 +105,17 @@ class Directory:
             self.people,
         )
 
-    def people_named(self, uids: list[str], attributes: list[str] | None = None) -> dict[str, Person]:
-        """Accounts by their names, as far as they are there."""
-        wanted, people = set(uids), list[Person]()
+    def people_named(self, uids: list[str], attributes: list[str] | None = None) -> NamedPeople:
+        """Accounts by their names, as far as they are there; those that are broken are apart."""
+        people, wanted = People(), set(uids)
         for start in range(0, len(uids), _AT_ONCE):
             some = names.any_of(*(names.equals("uid", uid) for uid in uids[start:start + _AT_ONCE]))
-            people += self.people_with(some, attributes)
-        return {person.uid: person for person in people if person.uid in wanted}
+            page = self.people_with(some, attributes)
+            people += page
+            people.broken += page.broken
+        named = NamedPeople((person.uid, person) for person in people if person.uid in wanted)
+        named.broken = {person.uid: person for person in people.broken if person.uid in wanted}
+        return named
 
     def people_pages(self, filter_: str) -> Iterator[People]:
         """The accounts that a filter finds, a page at a time and in the directory's own order."""
@@ -142,11 +147,22 @@ class Directory:
 
         Accounts' own groups have the numbers `own`.
         """
-        filter_ = names.any_of(f"(gidNumber<={own.first - 1})", f"(gidNumber>={own.last + 1})")
-        entries = self.search(self.groups, filter_, scope=ldap.SCOPE_ONELEVEL)
-        groups = [group for group in groups_in(entries, self.groups) if group.number is not None]
-        shared = [group for group in groups if not own.first <= (group.number or 0) <= own.last]
-        return sorted(shared, key=lambda group: group.cn), len(entries) - len(groups)
+        # All of them, and no filter by range: see numbers_in_use().
+        entries = self.search(
+            self.groups,
+            "(objectClass=posixGroup)",
+            ["cn", "gidNumber", "uniqueMember"],
+            scope=ldap.SCOPE_ONELEVEL,
+        )
+        beside = [
+            (dn, entry)
+            for dn, entry in entries
+            if not any(
+                own.first <= number <= own.last for number in numbers_in(entry.get("gidNumber", []))
+            )
+        ]
+        shared = [group for group in groups_in(beside, self.groups) if group.number is not None]
+        return sorted(shared, key=lambda group: group.cn), len(beside) - len(shared)
 
     def group(self, cn: str) -> Group | None:
         """A group's entry."""

@@ -135,15 +135,22 @@ class Person:
             )
         return faults
 
+    @property
+    def fault(self) -> str | None:
+        """All of that as a sentence; None where nothing is wrong."""
+        faults = self.faults()
+        if not faults:
+            return None
+        who = "ceod/admin" if self.is_deleted else "The systems committee"
+        return (
+            f"the entry of {self.uid} in the directory is broken: {'; '.join(faults)}."
+            f" {who} has to mend {self.dn}"
+        )
+
     def check(self) -> None:
         """Raises BrokenEntry with what is wrong."""
-        if faults := self.faults():
-            raise BrokenEntry(
-                f"the entry of {self.uid} in the directory is broken: {'; '.join(faults)}."
-                f" The systems committee has to mend {self.dn}",
-                uid=self.uid,
-                faults=faults,
-            )
+        if fault := self.fault:
+            raise BrokenEntry(fault, uid=self.uid, faults=self.faults())
 
 
 #: What Person.faults() looks at.
@@ -151,11 +158,14 @@ JUDGED = ("uid", "objectClass", "uidNumber", "gidNumber", "shadowExpire")
 
 
 class People(list[Person]):
-    """Accounts, and how many entries among them were too broken to be one."""
+    """Accounts, and the entries among them that are too broken to be one.
 
-    def __init__(self, accounts: Iterable[Person] = (), broken: int = 0) -> None:
+    A broken entry whose DN is not uid=NAME has an empty `uid`.
+    """
+
+    def __init__(self, accounts: Iterable[Person] = (), broken: Iterable[Person] = ()) -> None:
         super().__init__(accounts)
-        self.broken = broken
+        self.broken = list(broken)
 
     def those(self, are_meant: Callable[[Person], bool]) -> People:
         """Some of them."""
@@ -170,8 +180,20 @@ def people_in(entries: Iterable[tuple[str, Entry]], place: str) -> People:
         if person.uid and not person.faults():
             people.append(person)
         else:
-            people.broken += 1
+            people.broken.append(person)
     return people
+
+
+class NamedPeople(dict[str, Person]):
+    """Accounts by their names, and the broken entries among those that were asked for."""
+
+    def __init__(self, accounts: Iterable[tuple[str, Person]] = ()) -> None:
+        super().__init__(accounts)
+        self.broken: dict[str, Person] = {}
+
+    def fault(self, uid: str) -> str | None:
+        """Why nobody can work with a name's entry; None where there is no entry or a whole one."""
+        return self.broken[uid].fault if uid in self.broken else None
 
 
 @dataclass(frozen=True)

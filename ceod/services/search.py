@@ -78,14 +78,28 @@ def _sort_key(person: Person, attribute: str) -> str:
 
 def _matching(directory: Directory, question: Question, attributes: list[str]) -> People:
     if question.group is None:
-        return directory.people_with(question.filter(), attributes).those(question.fits)
-    inside = directory.people_named(directory.members_of(question.group), ["uid"])
+        return _those(directory.people_with(question.filter(), attributes), question, None)
+    inside = directory.members_of(question.group)
     if not inside:
         return People()
     if question == Question(group=question.group):
-        return People(directory.people_named(list(inside), attributes).values())
-    return directory.people_with(question.filter(), attributes).those(
-        lambda person: person.uid in inside and question.fits(person)
+        named = directory.people_named(inside, attributes)
+        people = People(named.values(), named.broken.values())
+    else:
+        people = directory.people_with(question.filter(), attributes)
+    return _those(people, question, set(inside))
+
+
+def _those(people: People, question: Question, inside: set[str] | None) -> People:
+    """Those who fit; of the broken entries, those whose name is in the group where one is asked."""
+
+    def is_meant(person: Person) -> bool:
+        listed = bool(person.classes & {"member", "club"})
+        return listed and (inside is None or person.uid in inside)
+
+    return People(
+        (person for person in people if is_meant(person) and question.fits(person)),
+        filter(is_meant, people.broken),
     )
 
 
@@ -93,6 +107,4 @@ def every(directory: Directory, question: Question) -> Iterator[People]:
     """All that fit, a page at a time, as the directory gives them.  Raises BackendDown."""
     inside = None if question.group is None else set(directory.members_of(question.group))
     for people in directory.people_pages(question.filter()):
-        yield people.those(
-            lambda person: (inside is None or person.uid in inside) and question.fits(person)
-        )
+        yield _those(people, question, inside)

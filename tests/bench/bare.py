@@ -51,6 +51,17 @@ class Bare:
         control.cookie = controls[0].cookie
         return list(found)
 
+    def groups(self) -> int:
+        """All groups with their members; how many came."""
+        return len(
+            self.raw.search_s(
+                f"ou=Group,{BASE_DN}",
+                ldap.SCOPE_ONELEVEL,
+                "(objectClass=posixGroup)",
+                ["cn", "gidNumber", "uniqueMember"],
+            )
+        )
+
     def modify_all(self, changes: Iterable[tuple[str, Changes]]) -> None:
         """Modify entries, so many at once under way.  Raises ldap.LDAPError."""
         sent: deque[int] = deque()

@@ -89,6 +89,16 @@ def test_a_page_of_a_search(club: Club, crowd: Crowd, name: str, query: dict[str
         f"less whoami {shown(ours - nothing)}; bare, the usernames of all found {shown(keys)}")
 
 
+def test_listing_groups(club: Club, crowd: Crowd) -> None:
+    """The crowd's numbers are in no range, so that each of their groups is a shared one."""
+    client, bare = club.client("office1"), Bare(club, "office1")
+    listed = client.groups()
+    assert {member.uid for member in crowd.members} <= {group["cn"] for group in listed}
+    ours, floor = by_turns(BULKS, client.groups, bare.groups)
+    assert ours < 2
+    row(f"{len(listed)} groups", ours, floor, "bare, all groups with their members")
+
+
 def test_updating_programs(club: Club, crowd: Crowd) -> None:
     client, bare = club.client("ctdalek"), Bare(club, "ctdalek")
     before, university = crowd.values("program"), {member.uid: member.program_at_university for member in crowd.moved}

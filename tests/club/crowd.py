@@ -111,10 +111,8 @@ class Crowd:
     def load(self) -> None:
         """Put them in; ceod may expire all who are due in one run."""
         self.club.service(ADMIN, "stop", "ceod")
-        # Without groups: theirs, with numbers that are no members', would be taken for shared ones,
-        # and slapd needs a minute to list twenty thousand of these.
         ldif = "".join(
-            people.account(
+            people.person(
                 m.uid,
                 m.number,
                 f"{m.given} {m.family}",

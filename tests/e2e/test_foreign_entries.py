@@ -235,7 +235,8 @@ def _broken(number: int) -> dict[str, tuple[str, str]]:
 
 def test_broken_entries_are_left_out_and_everybody_else_is_served(club: Club) -> None:
     entries = _broken(28910)
-    whole = foreign.group("nonumber", 1, "objectClass: extensibleObject")
+    inside = [f"uniqueMember: uid={uid},{PEOPLE}" for uid in ("broken1", "regular1")]
+    whole = foreign.group("nonumber", 1, "objectClass: extensibleObject", *inside)
     office, syscom = club.client("office1"), club.client("ctdalek")
     before = {uid for uid in (row["uid"] for row in office.all_members())}
     with foreign.written(
@@ -252,6 +253,12 @@ def test_broken_entries_are_left_out_and_everybody_else_is_served(club: Club) ->
         assert {row["uid"] for row in office.all_members()} == before
         assert counts == [len(entries)]
         assert office.members(program="Broken")["found"] == 0
+        for question, count in (({}, 1), ({"name": "Person"}, 1), ({"program": "Math"}, 0)):
+            page = office.members(group="nonumber", **question)
+            assert page["broken"] == count, question
+        counts.clear()
+        assert [row["uid"] for row in office.all_members(group="nonumber")] == ["regular1"]
+        assert counts == [1]
         assert not {"broken1", "broken2", "x:0:0", "../root"} & {
             row["uid"] for row in [*office.expired(), *office.inactive(1)]
         }
