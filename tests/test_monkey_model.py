@@ -97,7 +97,6 @@ def test_what_waited_in_a_journal_that_lost_it_leaves_the_lists_open() -> None:
     forgotten = without_lists(_attempt("completed", wishes=wishes, waiting=("mailing list",)))
     assert dict(forgotten.wishes)["list", "members", "ann"] == ANY
     assert dict(forgotten.wishes)["shell", "ann"] == "/bin/sh"
-    assert without_lists(_attempt("completed", wishes=wishes)).wishes == wishes
 
 
 def test_an_expiry_wishes_what_its_row_has() -> None:

@@ -79,8 +79,13 @@ class Comparison:
             for text in contradictions(attempt, row, lost_records=lost)
         ]
         settled = settle(attempt, row, lost_records=lost)
-        settled = without_lists(settled) if lost else settled
-        return expiry_wishes(settled, row, MEMBERS_LIST) if settled.kind == "expire" else settled
+        if settled.kind == "expire":
+            settled = expiry_wishes(settled, row, MEMBERS_LIST)
+        # A client that left early did not hear what waited; a step is given up with a journal alone.
+        steps = found.steps.get(row.transaction, []) if row else []
+        if (lost and attempt.waiting) or any(step[2] == "given_up" for step in steps):
+            settled = without_lists(settled)
+        return settled
 
     def _lost(self, attempt: Attempt) -> bool:
         """Whether its host's journal lost records of that time, or of what still waited then."""

@@ -125,8 +125,6 @@ def wishes_of(attempt: Attempt) -> list[tuple[Thing, Wish]]:
 
 def without_lists(attempt: Attempt) -> Attempt:
     """The attempt, where its host forgot what waited: whether the lists followed nobody knows."""
-    if not attempt.waiting:
-        return attempt
     wishes = tuple((thing, ANY if thing[0] == "list" else value) for thing, value in attempt.wishes)
     return replace(attempt, wishes=wishes)
 
