@@ -18,7 +18,7 @@ from ceo_common.permissions import Who
 from ceod.api.requests import answer, audit, caller, ceod, is_rehearsal, parsed, rehearsed, route
 from ceod.auth import states
 from ceod.auth.caller import standing
-from ceod.operations.wishes import Wishes
+from ceod.operations.wishes import Newest, Wishes
 from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
@@ -45,7 +45,10 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
     if is_rehearsal():
         _mailman().check_joining(list_name, _address(uid), approved=approved)
         return rehearsed("mailman.subscribe", uid, f"subscribe {_address(uid)} to {list_name}")
-    with _carried_out("mailman.subscribe", list_name, [uid], joins=True, wished=wished) as outcome:
+    with _carried_out(
+        "mailman.subscribe", list_name, [uid], joins=True, wished=wished, approved=approved
+    ) as outcome:
+        outcome.refuse_overtaken("taken off")
         done = _mailman().subscribe(list_name, _address(uid), approved=approved)
         outcome.word = "done" if done else "held"
     return answer(Subscription(list=list_name, uid=uid, subscribed=done, held=not done))
@@ -62,6 +65,7 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
         _mailman().check_leaving(list_name, _address(uid))
         return rehearsed("mailman.unsubscribe", uid, f"take {_address(uid)} off {list_name}")
     with _carried_out("mailman.unsubscribe", list_name, [uid], joins=False, wished=wished) as outcome:
+        outcome.refuse_overtaken("put on")
         left = _mailman().unsubscribe_all(list_name, [_address(uid)])
         outcome.word = "done" if left else "nothing to do"
     if not left:
@@ -101,46 +105,61 @@ def _wished() -> float | None:
 def _check_group(list_name: str, uids: list[str], *, joins: bool) -> None:
     """Of a list that follows from a group the group says who is on it: people change nothing by hand but what differs from that.
 
-    Raises WrongState.
+    A group that is not in the directory says nothing.  Raises WrongState.
     """
-    directory, groups = ceod().services.directory, ceod().config.groups.behind(list_name)
-    if not groups or caller().host is not None:
+    directory = ceod().services.directory
+    if caller().host is not None:
         return
-    inside = {uid for group in groups for uid in directory.members_of(group)}
+    members = {
+        name: directory.uids_in(group)
+        for name in ceod().config.groups.behind(list_name)
+        if (group := directory.group(name))
+    }
+    if not members:
+        return
+    groups, inside = list(members), {uid for uids in members.values() for uid in uids}
     wrong = [uid for uid in uids if (uid in inside) != joins]
     if not wrong:
         return
-    named, group = ", ".join(wrong), " or ".join(groups)
-    if joins:
-        message = f"the list {list_name} follows from the group {group}: put {named} into the group"
-    else:
-        message = f"the list {list_name} follows from the group {group}: take {named} out of the group"
+    named, behind = ", ".join(wrong), " or ".join(groups)
+    what_to_do = f"put {named} into the group" if joins else f"take {named} out of the group"
+    message = f"the list {list_name} follows from the group {behind}: {what_to_do}"
     raise WrongState(message, groups=groups)
 
 
 @dataclass
 class _Outcome:
+    list_name: str
     uids: list[str]  # those for whom nobody wished otherwise since
     overtaken: list[str]
     word: str = "done"
 
+    def refuse_overtaken(self, done: str) -> None:
+        """Of one account: raises Overtaken where somebody wished otherwise later."""
+        for uid in self.overtaken:
+            message = f"{uid} was {done} the list {self.list_name} later than this was wished"
+            raise Overtaken(message)
+
 
 @contextlib.contextmanager
 def _carried_out(
-    operation: str, list_name: str, uids: list[str], *, joins: bool, wished: float | None
+    operation: str,
+    list_name: str,
+    uids: list[str],
+    *,
+    joins: bool,
+    wished: float | None,
+    approved: bool = False,
 ) -> Iterator[_Outcome]:
     """Note the wish before Mailman is asked, and what people did in the audit log.
 
     The wish stands also while Mailman is away: what waits elsewhere since before comes too late.
     Two requests about one account may meet in Mailman in either order, so the newer one is looked
-    for afterwards.  Raises Overtaken where a single wish is older than what stands.
+    for afterwards.
     """
     wishes = Wishes(ceod().engine.journal)
-    wish = wishes.make(list_name, uids, joins=joins, at=wished)
-    if not wish.uids and len(uids) == 1:
-        done = "taken off" if joins else "put on"
-        raise Overtaken(f"{uids[0]} was {done} the list {list_name} later than this was wished")
-    outcome = _Outcome(wish.uids, wish.overtaken)
+    wish = wishes.make(list_name, uids, joins=joins, at=wished, approved=approved)
+    outcome = _Outcome(list_name, wish.uids, wish.overtaken)
     try:
         yield outcome
     except (Exists, BackendDown) as error:
@@ -154,14 +173,14 @@ def _carried_out(
         _undo(list_name, newer, joined=joins)
 
 
-def _undo(list_name: str, uids: list[str], *, joined: bool) -> None:
-    """Do what was wished while we did the opposite."""
-    with contextlib.suppress(Exists):
-        if joined:
-            _mailman().unsubscribe_all(list_name, [_address(uid) for uid in uids])
-        else:
-            for uid in uids:
-                _mailman().subscribe(list_name, _address(uid))
+def _undo(list_name: str, newer: dict[str, Newest], *, joined: bool) -> None:
+    """Do what was wished while we did the opposite, as far as who wished it may."""
+    if joined:
+        _mailman().unsubscribe_all(list_name, [_address(uid) for uid in newer])
+        return
+    for uid, wish in newer.items():
+        with contextlib.suppress(Exists):
+            _mailman().subscribe(list_name, _address(uid), approved=wish.approved)
 
 
 def _audit(operation: str, list_name: str, uids: list[str], outcome: str) -> None:

@@ -376,11 +376,16 @@ def _note_refusal(error: errors.CeoError) -> None:
     if error.status not in (401, 403) or name is None or isinstance(error, errors.DelegationRequired):
         return
     path = request.url_rule.rule if request.url_rule else request.path
-    subject = next(iter((request.view_args or {}).values()), "")
     ceod().refusals.note(
-        name, remote=request.remote_addr or "", what=f"{request.method} {path}", subject=str(subject)[:64],
-        error=error.code, rule=error.more.get("rule"),
+        name, remote=request.remote_addr or "", what=f"{request.method} {path}",
+        subject=_subject()[:64], error=error.code, rule=error.more.get("rule"),
     )
+
+
+def _subject() -> str:
+    """What a path is about: the account, where it names one beside a list, a group or a book."""
+    values = request.view_args or {}
+    return str(values.get("uid", next(iter(values.values()), "")))
 
 
 def _refused(error: errors.CeoError) -> flask.Response:

@@ -20,6 +20,7 @@ class State(Enum):
     EXPIRED = "expired"
     DELETED = "deleted"
     CLUB = "a club's"
+    EXPIRED_CLUB = "an expired club's"
     MISSING = "not there"
 
 
@@ -29,21 +30,26 @@ NEW = frozenset({State.MISSING})
 ACTIVE = frozenset({State.ACTIVE})
 MEMBERS = frozenset({State.ACTIVE, State.EXPIRED})
 OPEN = frozenset({State.ACTIVE, State.CLUB})
-KEPT = frozenset({State.ACTIVE, State.EXPIRED, State.CLUB})
+KEPT = frozenset({State.ACTIVE, State.EXPIRED, State.CLUB, State.EXPIRED_CLUB})
 DELETED = frozenset({State.DELETED})
 THERE = frozenset(State) - {State.MISSING}
 EVERY = frozenset(State)
 
 
 def state_of(person: Person | None, now: float) -> State:
-    """The state of an account, None being one that is not there."""
+    """The state of an account, None being one that is not there.
+
+    An expired club is no expired member: nobody renews it, and nobody deletes it.  A deleted one
+    is deleted like any other account, so that it can be restored.
+    """
     if person is None:
         return State.MISSING
     if person.is_deleted:
         return State.DELETED
-    if person.is_expired(now):
-        return State.EXPIRED
-    return State.CLUB if person.is_club else State.ACTIVE
+    is_expired = person.is_expired(now)
+    if person.is_club:
+        return State.EXPIRED_CLUB if is_expired else State.CLUB
+    return State.EXPIRED if is_expired else State.ACTIVE
 
 
 def look(directory: Directory, uid: str) -> State:
@@ -63,7 +69,13 @@ def refusal(uid: str, state: State, wanted: frozenset[State]) -> CeoError:
     if state is State.DELETED:
         message = f"{uid} was deleted; to bring it back: ceo members restore {uid}"
         return Deleted(message, **more)
-    if state is State.CLUB:
+    if state is State.EXPIRED_CLUB and State.CLUB in wanted:
+        message = (
+            f"the club {uid} is expired; to open it again, the systems committee takes its"
+            " shadowExpire out of the directory"
+        )
+        return WrongState(message, **more)
+    if state in (State.CLUB, State.EXPIRED_CLUB):
         message = f"{uid} is a club: this is for the accounts of people"
         return Invalid(message, problems=[{"field": "uid", "message": message}], **more)
     if state is State.MISSING:
@@ -85,6 +97,8 @@ def require_state(directory: Directory, uid: str, wanted: frozenset[State]) -> N
 _INACTIVE = {
     State.EXPIRED: "Your account {uid} is expired: you may look things up and change nothing."
     " Renew your membership at the office.",
+    State.EXPIRED_CLUB: "The club {uid} is expired: it may look things up and change nothing."
+    " Ask the systems committee.",
     State.DELETED: "Your account {uid} was deleted: you may look things up and change nothing."
     " Ask the systems committee to restore it.",
     State.MISSING: "You have a ticket as {uid}, and there is no account {uid}: you may look things"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-from ceo_common.errors import Changed, Exists, NotFound, Overtaken, WrongState
+from ceo_common.errors import Changed, Exists, NotFound, WrongState
 from ceod.operations.change_group import SYSCOM, ensure_not_last
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
-from ceod.operations.lists import mail_host
+from ceod.operations.lists import leave_for_good, mail_host
 from ceod.operations.private import Private, ThisRun
 from ceod.services import mailman
 from ceod.services.all import Services
@@ -106,16 +106,17 @@ class LeaveAllLists(Later[Services]):
         if "lists" not in turn.facts:
             with mail_host(turn.tools):
                 turn.note(lists=peers.lists_of(uid)["lists"])
-        left: list[str] = []
+
+        def over(uids: list[str]) -> list[str]:
+            return uids if uids and self.wanted(turn) else []
+
         for name in turn.facts["lists"]:
-            if not self.wanted(turn):  # restored in the middle of this
-                for again in left:
-                    with contextlib.suppress(Exists, NotFound, WrongState), mail_host(turn.tools):
-                        peers.subscribe(again, uid)
-                return
-            with contextlib.suppress(NotFound, Overtaken), mail_host(turn.tools):
-                peers.unsubscribe(name, uid, wished=turn.committed)
-                left.append(name)
+            with contextlib.suppress(NotFound):
+                leave_for_good(turn.tools, name, [uid], over)
+        if not self.wanted(turn):  # restored in the middle of this
+            for name in turn.facts["lists"]:
+                with contextlib.suppress(Exists, NotFound, WrongState), mail_host(turn.tools):
+                    peers.subscribe(name, uid)
 
 
 def _result(facts: Json) -> Json:

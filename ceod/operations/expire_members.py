@@ -7,9 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ceo_common.errors import NotFound
-from ceo_common.model.names import username_problem
 from ceod.operations import lapsed
-from ceod.operations.lists import mail_host
+from ceod.operations.lists import leave_for_good
 from ceod.operations.private import Private
 from ceod.services import mailman
 from ceod.services.all import Services
@@ -58,15 +57,15 @@ class LeaveMembersList(Bulk[Services]):
         return list(turn.facts["accounts"])
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
-        """Those that are expired still, and did not wish otherwise since."""
-        people = turn.tools.directory.people_named(items, lapsed.ATTRIBUTES)
-        leaving = [uid for uid, person in people.items() if person.one("shadowExpire")]
-        wrong = {uid: problem for uid in leaving if (problem := username_problem(uid))}
-        with mail_host(turn.tools):
-            told = turn.tools.peers.unsubscribe_all(
-                turn.tools.config.members.list, [uid for uid in leaving if uid not in wrong], wished=turn.committed
-            )
-        return wrong | {uid: "put on the list since" for uid in told["overtaken"]}
+        """Those that are expired still."""
+        directory = turn.tools.directory
+
+        def expired(uids: list[str]) -> list[str]:
+            people = directory.people_named(uids, lapsed.ATTRIBUTES)
+            return [uid for uid, person in people.items() if person.one("shadowExpire")]
+
+        opened = leave_for_good(turn.tools, turn.tools.config.members.list, items, expired)
+        return dict.fromkeys(opened, "put on the list since")
 
 
 def _result(facts: Json) -> Json:

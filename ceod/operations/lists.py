@@ -41,6 +41,35 @@ def is_open(person: Person | None) -> bool:
     return person is not None and not person.is_deleted and not person.is_expired(time.time())
 
 
+def leave_for_good(
+    tools: Services, list_name: str, uids: list[str], over: Callable[[list[str]], list[str]]
+) -> list[str]:
+    """Take accounts off a list that are over; returns those that were opened meanwhile.
+
+    `over` asks the directory which of some accounts are over.  This is wished at the moment before
+    that, so whoever is renewed or restored later stays on.  A wish that seems newer although the
+    account is over came from a clock that was wrong: nobody is put on a list by then.
+    Raises NotFound (no such list), BackendDown.
+    """
+    looked = time.time()
+    leaving = over(uids)
+    overtaken = _unsubscribe(tools, list_name, leaving, looked)
+    still_over = over(overtaken)
+    _unsubscribe(tools, list_name, still_over, None)
+    return [uid for uid in overtaken if uid not in still_over]
+
+
+def _unsubscribe(
+    tools: Services, list_name: str, uids: list[str], wished: float | None
+) -> list[str]:
+    """Those whose newer wish stands."""
+    if not uids:
+        return []
+    with mail_host(tools):
+        answer = tools.peers.unsubscribe_all(list_name, uids, wished=wished)
+    return list(answer["overtaken"])
+
+
 def warnings(facts: Json) -> list[str]:
     """What a result warns of: what was known before the first step, who may never be on a list, and whose newer wish stands."""
     noted = ("warnings", "refused_by_lists", JoinLists.left_out, LeaveLists.left_out)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from ceod.transaction.journal import Journal
 from ceod.transaction.tables import wishes
 
 _TICK_S = 1e-6  # between two wishes that are made at one moment
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What was wished last of an account and a list."""
+
+    joins: bool
+    at: float  # seconds since the epoch
+    approved: bool  # it needs no word of a moderator
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Wish:
     at: float
     uids: list[str]  # those for whom nobody wished otherwise later
     overtaken: list[str]  # the others
-    before: dict[str, tuple[bool, float]]  # of `uids`: what was wished until then
+    before: dict[str, Newest]  # of `uids`: what was wished until then
 
 
 class Wishes:
@@ -32,22 +41,45 @@ class Wishes:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def make(self, list_name: str, uids: list[str], *, joins: bool, at: float | None) -> Wish:
+    def make(
+        self,
+        list_name: str,
+        uids: list[str],
+        *,
+        joins: bool,
+        at: float | None,
+        approved: bool = False,
+    ) -> Wish:
         """Note a wish of that moment, or one of now, which is newer than all others.
 
         A moment to come counts as now: a host whose clock is ahead must not win against whoever
-        comes next.
+        comes next.  So does one that was noted while our own clock was ahead.
         """
         def note(connection: Connection) -> Wish:
             now = time.time()
-            rows = self._rows(connection, list_name, uids)
-            moment = min(at, now) if at is not None else max([now, *(row.at + _TICK_S for row in rows.values())])
-            overtaken = [uid for uid, row in rows.items() if row.at > moment and row.joins != joins]
-            before = {uid: (row.joins, row.at) for uid, row in rows.items() if uid not in overtaken}
-            wish = Wish(list_name, joins, moment, [uid for uid in uids if uid not in overtaken], overtaken, before)
+            known = {
+                uid: replace(newest, at=min(newest.at, now))
+                for uid, newest in self._newest(connection, list_name, uids).items()
+            }
+            latest = max([now, *(newest.at + _TICK_S for newest in known.values())])
+            moment = latest if at is None else min(at, now)
+            overtaken = [
+                uid for uid, newest in known.items() if newest.at > moment and newest.joins != joins
+            ]
+            for uid in overtaken:
+                self._put(connection, list_name, uid, known.pop(uid))
+            wish = Wish(
+                list_name,
+                joins,
+                moment,
+                [uid for uid in uids if uid not in overtaken],
+                overtaken,
+                known,
+            )
             for uid in wish.uids:
-                latest = max(moment, before[uid][1]) if uid in before else moment
-                self._put(connection, list_name, uid, joins, latest)
+                before, newest = known.get(uid), Newest(joins, moment, approved)
+                is_later = before is not None and before.at > moment
+                self._put(connection, list_name, uid, before if before and is_later else newest)
             return wish
 
         return self._journal.write(note)
@@ -55,29 +87,31 @@ class Wishes:
     def take_back(self, wish: Wish) -> None:
         """It was refused for good: what was wished before counts again, unless somebody wished something since."""
         def restore(connection: Connection) -> None:
-            rows = self._rows(connection, wish.list_name, wish.uids)
+            now_known = self._newest(connection, wish.list_name, wish.uids)
             for uid in wish.uids:
-                if uid in rows and (rows[uid].joins, rows[uid].at) != (wish.joins, wish.at):
+                newest = now_known.get(uid)
+                if newest and (newest.joins, newest.at) != (wish.joins, wish.at):
                     continue
                 if uid in wish.before:
-                    self._put(connection, wish.list_name, uid, *wish.before[uid])
+                    self._put(connection, wish.list_name, uid, wish.before[uid])
                 else:
                     connection.execute(wishes.delete().where(self._is(wish.list_name, uid)))
 
         self._journal.write(restore)
 
-    def overtaken(self, wish: Wish) -> list[str]:
-        """Those who wished otherwise while this one was carried out."""
+    def overtaken(self, wish: Wish) -> dict[str, Newest]:
+        """What those wished who wished otherwise while this one was carried out."""
         with self._journal.reading() as connection:
-            rows = self._rows(connection, wish.list_name, wish.uids)
-        return [uid for uid, row in rows.items() if row.joins != wish.joins]
+            known = self._newest(connection, wish.list_name, wish.uids)
+        return {uid: newest for uid, newest in known.items() if newest.joins != wish.joins}
 
-    def _rows(self, connection: Connection, list_name: str, uids: list[str]) -> dict[str, Row[tuple[str, str, bool, float]]]:
+    def _newest(self, connection: Connection, list_name: str, uids: list[str]) -> dict[str, Newest]:
         query = sa.select(wishes).where(wishes.c.list == list_name, wishes.c.uid.in_(uids))
-        return {row.uid: row for row in connection.execute(query)}
+        rows = connection.execute(query)
+        return {row.uid: Newest(row.joins, row.at, row.approved) for row in rows}
 
-    def _put(self, connection: Connection, list_name: str, uid: str, joins: bool, at: float) -> None:
-        values = {"joins": joins, "at": at}
+    def _put(self, connection: Connection, list_name: str, uid: str, newest: Newest) -> None:
+        values = asdict(newest)
         updated = connection.execute(wishes.update().where(self._is(list_name, uid)).values(values))
         if not updated.rowcount:
             connection.execute(wishes.insert().values(list=list_name, uid=uid, **values))

@@ -68,11 +68,13 @@ audit = Table(
 
 # On the mail host: of each account and list, what was wished last.
 wishes = Table(
-    "wishes", metadata,
+    "list_wishes", metadata,
     Column("list", String(64), primary_key=True),
     Column("uid", String(32), primary_key=True),
     Column("joins", Boolean, nullable=False),
     Column("at", Float, nullable=False),
+    # Whether it needs no word of a moderator; of a wish to be off a list it says nothing.
+    Column("approved", Boolean, nullable=False),
 )
 
 # Which journal this is.  The one row without `accepted` is its own; the others are of journals that an

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from ceod.operations.wishes import Wishes
 from ceod.transaction.journal import Journal
@@ -58,9 +59,26 @@ def test_what_was_refused_is_taken_back(wishes: Wishes) -> None:
 
 def test_what_was_wished_meanwhile_is_seen_and_not_taken_back(wishes: Wishes) -> None:
     slow = wishes.make("l", ["a", "b"], joins=True, at=None)
-    assert wishes.overtaken(slow) == []
+    assert not wishes.overtaken(slow)
     quick = wishes.make("l", ["b"], joins=False, at=None)
-    assert wishes.overtaken(slow) == ["b"]
+    assert list(wishes.overtaken(slow)) == ["b"]
     wishes.take_back(slow)
     assert wishes.make("l", ["b"], joins=True, at=slow.at).overtaken == ["b"]
-    assert wishes.overtaken(quick) == []
+    assert not wishes.overtaken(quick)
+
+
+def test_a_clock_that_was_ahead_counts_once_and_no_longer(wishes: Wishes) -> None:
+    with time_machine.travel(time.time() + 3600):
+        wishes.make("l", ["a"], joins=True, at=None)
+    # When it was is not known any more: it is taken for one of now, and the next wish is newer.
+    assert wishes.make("l", ["a"], joins=False, at=time.time() - 10).overtaken == ["a"]
+    assert wishes.make("l", ["a"], joins=False, at=time.time()).uids == ["a"]
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_it_is_known_whether_the_newest_was_approved(wishes: Wishes, approved: bool) -> None:
+    leaving = wishes.make("l", ["a"], joins=False, at=None)
+    joining = wishes.make("l", ["a"], joins=True, at=None, approved=approved)
+    # An older one of the same kind changes nothing.
+    wishes.make("l", ["a"], joins=True, at=joining.at - 10, approved=not approved)
+    assert wishes.overtaken(leaving)["a"].approved is approved

@@ -106,6 +106,26 @@ def test_refusals_are_in_the_log_of_their_host(club: Club) -> None:
     assert f" {uid} " in club.run_as(who, "ceo", "log", "--host", HOST).stdout  # and one sees one's own
 
 
+def test_a_refusal_is_about_the_account_that_a_path_names(club: Club) -> None:
+    """And not about the list or the group that stands before it."""
+    who, uid = club.add()["result"]["uid"], club.name()
+    club.has_password(who)
+    with pytest.raises(Forbidden):
+        club.client(who).subscribe("csc-general", uid)
+    with pytest.raises(Forbidden):
+        list(club.client(who).add_to_group("exec", uid))
+
+    def refused(host: str) -> list[tuple[object, object]]:
+        rows = club.client("ctdalek").log(host, limit=200)["rows"]
+        return [(row["what"], row["subject"]) for row in rows if row["who"] == who]
+
+    for host, what in (
+        ("mail.csclub.internal", "POST /api/mailman/<list_name>/<uid>"),
+        (HOST, "POST /api/groups/<cn>/members/<uid>"),
+    ):
+        assert until(lambda host=host: refused(host), 5, what) == [(what, uid)]  # type: ignore[misc]
+
+
 def test_a_temporary_home_that_was_left_is_shown(club: Club) -> None:
     name = f".ceo-{uuid.uuid4()}-somebody"
     home = Path("/users") / name

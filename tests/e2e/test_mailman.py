@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ceo_common.errors import Exists, Forbidden, Invalid, NotFound, Overtaken, WrongState
+from sandbox.club import BASE_DN
 from tests.club.club import Club
 from tests.e2e.test_permissions import _as_host
 
@@ -146,6 +147,26 @@ def test_who_is_on_a_list_that_follows_from_a_group_is_the_groups_to_say(club: C
     assert not club.on_list(uid, "exec")
 
 
+def test_a_group_that_is_not_there_closes_no_list(club: Club) -> None:
+    uid, office = club.add()["result"]["uid"], club.client("office1")
+    _rename_group(club, "exec", "exec-away")
+    try:
+        assert office.subscribe("exec", uid)["subscribed"]
+        office.unsubscribe("exec", uid)
+    finally:
+        _rename_group(club, "exec-away", "exec")
+    with pytest.raises(WrongState):
+        office.subscribe("exec", uid)
+
+
+def _rename_group(club: Club, old: str, new: str) -> None:
+    change = (
+        f"dn: cn={old},ou=Group,{BASE_DN}\nchangetype: modrdn\nnewrdn: cn={new}\ndeleteoldrdn: 1\n"
+    )
+    done = club.run_as("ctdalek", "ldapmodify", "-Q", text=change)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_command_says_why(club: Club) -> None:
     done = club.run_as("regular1", "ceo", "mailman", "subscribe", "regular1", "syscom")
     assert done.returncode == 73
@@ -167,6 +188,8 @@ def test_a_newer_wish_stands(club: Club) -> None:
         host.unsubscribe("csc-general", uid, wished=long_ago)
     told = host.unsubscribe_all("csc-general", [uid, "nobody-at-all"], wished=long_ago)
     assert told == {"list": "csc-general", "uids": 1, "overtaken": [uid]}
+    told = host.unsubscribe_all("csc-general", [uid], wished=long_ago)  # and of one alone
+    assert told == {"list": "csc-general", "uids": 0, "overtaken": [uid]}
     assert club.on_list(uid)
     # The same wish again, as after a crash, and a clock that is ahead of ours.
     now = time.time()

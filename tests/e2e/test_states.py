@@ -14,7 +14,7 @@ from ceo_common.permissions import RULES, Who
 from ceod.api import register
 from ceod.api.requests import ROUTES, Route
 from ceod.auth.states import DELETED, NEW, NO_ACCOUNT, State
-from sandbox.club import PASSWORD
+from sandbox.club import BASE_DN, PASSWORD
 from tests.club.club import Club
 from tests.e2e.test_members import _expire
 from tests.e2e.test_permissions import _answer, _as_host, _path
@@ -48,7 +48,7 @@ _IN_BODY = {
 _REFUSED = {
     State.ACTIVE: (409, "wrong_state"), State.EXPIRED: (409, "wrong_state"),
     State.DELETED: (409, "deleted_account"), State.CLUB: (400, "invalid"),
-    State.MISSING: (404, "not_found"),
+    State.EXPIRED_CLUB: (400, "invalid"), State.MISSING: (404, "not_found"),
 }
 
 
@@ -62,25 +62,54 @@ def _request(row: Route, uid: str) -> tuple[str, Any]:
     return _path(Route(row.method, path, row.role, row.operation, ""), uid), body
 
 
+def _refused(row: Route, state: State) -> tuple[int, str]:
+    """The status and the code for an account in a state that a route does not take."""
+    opens_clubs = state is State.EXPIRED_CLUB and State.CLUB in (row.states or ())
+    return (409, "wrong_state") if opens_clubs else _REFUSED[state]
+
+
+def _end(club: Club, uid: str, day: str) -> None:
+    """Write a shadowExpire by hand."""
+    change = (
+        f"dn: uid={uid},ou=People,{BASE_DN}\nchangetype: modify\n"
+        f"add: shadowExpire\nshadowExpire: {day}\n"
+    )
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+
+
 @pytest.fixture(scope="module")
-def accounts(club: Club) -> dict[State, str]:
-    """One of each state; of these only dry runs and refusals are asked."""
-    syscom, uids = club.client("ctdalek"), [club.name() for _ in range(4)]
-    club.done(club.client("office1").add_members([club.member(uid) for uid in uids[:3]]))
-    _expire(club, uids[1])
-    club.done(syscom.delete_member(uids[2]))
-    club.done(syscom.add_club({"uid": uids[3], "cn": "Test Club"}))
-    return dict(zip(State, [*uids, club.name()], strict=True)) | {State.CLUB: uids[3]}
+def accounts(club: Club) -> list[tuple[State, str]]:
+    """One of each state, and a club that was deleted; only dry runs and refusals are asked."""
+    syscom = club.client("ctdalek")
+    active, expired, deleted, *clubs, missing = (club.name() for _ in range(7))
+    people = [active, expired, deleted]
+    club.done(club.client("office1").add_members([club.member(uid) for uid in people]))
+    for uid in clubs:
+        club.done(syscom.add_club({"uid": uid, "cn": "Test Club"}))
+    open_club, expired_club, deleted_club = clubs
+    _end(club, expired, "20000")
+    _end(club, expired_club, "20000")
+    _end(club, deleted_club, "1")
+    club.done(syscom.delete_member(deleted))
+    return [
+        (State.ACTIVE, active),
+        (State.EXPIRED, expired),
+        (State.DELETED, deleted),
+        (State.CLUB, open_club),
+        (State.EXPIRED_CLUB, expired_club),
+        (State.DELETED, deleted_club),
+        (State.MISSING, missing),
+    ]
 
 
-def test_every_change_is_made_to_accounts_of_declared_states(club: Club, accounts: dict[State, str]) -> None:
+def test_every_change_is_made_to_accounts_of_declared_states(club: Club, accounts: list[tuple[State, str]]) -> None:
     syscom, host = club.client("ctdalek"), _as_host(club, "coffee")
     wrong, asked = [], 0
     for row in _WRITES:
         if row.states == NO_ACCOUNT or _name(row) in _ELSEWHERE:
             continue
         assert row.states
-        for state, uid in accounts.items():
+        for state, uid in accounts:
             path, body = _request(row, uid)
             client = host if row.operation in ("database.info", "database.login") else syscom
             query = "?dry_run" if row.rehearsal else ""
@@ -93,7 +122,7 @@ def test_every_change_is_made_to_accounts_of_declared_states(club: Club, account
             elif state in row.states:
                 right = status < 500 and "state" not in told
             else:
-                right = (status, told.get("code"), told.get("state")) == (*_REFUSED[state], state.name.lower())
+                right = (status, told.get("code"), told.get("state")) == (*_refused(row, state), state.name.lower())
             if not right:
                 wrong.append((_name(row), state, status, told))
     assert not wrong, "\n".join(map(str, wrong))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import time_machine
 
 from ceo_common.client import Client
-from ceo_common.errors import BackendDown, Exists, WrongState
+from ceo_common.errors import BackendDown, Exists, NotFound, WrongState
+from ceod.operations.wishes import Wishes
+from ceod.transaction.journal import Journal
+from sandbox.club import host_place
 from tests.club.club import Club, until
+from tests.e2e.test_mailman import _rest
 from tests.e2e.test_members import _expire
 from tests.faults.test_databases import _up
 
 ADMIN, MAIL = "phosphoric-acid.csclub.internal", "mail.csclub.internal"
+_JOBS = "lists/jobs.csclub.internal/"
+_NOTED = "SELECT 1 FROM list_wishes WHERE list = 'jobs' AND uid = ? AND joins = 0"
 
 
 class Waiting:
@@ -113,3 +122,49 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     assert club.on_list(uid["left"], "exec")
     assert ended["leave"] == ({"skipped"}, [f"{uid['left']} stays on the list exec: they are in the group exec"])
     club.done(syscom.remove_from_group("exec", uid["left"]))
+
+
+def test_the_undoing_of_a_leave_asks_the_moderator_as_the_wish_would(club: Club) -> None:
+    """A member joined a moderated list by leaving it while they asked to join."""
+    approved, unapproved = (club.add()["result"]["uid"] for _ in range(2))
+    uids = {approved: True, unapproved: False}
+    office = club.client("office1")
+    journal = Journal(host_place("mail") / "ceod")
+    _rest(club, _JOBS + "config", "-X", "PATCH", "-d", "subscription_policy=moderate")
+    try:
+        with club.frozen("mail", "mailman"), ThreadPoolExecutor(2) as pool:
+            leaves = [pool.submit(office.unsubscribe, "jobs", uid) for uid in uids]
+            for uid, is_approved in uids.items():
+                # The leave is noted and waits for Mailman; now the other request comes.
+                until(lambda uid=uid: club.journal(_NOTED, uid, state_dir=journal.state_dir), 10)  # type: ignore[misc]
+                wishes = Wishes(journal)
+                wishes.make("jobs", [uid], joins=True, at=None, approved=is_approved)
+            club.service("mail", "signal", "mailman", signal="CONT", group=True)
+            for leave in leaves:
+                with pytest.raises(NotFound):
+                    leave.result(30)
+        assert club.on_list(approved, "jobs")
+        assert not club.on_list(unapproved, "jobs")
+        requests = _rest(club, _JOBS + "requests")["entries"]
+        assert [asked["email"] for asked in requests] == [f"{unapproved}@csclub.internal"]
+    finally:
+        for asked in (_rest(club, _JOBS + "requests") or {}).get("entries", []):
+            _rest(club, f"{_JOBS}requests/{asked['token']}", "-d", "action=discard")
+        _rest(club, _JOBS + "config", "-X", "PATCH", "-d", "subscription_policy=confirm")
+        journal.close()
+    office.unsubscribe("jobs", approved)
+
+
+def test_an_account_that_is_over_leaves_whatever_a_clock_said(club: Club) -> None:
+    """The mail host's clock was once an hour ahead, when somebody was put on a list."""
+    syscom = club.client("ctdalek")
+    uid = {name: club.name() for name in ("deleted", "expired")}
+    club.done(club.client("office1").add_members([club.member(u, terms=["w2015"]) for u in uid.values()]))
+    journal = Journal(host_place("mail") / "ceod")
+    with time_machine.travel(time.time() + 3600):
+        Wishes(journal).make("csc-general", list(uid.values()), joins=True, at=None)
+    journal.close()
+    assert club.done(syscom.delete_member(uid["deleted"]))
+    assert not club.on_list(uid["deleted"])
+    club.done(syscom.expire_members(syscom.expiry()["count"]))
+    assert not club.on_list(uid["expired"])
