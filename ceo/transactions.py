@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ceo_common.errors import BackendDown, CeoError, NotFound, Unreachable
+from ceo_common.errors import BackendDown, CeoError, Forbidden, JournalUntrusted, NotFound, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -62,15 +62,19 @@ def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], 
 def verify(client: Client, host: str) -> Json:
     """Whether the chain of a host's audit log holds, how far, and its head.
 
-    `state` is "ok", "problem", or "unknown" where the host did not answer; `problem` says why.
-    Raises its refusals.
+    `state` is "ok", "problem" (ceod's journal is not trusted there, too), or "unknown" where the host
+    did not answer; `problem` says why.  Raises Forbidden, Unauthenticated.
     """
     checked: Json = {"host": host, "state": "unknown", "problem": "", "rows": 0, "erased": 0, "head": ""}
     last_hash, is_end = "", False
     while not is_end:
         try:
             part = client.verify_log(host, after=checked["rows"])
-        except (Unreachable, BackendDown) as error:
+        except (Forbidden, Unauthenticated):
+            raise
+        except JournalUntrusted as error:
+            return {**checked, "state": "problem", "problem": error.message}
+        except CeoError as error:
             return {**checked, "problem": error.message}
         if part["after_hash"] != last_hash:  # somebody changed it just now
             part = {**part, "rows": 0, "erased": 0, "breaks_at": part["after"]}

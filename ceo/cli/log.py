@@ -54,7 +54,7 @@ def _verify(context: Context, hosts: list[str], form: Form) -> int:
         print_rows(chains, "host chain rows erased head", form, {"chain": _chain})
     for chain in chains:
         if chain["state"] == "problem":
-            click.echo(f"ceo: the audit log of {chain['host']} was changed: {shown(chain['problem'])}. Keep a copy of"
+            click.echo(f"ceo: the audit log of {chain['host']} can't be believed: {shown(chain['problem'])}. Keep a copy of"
                        f" ceod's state_dir there, compare with a backup, and find out who did it.", err=True)
         elif chain["state"] == "unknown":
             click.echo(f"ceo: {chain['host']} did not answer: {shown(chain['problem'])}", err=True)

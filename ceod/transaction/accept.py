@@ -14,10 +14,11 @@ from ceo_common.errors import JournalUntrusted
 from ceod.transaction import audit
 from ceod.transaction.fingerprint import Fingerprint
 from ceod.transaction.journal import Journal
-from ceod.transaction.record import Record
+from ceod.transaction.record import OPEN, Record
 from ceod.transaction.step import Json, Operation
 from ceod.transaction.tables import journals, steps, transactions
 
+_OPEN = sa.select(transactions).where(transactions.c.state.in_(OPEN)).order_by(transactions.c.created)
 _STILL_TO_DO = ("pending", "waiting")
 _ERROR = JournalUntrusted("what became of this is not in this copy of the journal; look at the account", reason="accepted")
 
@@ -28,8 +29,7 @@ def under_way(journal: Journal) -> tuple[list[Row[Any]], list[Row[Any]]]:
         steps.c.state.in_(_STILL_TO_DO), transactions.c.state == "completed"
     )
     with journal.reading() as connection:
-        found = list(connection.execute(waiting))
-    return Record(journal).unfinished(), found
+        return list(connection.execute(_OPEN)), list(connection.execute(waiting))
 
 
 def accept(
@@ -52,7 +52,7 @@ def accept(
 
     def update(connection: Connection) -> None:
         newest_row, _ = audit.head(connection)
-        ended = [row.id for row in record.unfinished()]
+        ended = [row.id for row in connection.execute(_OPEN)]
         for identifier in ended:
             _end(connection, record, operations, identifier, reason)
         connection.execute(

@@ -181,6 +181,10 @@ class Engine(Generic[Tools]):
         """Whether nobody is behind an owner's id, in any process."""
         return owner is None or (owner not in self._owners and self.owner.is_dead(owner))
 
+    def awaits_witness(self) -> bool:
+        """Whether recovery acts upon nothing yet."""
+        return not self.guard.is_witnessed
+
     def rehearse(self, request: Request, prepare: Callable[[], Json]) -> Json:
         """The arguments that begin() would start with; nothing is taken or written.
 

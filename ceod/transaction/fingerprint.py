@@ -10,12 +10,14 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ceod.transaction.state_dir import check_ours
 
+LARGEST = (1 << 63) - 1  # that SQLite stores
 _SIZE = 512  # one sector, which a disk writes whole or not at all
 
 
@@ -39,7 +41,10 @@ class Fingerprint:
     def parse(cls, text: str) -> Fingerprint:
         """From the form that str() gives.  Raises ValueError."""
         journal, count, audit_n, audit_hash = text.split(" ")
-        return cls(journal, int(count), int(audit_n), audit_hash.strip("-"))
+        made = cls(journal, int(count), int(audit_n), audit_hash.strip("-"))
+        if not (0 <= made.count <= LARGEST and 0 <= made.audit_n <= LARGEST):
+            raise ValueError(f"a number is not within 0 and {LARGEST}")
+        return made
 
 
 class DamagedFile(Exception):
@@ -60,20 +65,26 @@ class FingerprintFile:
         except FileNotFoundError:
             return None
 
-    def raise_to(self, fingerprint: Fingerprint) -> None:
-        """Hold this one, unless it holds a newer one or another journal's.
+    def raise_to(self, fingerprint: Fingerprint, *, instead_of: Collection[str] = ()) -> None:
+        """Hold this one, unless it holds a newer one or another journal's, which is none of `instead_of`.
 
         It is on disk when the call returns.  Raises DamagedFile, UnsafeState, OSError.
         """
         try:
             with self._locked(fcntl.LOCK_EX) as descriptor:
                 held = self._parse(os.pread(descriptor, _SIZE + 1, 0))
-                if held.journal == fingerprint.journal and held.count < fingerprint.count:
+                is_older = held.journal == fingerprint.journal and held.count < fingerprint.count
+                if is_older or held.journal in instead_of:
                     os.pwrite(descriptor, _encode(fingerprint), 0)
                     os.fdatasync(descriptor)
         except FileNotFoundError:
-            with self._new(fingerprint) as part, contextlib.suppress(FileExistsError):
-                os.link(part, self.path)  # another worker may be first
+            with self._new(fingerprint) as part:
+                try:
+                    os.link(part, self.path)
+                    return
+                except FileExistsError:  # another was first, and its own may be older
+                    pass
+            self.raise_to(fingerprint, instead_of=instead_of)
 
     def replace(self, fingerprint: Fingerprint) -> None:
         """Hold this one, whatever it held.  Raises OSError."""
@@ -94,8 +105,7 @@ class FingerprintFile:
     def _new(self, fingerprint: Fingerprint) -> Iterator[Path]:
         """A file beside it, whole and on disk, to be put into its place."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        part.unlink(missing_ok=True)
+        part = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, _encode(fingerprint))

@@ -25,6 +25,10 @@ LEFT_S = 10.0
 
 _REFUSED = Busy("the request that came first under this Idempotency-Key was refused; send it again")
 _LEFT = Internal("ceod could not go on, because its journal takes no records; what was done is undone when it does")
+_AWAITS_WITNESS = Internal(
+    "ceod ended in the middle of this. It undoes what was done as soon as the directory answers, which it has not done"
+    " since ceod started: only the directory knows whether this host was put back from a backup"
+)
 
 
 class Worker(Protocol):
@@ -35,6 +39,9 @@ class Worker(Protocol):
 
     def is_left(self, owner: str | None) -> bool:
         """Whether nobody is behind an owner's id, in any process."""
+
+    def awaits_witness(self) -> bool:
+        """Whether recovery acts upon nothing yet."""
 
     def take(self, identifier: str) -> Json | None:
         """The secret part, once."""
@@ -135,8 +142,8 @@ class Follower:
         """Whether the listener hears now that nobody works on it.
 
         Whoever asked hears it at once, others when recovery did not take it up within LEFT_S: the
-        journal takes no records then.  What is committed or being undone comes to its end, and they
-        wait for that.
+        journal takes no records then, or recovery waits for the witness.  What is committed or being
+        undone comes to its end, and they wait for that, unless that waits for the witness.
         """
         if not self._worker.is_left(row.owner):
             self._left_since = None
@@ -145,14 +152,16 @@ class Follower:
             return True
         now = time.monotonic()
         self._left_since = self._left_since or now
-        return row.state in ("queued", "running") and now - self._left_since >= LEFT_S
+        waits_long = ("queued", "running", "undoing") if self._worker.awaits_witness() else ("queued", "running")
+        return row.state in waits_long and now - self._left_since >= LEFT_S
 
     def _handed_over(self, row: Any) -> Event:
         if row.state == "checking":
             return self._aborted(_REFUSED.as_json(), undone=[])
         steps = self._record.steps_of(self.identifier)
         undoing = [step.name for step in steps if step.state not in ("undone", "not_ours")]
-        return self._aborted(row.error or _LEFT.as_json(), undoing=undoing, **what_was_undone(steps))
+        why = _AWAITS_WITNESS if self._worker.awaits_witness() else _LEFT
+        return self._aborted(row.error or why.as_json(), undoing=undoing, **what_was_undone(steps))
 
     def _aborted(self, error: Json | None, **more: Any) -> Event:
         last = {"n": self._after + 1, "status": "aborted", "transaction": self.identifier, "error": error, **more}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ceo_common.errors import CeoError, Changed, JournalUntrusted, WrongState
+from ceo_common.errors import BackendDown, CeoError, Changed, JournalUntrusted, WrongState
 from ceod.transaction import untrusted
 from ceod.transaction.fingerprint import Fingerprint
 from ceod.transaction.journal import Journal
@@ -17,7 +17,7 @@ log = logging.getLogger("ceod.transaction")
 
 CONSULT_S = 3600.0
 CONSULT_AGAIN_S = 60.0  # the witness did not answer
-CONSULT_IN_DOUBT_S = 3.0  # an administrator may be at work on it
+CONSULT_IN_DOUBT_S = 3.0  # an administrator may be at work on it, or recovery waits for the witness
 FIRST_CONSULT_S = 15.0  # longer than a directory that does not answer is waited for
 EXAMINE_S = 24 * 3600.0
 EXAMINE_AGAIN_S = 60.0  # it could not be read to its end
@@ -59,9 +59,11 @@ class Guard:
         self._clock = clock
         self._witnessed: Fingerprint | None = None
         self._is_reached = False
+        self.is_witnessed = witness is None  # or it answered once, so that a host put back as a whole shows
         self._consult_at = 0.0
         self._examine_at = 0.0
         self._logged = ""
+        self._logged_witness = ""
         self._logging = threading.Lock()
         self._was_consulted = threading.Event()
         self._was_consulted.set()
@@ -80,6 +82,14 @@ class Guard:
             raise
         self._log("")
 
+    def check_place(self) -> None:
+        """A part of check() that needs nothing of the journal.  Raises JournalUntrusted."""
+        try:
+            self.journal.check_place()
+        except JournalUntrusted as error:
+            self._log(error.message)
+            raise
+
     def _check(self) -> None:
         self.journal.check_place()
         if what := self.journal.damage():
@@ -88,8 +98,7 @@ class Guard:
         for place, known in self._memories(outside):
             if reason := self.journal.compare(known):
                 raise untrusted.differs(self.journal.path, reason, place)
-        if outside is None:
-            self.journal.begin_outside()
+        self.journal.begin_outside(outside)
 
     def _memories(self, outside: Fingerprint | None) -> Iterator[tuple[str, Fingerprint]]:
         if outside:
@@ -135,10 +144,10 @@ class Guard:
     def _consult(self) -> None:
         if self.witness is None:
             return
-        self._consult_at = self._clock() + CONSULT_AGAIN_S
+        self._consult_at = self._clock() + (CONSULT_AGAIN_S if self.is_witnessed else CONSULT_IN_DOUBT_S)
         self._is_reached = False
         try:
-            text, self._witnessed = read_witness(self.witness)
+            text = self._ask_witness(self.witness)
             self.check()
             now = self.journal.fingerprint()
             if now != self._witnessed:
@@ -149,10 +158,30 @@ class Guard:
         except Changed:  # the other worker was first
             pass
         except CeoError as error:
-            log.warning("the journal's fingerprint is not in %s: %s", self.witness.name, error.message)
+            self._log_witness(error.message)
         else:
+            self._log_witness("")
             self._is_reached = True
             self._consult_at = self._clock() + CONSULT_S
+
+    def _ask_witness(self, witness: Witness) -> str | None:
+        """The text that it remembers.  That it remembers nothing of use is an answer, too.  Raises what read_witness() does."""
+        try:
+            text, self._witnessed = read_witness(witness)
+        except BackendDown:
+            raise
+        except CeoError:
+            self.is_witnessed = True
+            raise
+        self.is_witnessed = True
+        return text
+
+    def _log_witness(self, why_not: str) -> None:
+        """Once for each reason."""
+        if why_not and why_not != self._logged_witness and self.witness:
+            until_then = "" if self.is_witnessed else "; nothing of an earlier ceod is undone or gone on with before it answers"
+            log.warning("the journal's fingerprint is not in %s: %s%s", self.witness.name, why_not, until_then)
+        self._logged_witness = why_not
 
     # The whole of it
 

@@ -34,9 +34,21 @@ T = TypeVar("T")
 
 BALLAST_BYTES = 8 << 20
 MARGIN_BYTES = 1 << 20
+BUSY_S = 30.0
 
 # SQLite's words for a file that is not what it wrote (sqlite.org/rescode.html).
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_NO_DISK = "ceod's own disk does not take new records"
+_HELD = "another program holds ceod's journal, and did not let go of it"
+_REFUSALS = {
+    sqlite3.SQLITE_FULL: _NO_DISK,
+    sqlite3.SQLITE_IOERR: _NO_DISK,
+    sqlite3.SQLITE_READONLY: _NO_DISK,
+    sqlite3.SQLITE_CANTOPEN: _NO_DISK,
+    sqlite3.SQLITE_BUSY: _HELD,
+    sqlite3.SQLITE_LOCKED: _HELD,
+}
 # A damaged text has no code of its own: these are the words of Python's sqlite3 and of SQLite's json functions.
 _DAMAGED_TEXT = ("Could not decode to UTF-8", "malformed JSON")
 _OWN = journals.c.accepted.is_(None)
@@ -70,6 +82,7 @@ class Journal:
         self._damage = ""
         self.is_readable = True  # for SQLite, as far as is known
         self._not_outside: Fingerprint | None = None  # what the file outside could not be given yet
+        self._telling = threading.Lock()
         # SQLite's writers wait by asking again and again, and the unlucky wait longest: in one process they queue here.
         self._writing = threading.Lock()
         self._filling = threading.Lock()
@@ -114,7 +127,7 @@ class Journal:
         self.check_place()
         # mode=rw: SQLite must not make an empty one where it is gone.
         try:
-            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=30, check_same_thread=False)
+            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=BUSY_S, check_same_thread=False)
         except sqlite3.OperationalError:
             self.check_place()
             raise
@@ -135,7 +148,8 @@ class Journal:
         """Run `action` in one database transaction.  On a full disk the ballast makes room, once.
 
         `counts` is for the beginning, the commit and the end of a transaction: the fingerprint goes up with it.
-        Raises JournalFull when it could not be written all the same, JournalUntrusted when it is damaged or gone.
+        Raises JournalFull when it could not be written all the same, or another program held it for BUSY_S;
+        JournalUntrusted when it is damaged or gone.
         """
         for last in (False, True):
             try:
@@ -143,8 +157,11 @@ class Journal:
                     result = action(connection)
                     fingerprint = _counted(connection) if counts else None
             except sa.exc.OperationalError as error:
-                if last or not self._make_room(error):
-                    raise JournalFull("ceod's own disk does not take new records; nothing was done") from error
+                if not last and self._make_room(error):
+                    continue
+                if (sentence := _REFUSALS.get(_code(error.orig))) is None:
+                    raise
+                raise JournalFull(f"{sentence}; nothing was done") from error
             else:
                 if fingerprint:
                     self._tell_outside(fingerprint)
@@ -183,27 +200,40 @@ class Journal:
     def known_outside(self) -> Fingerprint | None:
         """What the file outside holds, None where there is none.  Raises JournalUntrusted: it can't be read or written."""
         try:
-            if self._not_outside:
-                self.file.raise_to(self._not_outside)
-                self._not_outside = None
+            with self._telling:
+                if self._not_outside:
+                    self.file.raise_to(self._not_outside)
+                    self._not_outside = None
             return self.file.read()
         except (DamagedFile, UnsafeState, OSError) as error:
             raise untrusted.no_fingerprint(error) from error
 
-    def begin_outside(self) -> None:
-        """Make the file outside, where there is none.  Raises JournalUntrusted."""
+    def begin_outside(self, held: Fingerprint | None) -> None:
+        """Have the file outside hold this journal's, where it holds none, or that of a journal which this one succeeded.
+
+        An administrator accepted this one then, and the file could not be written.  Raises JournalUntrusted.
+        """
+        with self.reading() as connection:
+            rows = list(connection.execute(_JOURNALS))
+        before = {row.id for row in rows if row.accepted is not None}
+        if held and held.journal not in before:
+            return
         now = self.fingerprint()
         if now.count:
-            log.warning("there was no fingerprint of the journal in %s: it is made anew", self.file.path)
-        self._not_outside = now
-        self.known_outside()
+            log.warning("there was no fingerprint of this journal in %s: it is made anew", self.file.path)
+        try:
+            self.file.raise_to(now, instead_of=before)
+        except (DamagedFile, UnsafeState, OSError) as error:
+            raise untrusted.no_fingerprint(error) from error
 
     def _tell_outside(self, fingerprint: Fingerprint) -> None:
         try:
             self.file.raise_to(fingerprint)
         except (DamagedFile, UnsafeState, OSError) as error:
             # What was written stands.  Nothing new is begun until the file takes it.
-            self._not_outside = fingerprint
+            with self._telling:
+                if self._not_outside is None or self._not_outside.count < fingerprint.count:
+                    self._not_outside = fingerprint
             log.error("the journal's fingerprint could not be written: %s", error)
 
     # Damage
@@ -272,8 +302,8 @@ class Journal:
         except OSError as error:
             raise JournalFull("ceod's own disk is full; nothing new is begun until there is room on it") from error
 
-    def _make_room(self, error: Exception) -> bool:
-        if "full" not in str(error) and "disk I/O" not in str(error):
+    def _make_room(self, error: sa.exc.OperationalError) -> bool:
+        if _code(error.orig) not in _FULL:
             return False
         try:
             self.ballast.unlink()

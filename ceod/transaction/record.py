@@ -23,6 +23,7 @@ from ceod.transaction.tables import events, locks, steps, transactions
 KEY_KEPT_S = 7 * 24 * 3600
 UNFINISHED = ("checking", "queued", "running", "undoing", "committed")
 _UNDOING = ("undoing", "undo_failed")
+OPEN = (*UNFINISHED, "undo_failed")
 ENDED = ("completed", "aborted", "abandoned")
 # What is not at its end so long after its beginning is shown to people, who may abandon it.
 STUCK_S = 600.0

@@ -57,14 +57,14 @@ class Recovery:
                 self.once()
             except JournalUntrusted:
                 continue  # the guard has logged it
-            except JournalFull:
-                log.error("recovery cannot write to the journal")
+            except JournalFull as error:
+                log.error("recovery cannot write to the journal: %s", error.message)
             except Exception:
                 log.exception("recovery failed; it goes on")
 
     def once(self) -> bool:
         """One round; False when another process does it.  Raises JournalFull, JournalUntrusted."""
-        self.engine.journal.check_place()
+        self.engine.guard.check_place()
         if self._lock is None:
             self._lock = try_lock(self.engine.journal.state_dir / "recovery.lock")
             if self._lock is None:
@@ -72,6 +72,9 @@ class Recovery:
         # Before the check: after damage, a whole copy that was put back has to be examined to be trusted.
         self.engine.guard.examine_when_due()
         self.engine.guard.check()
+        # Where a whole host was put back, what is unfinished here may have ended well: only the witness knows.
+        if not self.engine.guard.is_witnessed:
+            return True
         record, owner = self.engine.record, self.engine.owner
         dead = owner.dead()
         for row in record.unfinished():

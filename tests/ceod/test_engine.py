@@ -729,6 +729,9 @@ def test_an_end_that_comes_between_two_looks_is_told(engine: Engine[Tools]) -> N
             engine.record.end(identifier, "completed", {"status": "completed", "result": {}})
             return True
 
+        def awaits_witness(self) -> bool:
+            return False
+
         def take(self, identifier: str) -> None:
             return None
 

@@ -7,22 +7,25 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ceo_common.config import Range
-from ceo_common.errors import BackendDown, Changed, JournalUntrusted
+from ceo_common.errors import BackendDown, Changed, Exists, JournalFull, JournalUntrusted, NotFound
 from ceod.operations.accounts import USER_NUMBER
 from ceod.runtime import _check_counters
 from ceod.services.all import Services
-from ceod.transaction.accept import accept
+from ceod.transaction.accept import accept, under_way
 from ceod.transaction.engine import Engine
 from ceod.transaction.fingerprint import Fingerprint, FingerprintFile
-from ceod.transaction.guard import CONSULT_S, EXAMINE_AGAIN_S, EXAMINE_S
+from ceod.transaction.guard import CONSULT_IN_DOUBT_S, CONSULT_S, EXAMINE_AGAIN_S, EXAMINE_S
 from ceod.transaction.recovery import Recovery
 from ceod.transaction.state_dir import UnsafeState
 from tests.ceod.test_engine import MAKE, Private, Tools, _files, _request, _run
@@ -38,10 +41,13 @@ class Memory:
     def __init__(self) -> None:
         self.text: str | None = None
         self.away = False
+        self.is_unknown = False
 
     def read(self) -> str | None:
         if self.away:
             raise BackendDown("away", backend="ldap")
+        if self.is_unknown:
+            raise NotFound("there is no entry of this host")
         return self.text
 
     def write(self, old: str | None, new: str) -> None:
@@ -100,6 +106,7 @@ def _recover(engine: Engine[Tools]) -> None:
     """A round of the loop, in a process that ends after it."""
     recovery = Recovery(engine)
     try:
+        engine.guard.tend()
         recovery.once()
     finally:
         if recovery._lock is not None:
@@ -326,6 +333,63 @@ def test_the_witness_notices_what_was_put_back_with_the_fingerprint(place: Place
     assert place.reason() == ""
 
 
+def test_nothing_of_an_earlier_ceod_is_undone_before_the_witness_answered(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A whole host put back, whose directory is away when it starts: state_dir and the file outside fit each other."""
+    with place.ceod() as engine:
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request(), Private())
+        follower = engine.follow(identifier)
+        next(follower)
+        copy, outside = place.copy(), place.outside.read_bytes()
+        place.tools.gate.set()
+        list(follower)
+        engine.guard.consult()
+    made = _files(place.tools)
+    place.put_back(copy)
+    place.outside.write_bytes(outside)
+    place.witness.away = True
+    now = [0.0]
+    with place.ceod() as engine:
+        engine.guard._clock = lambda: now[0]
+        for _ in range(3):
+            _recover(engine)
+            now[0] += CONSULT_IN_DOUBT_S
+        assert _files(place.tools) == made
+        waits = [record for record in caplog.records if "before it answers" in record.message]
+        assert len(waits) == 1, "logged once"
+        place.tools.failing["two"] = Exists("no")
+        assert _run(engine, _request("other"))[-1]["undone"] == ["one", "two"], "what this ceod began it undoes"
+        monkeypatch.setattr("ceod.transaction.follower.LEFT_S", 0.0)
+        last = list(engine.follow(identifier))[-1]
+        assert "as soon as the directory answers" in last["error"]["error"]
+        assert last["undoing"] == ["one"]
+        place.witness.away = False
+        with pytest.raises(JournalUntrusted, match="than the directory remembers"):
+            _recover(engine)
+    assert _files(place.tools) == made
+
+
+@pytest.mark.parametrize("answer", ["the newest", "nothing", "there is no entry", "nonsense"])
+def test_whatever_the_witness_answers_lets_recovery_go_on(place: Place, answer: str) -> None:
+    with place.ceod() as engine:
+        place.tools.gate.clear()
+        identifier, _ = engine.begin(MAKE, _request(), Private())
+        next(follower := engine.follow(identifier))
+        copy, outside = place.copy(), place.outside.read_bytes()
+        place.tools.failing["two"] = Exists("no")
+        place.tools.gate.set()
+        list(follower)
+    place.put_back(copy)
+    place.outside.write_bytes(outside)
+    place.witness.text = {"the newest": str(FingerprintFile(place.outside).read()), "nonsense": "x"}.get(answer)
+    place.witness.is_unknown = answer == "there is no entry"
+    with place.ceod() as engine:
+        _recover(engine)
+        assert [row.state for row in engine.record.listed(caller=None, state=None, limit=9)] == ["aborted"]
+
+
 def test_the_witness_is_consulted_hourly_and_sooner_while_in_doubt(place: Place) -> None:
     now = [0.0]
     with place.ceod() as engine:
@@ -398,6 +462,17 @@ def test_a_journal_that_was_replaced_while_ceod_runs(place: Place, how: str) -> 
             back = place.state if how == "state_dir moved away" else place.state / "journal.db"
             (place.state.parent / "aside").rename(back)
             assert _run(engine, _request("new"))[-1]["status"] == "completed"
+
+
+def test_a_journal_that_is_taken_away_is_logged_before_anybody_asks(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    with place.ceod() as engine:
+        (place.state / "journal.db").unlink()
+        for _ in range(3):
+            with pytest.raises(JournalUntrusted):
+                _recover(engine)
+    assert ["moved, deleted or replaced" in record.message for record in caplog.records].count(True) == 1
 
 
 def test_an_older_copy_written_over_the_open_file_is_noticed(place: Place) -> None:
@@ -627,6 +702,52 @@ def test_the_fingerprint_never_goes_down(tmp_path: Path) -> None:
     assert [path.name for path in file.path.parent.iterdir()] == ["journal"]
 
 
+def test_many_first_checks_at_once_make_one_file(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        for _ in range(10):
+            place.outside.unlink()
+            with ThreadPoolExecutor(16) as pool:
+                for check in [pool.submit(engine.guard.check) for _ in range(32)]:
+                    check.result()
+        assert [path.name for path in place.outside.parent.iterdir()] == ["journal"]
+
+
+def test_of_two_counts_that_could_not_be_written_the_larger_is_kept(place: Place) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        before = engine.journal.fingerprint()
+        place.outside.chmod(0o666)
+        for count in (before.count + 2, before.count + 1):
+            engine.journal._tell_outside(replace(before, count=count))
+        place.outside.chmod(0o600)
+        assert engine.journal.known_outside() == replace(before, count=before.count + 2)
+
+
+@pytest.mark.parametrize("text", ["a -1 2 x", "a 1 -2 x", f"a {1 << 63} 2 x", f"a 1 {1 << 63} x", "a 1 x", "a 1 2 x y"])
+def test_what_is_no_fingerprint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        Fingerprint.parse(text)
+
+
+# Writing
+
+
+def test_a_journal_that_another_program_holds_is_no_full_disk(place: Place) -> None:
+    with place.ceod() as engine, closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
+        engine.journal.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 0"))
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalFull, match="another program holds ceod's journal"):
+            engine.journal.write(lambda _: None)
+        other.execute("ROLLBACK")
+        engine.journal.write(lambda _: None)
+
+
+def test_a_mistake_of_our_own_is_no_full_disk(place: Place) -> None:
+    with place.ceod() as engine, pytest.raises(OperationalError, match="no such table"):
+        engine.journal.write(lambda connection: connection.exec_driver_sql("DELETE FROM nowhere"))
+
+
 def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place) -> None:
     with place.ceod() as engine:
         _run(engine)
@@ -706,6 +827,38 @@ def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_
         engine.resume(waits)
         _recover(engine)
         assert "thing.told" in _files(place.tools)
+
+
+def test_a_fingerprint_that_could_not_be_written_when_the_journal_was_accepted_is_written_later(place: Place) -> None:
+    with place.ceod() as engine:
+        copy = place.copy()
+        _run(engine)
+    place.put_back(copy)
+    with place.ceod() as engine:
+        outside = engine.journal.file.read()
+        assert outside
+        now = accept(engine.journal, OPERATIONS, [outside], "lost", "root", audit_as_it_is=False)
+        assert engine.journal.file.read() == outside
+        engine.guard.check()
+        assert engine.journal.file.read() == now
+        copy = place.copy()
+        _run(engine)
+    place.witness.text = None
+    place.put_back(copy)
+    assert place.reason() == "older", "it protects the accepted one"
+
+
+def test_what_could_not_be_undone_is_abandoned_by_accepting(place: Place) -> None:
+    place.tools.failing |= {"three": Exists("no"), "undo two": PermissionError("no")}
+    with place.ceod() as engine:
+        identifier = _run(engine)[-1]["transaction"]
+        assert [(row.id, row.state) for row in under_way(engine.journal)[0]] == [(identifier, "undo_failed")]
+        _accept(place, engine)
+        assert under_way(engine.journal) == ([], [])
+        row = engine.record.transaction(identifier)
+        assert row
+        assert row.state == "abandoned"
+        assert engine.record.held() == {}
 
 
 def test_a_changed_audit_log_is_accepted_from_its_newest_row_on(place: Place) -> None:
