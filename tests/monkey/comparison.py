@@ -53,6 +53,8 @@ class Comparison:
         self.journals = {host: journal(host) for host in HOSTS}
         self.lost = lost
         self.contradicted: list[Difference] = []
+        # Accounts whose lists and mails nobody can know: a step of theirs was given up.
+        self.given_up: set[str] = set()
         self.attempts = [self._settled(attempt) for attempt in attempts]
         self.wishes = by_thing(self.attempts)
         self.tried = {uid for attempt in self.attempts for uid in attempt.accounts}
@@ -83,7 +85,10 @@ class Comparison:
             settled = expiry_wishes(settled, row, MEMBERS_LIST)
         # A client that left early did not hear what waited; a step is given up with a journal alone.
         steps = found.steps.get(row.transaction, []) if row else []
-        if (lost and attempt.waiting) or any(step[2] == "given_up" for step in steps):
+        is_given_up = any(step[2] == "given_up" for step in steps)
+        if is_given_up:
+            self.given_up |= {thing[-1] for thing, _ in settled.wishes} | set(settled.accounts)
+        if lost and attempt.waiting:
             settled = without_lists(settled)
         return settled
 
@@ -170,7 +175,7 @@ class Comparison:
             (wish.answered for wish in self.wishes.get(("deleted", uid), []) if wish.value is True),
             default=0.0,
         )
-        for name, members in after.lists.items():
+        for name, members in after.lists.items() if uid not in self.given_up else ():
             # Who was subscribed at the same moment may have come after the look at the lists.
             if uid in members and not any(
                 wish.value and wish.answered >= deleted - 60
@@ -209,6 +214,8 @@ class Comparison:
             ):
                 continue
             if uid in self.restored_in_part and kind in ("member", "list", "shell"):
+                continue
+            if uid in self.given_up and kind == "list":
                 continue
             if after.is_deleted(uid) and kind == "info file":
                 continue
@@ -323,7 +330,9 @@ class Comparison:
         for attempt in self.attempts:
             if not attempt.kind.startswith("sign up") or attempt.outcome != "completed":
                 continue
-            for uid in set() if self._lost(attempt) else set(attempt.accounts) - over:
+            if self._lost(attempt):
+                continue
+            for uid in set(attempt.accounts) - over - self.given_up:
                 mails = [name for name in self.after.mails.get(uid, ()) if ".welcome" in name]
                 if len(mails) != 1:
                     yield Difference(uid, f"{len(mails)} welcome mails: {sorted(mails)}")
