@@ -14,13 +14,26 @@ from ceod.services.all import Services
 from ceod.transaction.step import Bulk, Json, Later, Operation, Turn
 
 
-def _still_theirs(turn: Turn[Services], rows: list[Json], *, open_only: bool = False) -> list[Json]:
-    """Those whose account is still the one that was added, and not deleted; `open_only` leaves out who is expired by now."""
-    people = turn.tools.directory.people_named([row["uid"] for row in rows])
-    numbers = turn.facts["numbers"]
-    found = [(row, people.get(row["uid"])) for row in rows]
-    theirs = [(row, person) for row, person in found if person and not person.is_deleted and person.number == numbers[row["uid"]]]
-    return [row for row, person in theirs if not open_only or is_open(person)]
+def _still_theirs(
+    turn: Turn[Services], rows: list[Json], *, open_only: bool = False
+) -> tuple[list[Json], dict[str, str]]:
+    """Those whose account is still the one that was added, and not deleted.
+
+    `open_only` leaves out who is expired by now.  Also returns what is wrong with the entries that
+    are broken, by their names: whose those are nobody knows.
+    """
+    uids = [row["uid"] for row in rows]
+    people, numbers = turn.tools.directory.people_named(uids), turn.facts["numbers"]
+    faults = {uid: fault for uid in uids if (fault := people.fault(uid))}
+    theirs = [
+        row
+        for row in rows
+        if (person := people.get(row["uid"]))
+        and not person.is_deleted
+        and person.number == numbers[row["uid"]]
+        and (not open_only or is_open(person))
+    ]
+    return theirs, faults
 
 
 class _ForTheMembers(Bulk[Services]):
@@ -39,7 +52,7 @@ class WelcomeMail(_ForTheMembers):
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """May come twice after a crash, under one Message-ID."""
         mailer, domain = turn.tools.admin_host.smtp, turn.tools.config.domain
-        rows = _still_theirs(turn, items, open_only=True)
+        rows, faults = _still_theirs(turn, items, open_only=True)
         refused = mailer.send_all(
             [
                 mailer.mail(
@@ -51,7 +64,7 @@ class WelcomeMail(_ForTheMembers):
                 for row in rows
             ]
         )
-        return {address.partition("@")[0]: why for address, why in refused.items()}
+        return faults | {address.partition("@")[0]: why for address, why in refused.items()}
 
 
 def _mail_id(turn: Turn[Services], row: Json, kind: str) -> str:
@@ -66,11 +79,16 @@ class Subscribe(_ForTheMembers):
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """By way of the mail host; who is on the list already stays on it, and the result tells of who may never be, or left it since."""
-        refused = {}
-        for row in _still_theirs(turn, items, open_only=True):
+        rows, faults = _still_theirs(turn, items, open_only=True)
+        list_name = turn.tools.config.members.list
+        refused = {
+            uid: f"{uid} was not put on the list {list_name}: {fault}"
+            for uid, fault in faults.items()
+        }
+        for row in rows:
             try:
                 with mail_host(turn.tools), contextlib.suppress(Exists):
-                    turn.tools.peers.subscribe(turn.tools.config.members.list, row["uid"], wished=turn.committed)
+                    turn.tools.peers.subscribe(list_name, row["uid"], wished=turn.committed)
             except (Overtaken, WrongState) as error:
                 refused[row["uid"]] = error.message
         return refused
@@ -84,7 +102,8 @@ class Announce(Later[Services]):
     def do(self, turn: Turn[Services]) -> None:
         """With the operator named."""
         config, rows = turn.tools.config, accounts(turn.facts)
-        members = [_mail_facts(turn, row) for start in range(0, len(rows), 100) for row in _still_theirs(turn, rows[start:start + 100])]
+        theirs, _ = _still_theirs(turn, rows)
+        members = [_mail_facts(turn, row) for row in theirs]
         if members:
             turn.tools.admin_host.smtp.send("announcement", f"{config.members.announce_to}@{config.domain}",
                                             f"{turn.transaction}.announcement", members=members, operator=turn.facts["operator"])

@@ -58,14 +58,15 @@ class LeaveMembersList(Bulk[Services]):
 
     def batch(self, turn: Turn[Services], items: list[Any]) -> dict[str, str]:
         """Those that are expired still."""
-        directory = turn.tools.directory
+        directory, faults = turn.tools.directory, dict[str, str]()
 
         def expired(uids: list[str]) -> list[str]:
             people = directory.people_named(uids, lapsed.ATTRIBUTES)
+            faults.update({uid: fault for uid in people.broken if (fault := people.fault(uid))})
             return [uid for uid, person in people.items() if person.one("shadowExpire")]
 
         opened = leave_for_good(turn.tools, turn.tools.config.members.list, items, expired)
-        return dict.fromkeys(opened, "put on the list since")
+        return faults | dict.fromkeys(opened, "put on the list since")
 
 
 def _result(facts: Json) -> Json:

@@ -11,10 +11,18 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from ceo_common.errors import BackendDown, CeoError, Exists, NotFound, Overtaken, WrongState
+from ceo_common.errors import (
+    BackendDown,
+    BrokenEntry,
+    CeoError,
+    Exists,
+    NotFound,
+    Overtaken,
+    WrongState,
+)
 from ceod.services import mailman
 from ceod.services.all import Services
-from ceod.services.entry import Person
+from ceod.services.entry import NamedPeople, Person
 from ceod.transaction.step import Json, Later, Skip, Turn
 
 Pairs = Callable[[Json], list[tuple[str, str]]]  # of the facts: each list with a username
@@ -39,6 +47,13 @@ def mail_host(tools: Services) -> Iterator[None]:
 def is_open(person: Person | None) -> bool:
     """Whether the account is there, not deleted and not expired."""
     return person is not None and not person.is_deleted and not person.is_expired(time.time())
+
+
+def _is_open(people: NamedPeople, uid: str) -> bool:
+    """As is_open().  Raises BrokenEntry: nobody knows."""
+    if fault := people.fault(uid):
+        raise BrokenEntry(fault, uid=uid)
+    return is_open(people.get(uid))
 
 
 def leave_for_good(
@@ -94,17 +109,21 @@ class JoinLists(Later[Services]):
         """What is so already stays so, and a list that does not exist is nobody's.
 
         The result tells of a list that will never take somebody, and of those whose newer wish stands.
+        Raises BrokenEntry, to wait until somebody mended it: then the others are done.
         """
         pairs = self.pairs(turn.facts)
         people = turn.tools.directory.people_named([uid for _, uid in pairs])
         refused, overtaken = list[str](), list[str]()
+        broken: BrokenEntry | None = None
         for list_name, uid in pairs:
-            if reason := self.overtaken_by(turn.tools, list_name, uid, people.get(uid)):
-                overtaken.append(reason)
-                continue
             try:
+                if reason := self.overtaken_by(turn.tools, list_name, uid, people):
+                    overtaken.append(reason)
+                    continue
                 with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
                     self.act(turn, list_name, uid)
+            except BrokenEntry as error:
+                broken = error  # what it is to be will be known when somebody mended it
             except Overtaken as error:
                 overtaken.append(error.message)
             except WrongState as error:
@@ -114,12 +133,16 @@ class JoinLists(Later[Services]):
         if overtaken:
             facts: Json = {self.left_out: overtaken}
             turn.note(**facts)
+        if broken:
+            raise broken
         if len(overtaken) == len(pairs):
             raise Skip
 
-    def overtaken_by(self, tools: Services, list_name: str, uid: str, person: Person | None) -> str:
-        """What the directory says against it now, in words; else nothing."""
-        if not is_open(person):
+    def overtaken_by(
+        self, tools: Services, list_name: str, uid: str, people: NamedPeople
+    ) -> str:
+        """What the directory says against it now, in words; else nothing.  Raises BrokenEntry."""
+        if not _is_open(people, uid):
             return f"{uid} was not put on the list {list_name}: the account is not open any more"
         groups = tools.config.groups.behind(list_name)
         if groups and not set(groups) & set(tools.directory.groups_of(uid)):
@@ -137,10 +160,12 @@ class LeaveLists(JoinLists):
     name = "mailing lists left"
     left_out = "not_left"
 
-    def overtaken_by(self, tools: Services, list_name: str, uid: str, person: Person | None) -> str:
+    def overtaken_by(
+        self, tools: Services, list_name: str, uid: str, people: NamedPeople
+    ) -> str:
         """Who is in a group that the list follows from stays on it."""
         inside = set(tools.config.groups.behind(list_name)) & set(tools.directory.groups_of(uid))
-        if inside and is_open(person):
+        if inside and _is_open(people, uid):
             return f"{uid} stays on the list {list_name}: they are in the group {min(inside)}"
         return ""
 

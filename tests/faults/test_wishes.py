@@ -15,6 +15,7 @@ from ceo_common.errors import BackendDown, Exists, NotFound, WrongState
 from ceod.operations.wishes import Wishes
 from ceod.transaction.journal import Journal
 from sandbox.club import host_place
+from tests.club import foreign
 from tests.club.club import Club, until
 from tests.e2e.test_mailman import _rest
 from tests.e2e.test_members import _expire
@@ -122,6 +123,45 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     assert club.on_list(uid["left"], "exec")
     assert ended["leave"] == ({"skipped"}, [f"{uid['left']} stays on the list exec: they are in the group exec"])
     club.done(syscom.remove_from_group("exec", uid["left"]))
+
+
+def _shadow_expire(club: Club, uid: str, change: str) -> None:
+    dn = f"uid={uid},{foreign.PEOPLE}"
+    foreign.write(club, f"dn: {dn}\nchangetype: modify\n{change}\n")
+
+
+def test_a_broken_entry_is_waited_for_or_named(club: Club) -> None:
+    """It was taken for an account that is not open any more, and never put on its list."""
+    office, waiting = club.client("office1"), Waiting(club)
+    uid = {"renewed": club.add()["result"]["uid"], "added": club.name()}
+    office.unsubscribe("csc-general", uid["renewed"])
+    club.service("mail", "stop", "mailman")
+    try:
+        waiting.begin("renewed", office.renew_member(uid["renewed"], {"terms": ["w2027"]}))
+        waiting.begin("added", office.add_member(club.member(uid["added"])))
+        for name in uid.values():
+            _shadow_expire(club, name, "add: shadowExpire\nshadowExpire: 999999999999")
+    finally:
+        club.service("mail", "start", "mailman")
+    _up(club, MAIL, "mailman")
+    waiting.resume()
+    (warning,) = waiting.end("added")[1]
+    assert warning.startswith(
+        f"{uid['added']} was not put on the list csc-general: the entry of {uid['added']}"
+        " in the directory is broken: its shadowExpire is 999999999999"
+    )
+    renewed = waiting.by_name["renewed"][0]
+
+    def is_named() -> bool:
+        steps = waiting.syscom.transaction(ADMIN, renewed)["steps"]
+        return {"broken_entry"} == {step["error"]["code"] for step in steps if step["state"] == "waiting"}
+
+    until(is_named, 20)
+    for name in uid.values():
+        _shadow_expire(club, name, "delete: shadowExpire")
+    waiting.resume()
+    assert waiting.end("renewed") == ({"done"}, [])
+    assert club.on_list(uid["renewed"])
 
 
 def test_the_undoing_of_a_leave_asks_the_moderator_as_the_wish_would(club: Club) -> None:
