@@ -179,6 +179,12 @@ def _check_counters(services: Services, record: Record) -> None:
     except CeoError as error:
         raise CannotStart(str(error)) from None
     for name, following in counters.items():
+        numbers = ranges[name]
+        if following < numbers.first:
+            raise CannotStart(
+                f"the counter cn={name},ou=UidCounters is at {following}, below {numbers.first} to"
+                f" {numbers.last}, the range of {name}: set it to {given[name] + 1} or above"
+            )
         if following <= given[name]:
             raise CannotStart(
                 f"the next number of cn={name},ou=UidCounters is {following}, but {given[name]} was"

@@ -250,7 +250,11 @@ def remind(context: Context, how: How) -> None:
         print_json(told)
         return
     click.echo(f"{len(told['mails'])} were mailed.")
-    for what, uids in (("their account is gone", told["gone"]), ("the mail server refused them", told["refused"])):
+    for what, uids in (
+        ("their account is gone", told["gone"]),
+        ("their entry in the directory is broken", told["broken"]),
+        ("the mail server refused them", told["refused"]),
+    ):
         if uids:
             how.note(f"Not mailed, {what}: {', '.join(uids)}")
 

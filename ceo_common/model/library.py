@@ -144,8 +144,13 @@ class Reminded(Wire):
 
 
 class OverdueMails(Wire):
-    """POST /api/library/overdue/remind: the mails; `gone` are those whose account is, `refused` those whom the mail server knows no way to."""
+    """POST /api/library/overdue/remind: the mails.
+
+    `gone` are those whose account is, `broken` those whose entry in the directory nobody can work
+    with, `refused` those whom the mail server knows no way to.
+    """
 
     mails: list[Reminded]
     gone: list[str]
+    broken: list[str]
     refused: list[str]

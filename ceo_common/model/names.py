@@ -7,6 +7,8 @@ import re
 from ceo_common.text import is_unsafe
 
 _USERNAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# As slapd has it (etc/slapd-acl.conf), the shell of deleted accounts left out.
+_SHELL = re.compile(r"/(usr/)?bin/[a-z0-9]+")
 _ATOM = r"[A-Za-z0-9_&*+=?^{}~!%-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
@@ -20,6 +22,11 @@ def username_problem(name: str) -> str | None:
     if _USERNAME.fullmatch(name):
         return None
     return "a username is 1 to 32 of a-z, 0-9, _ and -, and begins with a letter"
+
+
+def is_shell(path: str) -> bool:
+    """Whether slapd takes this path for a login shell."""
+    return _SHELL.fullmatch(path) is not None
 
 
 def text_problem(text: str, what: str, limit: int = TEXT_LIMIT) -> str | None:

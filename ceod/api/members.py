@@ -116,12 +116,14 @@ def patch(uid: str) -> flask.Response:
     if told.get("login_shell") is not None:
         allow("member.shell", subject=uid)
     if told.get("forwarding_addresses") is not None or told.get("login_shell") is None:
-        of_syscom = "syscom" in directory.groups_of(uid) if not name_rules.username_problem(uid) else False
+        of_syscom = not name_rules.username_problem(uid) and directory.is_in("syscom", uid)
         allow("member.forwarding.syscom" if of_syscom else "member.forwarding", subject=uid)
     change = parsed(MemberChange)
 
     def prepare() -> Json:
         modify_member.check(change.login_shell, running.config.members.shells)
+        if change.login_shell is not None and Who.SYSCOM not in standing(caller(), directory):
+            modify_member.check_expiry(_person(uid))
         if change.forwarding_addresses is not None:
             modify_member.check_home(uid, running.services)
         return {"uid": uid, **change.model_dump()}
@@ -151,7 +153,10 @@ def renew(uid: str) -> flask.Response:
     _person(uid)
 
     def prepare() -> Json:
-        renew_member.check(_person(uid), renewal)
+        person, who = _person(uid), caller()
+        renew_member.check(person, renewal)
+        if who.uid == uid and Who.SYSCOM not in standing(who, running.services.directory):
+            renew_member.check_own_expiry(person)
         return {"uid": uid, **renewal.model_dump(), "list": running.config.members.list,
                 "warnings": past_terms(renewal.all_terms, current(running.config.time_zone))}
 

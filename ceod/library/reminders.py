@@ -39,15 +39,16 @@ def send(database: Database, directory: Directory, desk: Desk, smtp: Smtp, told:
     finally:
         if rest := {loan.loan: claimed[loan.loan][0] for mail in mails if mail not in sent for loan in mail.loans}:
             database.run(lambda connection: desk.unclaim(connection, rest))
-    return OverdueMails(mails=sent, gone=found.gone, refused=refused)
+    return OverdueMails(mails=sent, gone=found.gone, broken=found.broken, refused=refused)
 
 
 def _mails(loans: list[Loan], directory: Directory) -> tuple[OverdueMails, dict[str, Person]]:
     by_person = _by_person(loans)
     people = directory.people_named([mail.uid for mail in by_person], ["uid", "cn", "shadowExpire"])
     here = {uid: person for uid, person in people.items() if not person.is_deleted}
-    gone = [mail.uid for mail in by_person if mail.uid not in here]
-    return OverdueMails(mails=[mail for mail in by_person if mail.uid in here], gone=gone, refused=[]), here
+    gone = [mail.uid for mail in by_person if mail.uid not in {**here, **people.broken}]
+    mails = [mail for mail in by_person if mail.uid in here]
+    return OverdueMails(mails=mails, gone=gone, broken=sorted(people.broken), refused=[]), here
 
 
 def _by_person(loans: list[Loan]) -> list[Reminded]:

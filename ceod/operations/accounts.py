@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ceo_common.errors import CeoError, Exists, WrongState
+from ceo_common.errors import CeoError, Changed, Exists, WrongState
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
-from ceod.services.homes import forward_text
+from ceod.services.homes import UNDONE, forward_text
 from ceod.services.ldap_connection import Attributes, Connection, encoded
 from ceod.transaction.step import BATCH, Json, Kept, Step, Undone
 
 T = TypeVar("T")
 
 USER_NUMBER = "user number"  # the journal's name of the step that takes numbers
+_IN_A_ROW = 5  # numbers in use one after the other, before the counter is raised past all of them
 
 
 def accounts(facts: Json) -> list[Json]:
@@ -63,7 +65,7 @@ class TakeNumbers(Step[Services, Private]):
         run.note(numbers=dict(taken))
 
     def _take(self, tools: Services) -> int:
-        numbers = tools.config.numbers.ranges()[self.range_name]
+        numbers, in_a_row = tools.config.numbers.ranges()[self.range_name], 0
         while True:
             number = tools.directory.take_number(self.range_name)
             if number > numbers.last:
@@ -76,6 +78,20 @@ class TakeNumbers(Step[Services, Private]):
                 )
             if not tools.directory.number_in_use(number):
                 return number
+            in_a_row += 1
+            if in_a_row == _IN_A_ROW:
+                self._pass_run(tools, number)
+                in_a_row = 0
+
+    def _pass_run(self, tools: Services, number: int) -> None:
+        """Raise the counter past the unbroken run of numbers in use that this one is in.
+
+        A counter that was put back with an old directory may be thousands behind.
+        """
+        numbers, in_use = tools.config.numbers.ranges()[self.range_name], tools.directory.numbers_in_use()
+        free = next(n for n in range(number + 1, numbers.last + 2) if n not in in_use or n > numbers.last)
+        with contextlib.suppress(Changed):  # somebody else took a number at this moment
+            tools.directory.raise_counter(self.range_name, free)
 
     def undo(self, transaction: str, intent: Json, tools: Services) -> Undone:
         """Nothing: a number only grows."""
@@ -228,7 +244,7 @@ class BuildHomes(Step[Services, Private]):
         """Remove each, whichever of its two names it has; one that somebody put something into is archived."""
         homes, outcomes, kept = tools.admin_host.homes, [], []
         for uid, temporary in intent["homes"].items():
-            archived, forward = f"{uid}.undone-{transaction}", intent["home_forwards"].get(uid, "")
+            archived, forward = f"{uid}.{UNDONE}{transaction}", intent["home_forwards"].get(uid, "")
             outcome = homes.take_back(temporary, None, archived, forward)
             identity = intent["home_identities"].get(uid)
             if outcome == "absent" and identity:

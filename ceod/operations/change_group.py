@@ -85,9 +85,8 @@ class ChangeGroups(ChangeEntries):
 
 def ensure_not_last(directory: Directory, uid: str) -> None:
     """Whoever else is in it has to be a living account.  Asked while the group is locked.  Raises WrongState."""
-    members = directory.members_of(SYSCOM)
-    others = directory.people_named([name for name in members if name != uid])
-    if uid in members and not any(not person.one("shadowExpire") for person in others.values()):
+    others = directory.people_named([name for name in directory.members_of(SYSCOM) if name != uid])
+    if directory.is_in(SYSCOM, uid) and not any(not person.one("shadowExpire") for person in others.values()):
         raise WrongState(f"{uid} is the last of the systems committee, and nobody could undo this")
 
 

@@ -9,7 +9,7 @@ from ceod.operations.accounts import undone
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.kadmin import Principal
-from ceod.services.ldap_connection import Change, Connection
+from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Step, Undone
 
 Changes = dict[str, list[Change]]  # by DN
@@ -31,6 +31,10 @@ class ChangeEntries(Step[Services, Private]):
     # Whether ceod/admin changes them: slapd lets nobody else write to a deleted account.
     as_admin = False
 
+    def is_admins(self, run: ThisRun, dn: str) -> bool:
+        """Whether ceod/admin changes this entry."""
+        return self.as_admin
+
     @classmethod
     def of(cls, facts: Json) -> Changes:
         """What this step noted that it changes."""
@@ -46,17 +50,14 @@ class ChangeEntries(Step[Services, Private]):
 
     def do(self, run: ThisRun) -> None:
         """Each entry in one modify; an entry is noted before it is changed, and not if it refuses."""
-        if self.of(run.facts):  # else the request may have come without a forwarded ticket
-            caller = None if self.as_admin else run.private.caller
-            with run.tools.directory.writing(caller) as connection:
-                self._change(run, connection)
-
-    def _change(self, run: ThisRun, connection: Connection) -> None:
         changes, tried = self.of(run.facts), f"{self.name}: tried"
         for i, dn in enumerate(changes):
             run.note(**{tried: list(changes)[:i + 1]})
             try:
-                connection.change(dn, *changes[dn])
+                # Without a change, the request may have come without a forwarded ticket.
+                caller = None if self.is_admins(run, dn) else run.private.caller
+                with run.tools.directory.writing(caller) as connection:
+                    connection.change(dn, *changes[dn])
             except BackendDown:
                 raise
             except CeoError:

@@ -75,7 +75,7 @@ class Examination:
     def _of_broken(self, person: Person) -> list[_Check]:
         def faults() -> Iterator[Problem]:
             for fault in person.faults():
-                yield Problem(fault, f"mend {person.dn} with ldapmodify")
+                yield Problem(fault, f"mend {person.dn} with ldapmodify{person.as_whom}")
 
         return [_Check("LDAP user", person.dn, faults, "")]
 
@@ -116,19 +116,22 @@ class Examination:
     def _user(self, person: Person) -> Iterator[Problem]:
         config = self.services.config
         classes = person.classes
+        by_hand = f"of {person.dn} with ldapmodify{person.as_whom}"
         if missing := [name for name in _CLASSES if name.lower() not in classes]:
-            yield Problem(f"the classes {', '.join(missing)} are missing", f"add them with ldapmodify: objectClass of {person.dn}")
+            yield Problem(f"the classes {', '.join(missing)} are missing", f"add them to objectClass {by_hand}")
         if len(classes & {"member", "club"}) != 1:
-            yield Problem("it is neither a member nor a club, or both", f"set objectClass of {person.dn} with ldapmodify")
+            yield Problem("it is neither a member nor a club, or both", f"set objectClass {by_hand}")
         if person.one("uidNumber") != person.one("gidNumber"):
             yield Problem(f"uidNumber {person.one('uidNumber')} is not gidNumber {person.one('gidNumber')}",
-                          f"set gidNumber of {person.dn} with ldapmodify")
+                          f"set gidNumber {by_hand}")
         home, wanted = person.one("homeDirectory"), self.services.admin_host.homes.path(self.uid)
         if home != wanted:
-            yield Problem(f"homeDirectory is {home}, not {wanted}", f"set homeDirectory of {person.dn} with ldapmodify")
+            yield Problem(f"homeDirectory is {home}, not {wanted}", f"set homeDirectory {by_hand}")
         shell = person.one("loginShell")
-        if person.is_deleted and shell != config.members.deleted_shell:
-            yield Problem(f"it is deleted, and its login shell is {shell}", f"set loginShell of {person.dn} to {config.members.deleted_shell}")
+        if person.shell_fault:
+            yield Problem(person.shell_fault, f"set loginShell {by_hand}")
+        elif person.is_deleted and shell != config.members.deleted_shell:
+            yield Problem(f"it is deleted, and its login shell is {shell}", f"set loginShell to {config.members.deleted_shell}: {by_hand}")
         elif not person.is_deleted and shell not in shells(config.members.shells):
             yield Problem(f"its login shell {shell or '(none)'} is none here", f"choose another: ceo members modify {self.uid} --shell /bin/bash")
 
@@ -142,7 +145,8 @@ class Examination:
             yield Problem(f"its gidNumber is {self.group.number or 'none'}, the user's {number}",
                           f"set gidNumber of {directory.group_dn(self.uid)} with ldapmodify")
         inside = directory.uids_in(self.group)
-        if missing := sorted(set(inside) - set(directory.people_named(inside, ["uid"]))):
+        people = directory.people_named(inside, ["uid"])
+        if missing := sorted(set(inside) - set(people) - set(people.broken)):
             yield Problem(f"it names {', '.join(missing)}, who have no account",
                           "take them out: " + "; ".join(f"ceo groups remove-member {self.uid} {name}" for name in missing))
 
@@ -191,6 +195,12 @@ class Examination:
             self.mends["counter"] = [name, given + 1]
             again = f"{at}: the number would be given again"
             yield Problem(again, f"raise the counter to {given + 1}", fixable=True)
+        elif not given:
+            yield Problem(
+                f"{at}, and the journal knows of no number that was given",
+                "look with ceo doctor --directory: either the counter is behind, or somebody chose"
+                " this number",
+            )
         else:
             yield Problem(
                 f"somebody chose it: {at}",

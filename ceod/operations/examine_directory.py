@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ceo_common.config import Numbers
+from ceo_common.errors import BrokenEntry, NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import Finding
 from ceod.operations.accounts import USER_NUMBER
@@ -17,7 +18,7 @@ from ceod.operations.reserved_names import is_reserved
 from ceod.services.all import Services
 from ceod.services.entry import Group, Person, numbers_in
 from ceod.services.ldap_connection import Entry
-from ceod.services.ldap_names import child_value
+from ceod.services.ldap_names import child, child_value, same
 from ceod.transaction.record import Record
 
 ROWS = 1000  # in one answer
@@ -30,6 +31,7 @@ class Directory:
     """What was read: entries with their DNs, attributes with options among them.
 
     `counters` are the next numbers of the ranges, `given` the largest ones that the journal knows.
+    `no_counters` says of the other ranges why they have no next number.
     """
 
     people_dn: str
@@ -40,13 +42,20 @@ class Directory:
     groups: list[tuple[str, Entry]]
     counters: dict[str, int]
     given: dict[str, int]
+    no_counters: dict[str, str] = field(default_factory=dict)
 
 
 def read(services: Services, record: Record) -> Directory:
-    """Read all of it.  Raises BackendDown, NotFound (a counter)."""
+    """Read all of it.  Raises BackendDown."""
     directory, config = services.directory, services.config
     ranges = config.numbers.ranges()
     given = {name: record.largest_number(USER_NUMBER, numbers) for name, numbers in ranges.items()}
+    counters, no_counters = dict[str, int](), dict[str, str]()
+    for name in ranges:
+        try:
+            counters[name] = directory.counter(name)
+        except (NotFound, BrokenEntry) as error:
+            no_counters[name] = error.message
     return Directory(
         directory.people,
         directory.groups,
@@ -54,8 +63,9 @@ def read(services: Services, record: Record) -> Directory:
         config.numbers,
         directory.everything_below(directory.people),
         directory.everything_below(directory.groups),
-        {name: directory.counter(name) for name in ranges},
+        counters,
         {name: number or 0 for name, number in given.items()},
+        no_counters,
     )
 
 
@@ -94,8 +104,12 @@ def _problem(check: str, dn: str, found: str, mend: str) -> Finding:
 
 def _counters(directory: Directory) -> Iterator[Finding]:
     for name, numbers in directory.numbers.ranges().items():
-        following, given = directory.counters[name], directory.given[name]
         looked_at = f"cn={name},ou=UidCounters"
+        if name not in directory.counters:
+            mend = "set its uidNumber past the last number that was given (etc/README.md)"
+            yield _problem("counter", looked_at, directory.no_counters[name], mend)
+            continue
+        following, given = directory.counters[name], directory.given[name]
         if following <= given:
             found = f"it is at {following}, and {given} was given: ceod won't start again"
             yield _problem("counter", looked_at, found, f"set its uidNumber to {given + 1}")
@@ -104,39 +118,69 @@ def _counters(directory: Directory) -> Iterator[Finding]:
                 f"it is at {following}, below {numbers.first} to {numbers.last}: it gives nothing"
             )
             yield _problem("counter", looked_at, found, "set its uidNumber past the last one given")
+        elif ahead := [] if given else _ahead(directory, name):
+            found = (
+                f"it is at {following}, the journal knows of no number that was given, and accounts"
+                f" have {len(ahead)} numbers from {following} on, up to {max(ahead)}"
+            )
+            mend = (
+                "if ceod gave these (the journal is a new one, or an older directory was put back),"
+                f" set its uidNumber to {max(ahead) + 1}; if somebody chose them, leave it: ceod"
+                " skips numbers in use"
+            )
+            yield _problem("counter", looked_at, found, mend)
+
+
+def _ahead(directory: Directory, name: str) -> set[int]:
+    """The numbers of a kind's accounts that its counter has not reached."""
+    last, following = directory.numbers.ranges()[name].last, directory.counters[name]
+    people = [Person(dn, "", entry) for dn, entry in directory.people]
+    return {
+        number
+        for person in people
+        if ("clubs" if person.is_club else "members") == name
+        for number in numbers_in(person.attributes.get("uidNumber", []))
+        if following <= number <= last
+    }
 
 
 def _people(directory: Directory) -> Iterator[Finding]:
     owners = _owners(directory)
     for dn, entry in directory.people:
-        yield from _options(dn, entry)
-        uid = child_value(dn, "uid", directory.people_dn)
-        if not uid:
-            found = f"its DN is not uid=NAME,{directory.people_dn}: it is no account"
-            yield _problem("name", dn, found, f"{_DELETE} '{dn}'")
-            continue
-        person = Person(dn, uid, entry)
-        faults = person.faults()
-        for fault in faults:
-            yield _problem("broken", dn, fault, f"mend it with ldapmodify, or {_DELETE} '{dn}'")
-        yield from _second_names(dn, "uid", uid, entry)
-        if is_reserved(uid):
-            yield _problem(
-                "reserved name",
-                dn,
-                f"{uid} is a reserved name",
-                f"give whoever has it another account, and delete {uid}",
-            )
-        yield from _classes(person)
-        for name in ("cn", "homeDirectory", "loginShell"):
-            if not entry.get(name):
-                yield _problem("attributes", dn, f"it has no {name}", f"add {name} with ldapmodify")
-        home = f"{directory.homes}/{uid}"
-        if wrong := [value for value in entry.get("homeDirectory", []) if value != home]:
-            found = f"homeDirectory is {', '.join(wrong)}, not {home}"
-            yield _problem("home", dn, found, f"set homeDirectory to {home} with ldapmodify")
-        if not faults:
-            yield from _number(directory, person, owners)
+        person = Person(dn, child_value(dn, "uid", directory.people_dn), entry)
+        for finding in _account(directory, person, owners):
+            yield finding.model_copy(update={"mend": finding.mend + person.as_whom})
+
+
+def _account(
+    directory: Directory, person: Person, owners: dict[int, set[str]]
+) -> Iterator[Finding]:
+    dn, uid, entry = person.dn, person.uid, person.attributes
+    yield from _options(dn, entry)
+    if not uid:
+        found = f"its DN is not uid=NAME,{directory.people_dn}: it is no account"
+        yield _problem("name", dn, found, f"{_DELETE} '{dn}'")
+        return
+    faults = person.faults()
+    for fault in faults:
+        yield _problem("broken", dn, fault, f"mend it with ldapmodify, or {_DELETE} '{dn}'")
+    yield from _second_names(dn, "uid", uid, entry)
+    if is_reserved(uid):
+        found = f"{uid} is a reserved name"
+        mend = f"give whoever has it another account, and delete {uid}"
+        yield _problem("reserved name", dn, found, mend)
+    yield from _classes(person)
+    for name in ("cn", "homeDirectory", "loginShell"):
+        if not entry.get(name):
+            yield _problem("attributes", dn, f"it has no {name}", f"add {name} with ldapmodify")
+    if person.shell_fault:
+        yield _problem("login shell", dn, person.shell_fault, "set loginShell with ldapmodify")
+    home = f"{directory.homes}/{uid}"
+    if wrong := [value for value in entry.get("homeDirectory", []) if value != home]:
+        found = f"homeDirectory is {', '.join(wrong)}, not {home}"
+        yield _problem("home", dn, found, f"set homeDirectory to {home} with ldapmodify")
+    if not faults:
+        yield from _number(directory, person, owners)
 
 
 def _groups(directory: Directory) -> Iterator[Finding]:
@@ -223,8 +267,11 @@ def _number(directory: Directory, person: Person, owners: dict[int, set[str]]) -
     if not numbers.first <= number <= numbers.last:
         found = f"{number} is outside of {numbers.first} to {numbers.last}, the range of {kind}"
         yield _problem("number", person.dn, found, another)
-    elif number >= directory.counters[kind] >= numbers.first and number > directory.given[kind]:
-        found = f"somebody chose {number}: the counter is at {directory.counters[kind]}"
+        return
+    following, given = directory.counters.get(kind), directory.given[kind]
+    # Where the journal knows of no number, the counter's row tells of all of them.
+    if following and given and number >= following >= numbers.first and number > given:
+        found = f"somebody chose {number}: the counter is at {following}"
         mend = f"leave it, since the counter skips it when it gets there, or {another}"
         yield _problem("number", person.dn, found, mend)
 
@@ -256,7 +303,11 @@ def _members(directory: Directory, group: Group, accounts: dict[str, Person]) ->
     for value in group.attributes.get("uniqueMember", []):
         uid = child_value(value, "uid", directory.people_dn)
         mend = f"take it out with ldapmodify: delete: uniqueMember: {value}"
-        if uid not in accounts:
+        alike = uid.lower()
+        if uid not in accounts and same(value, child("uid", alike, directory.people_dn)) and alike in accounts:
+            found = f"uniqueMember {value}: slapd takes it for {alike}, and ceod for nobody"
+            yield _problem("members", group.dn, found, mend)
+        elif uid not in accounts:
             found = f"uniqueMember {value} names nobody: whoever got the name would be in"
             yield _problem("members", group.dn, found, mend)
         elif accounts[uid].is_deleted:

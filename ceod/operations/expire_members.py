@@ -32,14 +32,28 @@ class ExpireAccounts(Bulk[Services]):
         tools, day = turn.tools, str(turn.facts["day"])
         now = datetime.fromtimestamp(turn.facts["now"], ZoneInfo("UTC"))
         people = tools.directory.people_named(items, lapsed.ATTRIBUTES)
-        failed = {uid: "there is no such account any more" for uid in items if uid not in people}
+        failed = {
+            uid: people.fault(uid) or "there is no such account any more"
+            for uid in items
+            if uid not in people
+        }
         done = [uid for uid, person in people.items() if person.one("shadowExpire") == day]
-        due = {person.dn: uid for uid, person in people.items() if lapsed.is_due(person, tools.config.time_zone, now)}
-        failed |= {uid: "renewed, deleted or expired meanwhile" for uid in people if uid not in done and uid not in due.values()}
+        due = {person.dn: person for person in people.values() if lapsed.is_due(person, tools.config.time_zone, now)}
+        failed |= {
+            uid: "renewed, deleted or expired meanwhile"
+            for uid, person in people.items()
+            if uid not in done and person.dn not in due
+        }
         with tools.directory.writing(turn.private and turn.private.connection) as connection:
-            refused = connection.change_all([(dn, [Change("shadowExpire", put=(day,))]) for dn in due])
-        failed |= {due[dn]: error.message for dn, error in refused.items()}
-        for uid in [*done, *(uid for uid in due.values() if uid not in failed)]:
+            refused = connection.change_all(
+                [
+                    # What is there is 0 or less, which is no expiry (shadow(5)).
+                    (dn, [Change("shadowExpire", tuple(person.attributes.get("shadowExpire", [])), (day,))])
+                    for dn, person in due.items()
+                ]
+            )
+        failed |= {due[dn].uid: error.message for dn, error in refused.items()}
+        for uid in [*done, *(person.uid for person in due.values() if person.uid not in failed)]:
             try:
                 tools.admin_host.kadmin.expire(uid, int(day) * DAY_S)
             except NotFound as error:

@@ -6,22 +6,31 @@ import os
 from pathlib import Path
 
 from ceo_common.errors import Changed, Invalid, WrongState
+from ceo_common.model import names as name_rules
 from ceod.operations.changes import ChangeEntries, Changes
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
+from ceod.services.entry import Person
 from ceod.services.homes import Forward, forward_text
 from ceod.services.ldap_connection import Change
 from ceod.transaction.step import Json, Operation, Step, Undone
 
 
 def shells(path: str) -> list[str]:
-    """The login shells that one may choose: those of /etc/shells (shells(5)) that are there and can be run."""
+    """The login shells that one may choose.
+
+    Those of /etc/shells (shells(5)) that are there, can be run, and are a login shell to slapd.
+    """
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:
         return []
     names = [line.partition("#")[0].strip() for line in lines]
-    return [name for name in names if name.startswith("/") and os.path.isfile(name) and os.access(name, os.X_OK)]
+    return [
+        name
+        for name in names
+        if name_rules.is_shell(name) and os.path.isfile(name) and os.access(name, os.X_OK)
+    ]
 
 
 def check(login_shell: str | None, shells_file: str) -> None:
@@ -29,6 +38,19 @@ def check(login_shell: str | None, shells_file: str) -> None:
     if login_shell is not None and login_shell not in (found := shells(shells_file)):
         message = f"{login_shell!r} is not a login shell here; there are: {', '.join(found)}"
         raise Invalid(message, problems=[{"field": "login_shell", "message": message}])
+
+
+def check_expiry(person: Person) -> None:
+    """Slapd lets nobody write the shell of their own account while it has an expiry, whatever day it is.
+
+    Raises WrongState.
+    """
+    if day := person.one("shadowExpire"):
+        raise WrongState(
+            f"{person.uid} has an expiry (shadowExpire: {day}), and as long as it has one, the"
+            " directory lets the systems committee alone change its login shell",
+            uid=person.uid,
+        )
 
 
 def check_home(uid: str, services: Services) -> None:

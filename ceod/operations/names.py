@@ -50,6 +50,13 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
     if deleted is not None and deleted.operation != "purge_member":
         raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
                          uid=uid, pointers=[deleted.id])
+    if undone := [f"{admin.homes.settings.archive}/{name}" for name in admin.homes.undone_of(uid)]:
+        raise LeftBehind(
+            f"a sign-up of {uid} was undone, and what somebody had put into its home by then was"
+            f" kept: {', '.join(undone)}. Look whose it is and move it away, or choose another name.",
+            uid=uid,
+            pointers=undone,
+        )
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
     pointers += [f"a {server} database or user has the name" for server, names in taken.items() if uid in names]
     if pointers:

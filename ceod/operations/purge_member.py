@@ -69,7 +69,7 @@ class PurgeHome(_Purge):
         """Remove them."""
         homes, uid = turn.tools.admin_host.homes, turn.facts["uid"]
         homes.remove(uid)
-        for archived in homes.archived_of(uid):
+        for archived in [*homes.archived_of(uid), *homes.undone_of(uid)]:
             homes.remove_archived(archived)
 
 

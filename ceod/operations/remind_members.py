@@ -67,8 +67,10 @@ class Remind(Bulk[Services]):
                 if item["uid"] in over
             ]
         )
-        return {item["uid"]: "renewed or gone meanwhile" for item in items if item["uid"] not in over} | {
-            address.partition("@")[0]: why for address, why in refused.items()}
+        left_out = [item["uid"] for item in items if item["uid"] not in over]
+        return {uid: people.fault(uid) or "renewed or gone meanwhile" for uid in left_out} | {
+            address.partition("@")[0]: why for address, why in refused.items()
+        }
 
 
 def _result(facts: Json) -> Json:

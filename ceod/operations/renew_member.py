@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ceo_common.errors import Changed, Exists
+from ceo_common.errors import Changed, Exists, WrongState
 from ceo_common.model.member import Renewal
 from ceo_common.terms import in_order
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
@@ -23,6 +23,16 @@ def check(person: Person, renewal: Renewal) -> None:
         held |= set(person.attributes.get("nonMemberTerm", []))
     if again := in_order([term for term in renewal.all_terms if term in held]):
         raise Exists(f"{person.uid} is registered already for {', '.join(again)}", uid=person.uid, terms=again)
+
+
+def check_own_expiry(person: Person) -> None:
+    """Office staff end every expiry but their own, by slapd's rules.  Raises WrongState."""
+    if day := person.one("shadowExpire"):
+        raise WrongState(
+            f"you have an expiry (shadowExpire: {day}), which ends with a renewal, and the directory"
+            " does not let you end your own: ask somebody else of office staff",
+            uid=person.uid,
+        )
 
 
 class AddTerms(ChangeEntries):

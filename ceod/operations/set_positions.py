@@ -38,17 +38,28 @@ def by_position(people: People, config: Positions) -> Holders:
 
 
 def plan(services: Services, wanted: Holders) -> Json:
-    """The arguments: who loses and who gets what.  Raises Invalid with every problem."""
+    """The arguments: who loses and who gets what.
+
+    Raises Invalid with every problem, BrokenEntry (of somebody who holds one of the positions).
+    """
     config, directory = services.config.positions, services.directory
     people = directory.people_named(sorted({uid for uids in wanted.values() for uid in uids}))
-    before, now = holders(directory, config), time.time()
+    holding = with_positions(directory)
+    for person in holding.broken:
+        if set(person.attributes.get("position", [])) & set(wanted):
+            person.check()  # it would keep the position, since nobody sees that it has it
+    before, now = by_position(holding, config), time.time()
     problems = []
     for position, uids in wanted.items():
         if position not in config.available:
             problems.append((position, f"there is no position {position!r}; there are: {', '.join(config.available)}"))
         if position in config.required and not uids:
             problems.append((position, f"somebody has to be {position}"))
-        problems += [(position, f"there is no account {uid}") for uid in uids if uid not in people]
+        problems += [
+            (position, people.fault(uid) or f"there is no account {uid}")
+            for uid in uids
+            if uid not in people
+        ]
         problems += [(position, f"{uid} is a club") for uid in uids if uid in people and people[uid].is_club]
         problems += [(position, f"{uid} was deleted") for uid in uids if uid in people and people[uid].is_deleted]
         # Whoever holds it already and expired meanwhile does not keep others from being named.
@@ -62,7 +73,15 @@ def plan(services: Services, wanted: Holders) -> Json:
         for uid in sorted(set(uids) ^ set(before.get(position, []))):
             kind = "put" if uid in uids else "remove"
             changes.setdefault(uid, {"put": [], "remove": []})[kind].append(position)
-    return {"changes": changes, "wanted": wanted, "group": config.group, "lists": services.config.groups.lists.get(config.group, [])}
+    deleted = sorted(person.uid for person in holding if person.is_deleted)
+    lists = services.config.groups.lists.get(config.group, [])
+    return {
+        "changes": changes,
+        "deleted": deleted,
+        "wanted": wanted,
+        "group": config.group,
+        "lists": lists,
+    }
 
 
 def names_locked(services: Services, wanted: Holders) -> tuple[str, ...]:
@@ -76,6 +95,10 @@ class ChangePositions(ChangeEntries):
     """The differences, and nothing else."""
 
     name = "positions"
+
+    def is_admins(self, run: ThisRun, dn: str) -> bool:
+        """Whoever was deleted only loses what they hold: whether one may do that is ceod's rule."""
+        return dn in map(run.tools.directory.person_dn, run.arguments["deleted"])
 
     def changes(self, run: ThisRun) -> Changes:
         """By account."""

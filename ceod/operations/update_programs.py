@@ -20,7 +20,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
     """Whose program would change; empty ones, unchanged ones and what is no program are skipped.
 
     `held` are the names that transactions hold: whose account is among them is left out.
-    Raises NotFound (who is not there), WrongState (a club or a deleted account is named).
+    Raises NotFound (who is not there), BrokenEntry, WrongState (a club or a deleted account is named).
     """
     directory = services.directory
     broken = 0
@@ -31,6 +31,8 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         members, broken = {person.uid: person for person in people}, len(people.broken)
     else:
         members = directory.people_named(uids)
+        for person in members.broken.values():
+            person.check()
         if missing := [uid for uid in uids if uid not in members]:
             raise NotFound(f"there is no account {', '.join(missing)}")
         if others := [uid for uid in uids if members[uid].is_deleted or members[uid].is_club]:

@@ -10,7 +10,7 @@ import gssapi
 import ldap
 
 from ceo_common.config import Ldap, Range
-from ceo_common.errors import DelegationMismatch, NotFound
+from ceo_common.errors import BrokenEntry, DelegationMismatch, NotFound
 from ceod.services import ldap_names as names
 from ceod.services.entry import (
     JUDGED,
@@ -254,13 +254,18 @@ class Directory:
         }
 
     def counter(self, name: str) -> int:
-        """The next number of a range.  Raises NotFound."""
-        entries = self.search(
-            names.child("cn", name, self.counters), _ANY, ["uidNumber"], scope=ldap.SCOPE_BASE
-        )
-        following = number_in(entries[0][1].get("uidNumber", [])) if entries else None
+        """The next number of a range.  Raises NotFound (no such entry), BrokenEntry (no number)."""
+        dn = names.child("cn", name, self.counters)
+        entries = self.search(dn, _ANY, ["uidNumber"], scope=ldap.SCOPE_BASE)
+        if not entries:
+            raise NotFound(f"the directory has no counter {dn}; etc/README.md says how to make it")
+        values = entries[0][1].get("uidNumber", [])
+        following = number_in(values)
         if following is None:
-            raise NotFound(f"the directory has no counter cn={name},{self.counters}; etc/README.md says how to make it")
+            raise BrokenEntry(
+                f"the uidNumber of the counter {dn} is {', '.join(sorted(values)) or 'missing'}:"
+                " it has to be one number, the next to give"
+            )
         return following
 
     # Writing

@@ -16,11 +16,17 @@ from dataclasses import dataclass
 from ceo_common.errors import BrokenEntry
 from ceo_common.model.names import username_problem
 from ceo_common.terms import Term
+from ceo_common.text import is_unsafe
 from ceod.services import ldap_names as names
 from ceod.services.ldap_connection import Entry
 
 DELETED = (
     "1"  # the shadowExpire of an account that was deleted: a day in 1970 that no expiry ever sets
+)
+
+#: slapd lets nobody else change the entry of a deleted account (etc/slapd-acl.conf).
+AS_ADMIN = (
+    "as ceod/admin, because the account is deleted: on the admin host, kinit -k -t KEYTAB ceod/admin"
 )
 
 _FIRST_NUMBER = 1000  # below are the operating system's (Debian policy, 9.2.2)
@@ -80,6 +86,14 @@ class Person:
         return {value.lower() for value in self.attributes.get("objectClass", [])}
 
     @property
+    def shell_fault(self) -> str | None:
+        """What is wrong with the login shell's characters; slapd's pattern ends at a NUL."""
+        shells = self.attributes.get("loginShell", [])
+        if any(is_unsafe(character) for shell in shells for character in shell):
+            return f"its loginShell is {', '.join(map(ascii, shells))}: no program has such a path"
+        return None
+
+    @property
     def is_club(self) -> bool:
         """A club's account has no password and no terms."""
         return "club" in self.classes
@@ -88,6 +102,11 @@ class Person:
     def is_deleted(self) -> bool:
         """Deleted, and kept to be restored."""
         return self.one("shadowExpire") == DELETED
+
+    @property
+    def as_whom(self) -> str:
+        """With whose ticket the entry is changed by hand, where it is not the committee's own."""
+        return f", {AS_ADMIN}" if self.is_deleted else ""
 
     @property
     def expires(self) -> int | None:
@@ -141,10 +160,9 @@ class Person:
         faults = self.faults()
         if not faults:
             return None
-        who = "ceod/admin" if self.is_deleted else "The systems committee"
         return (
             f"the entry of {self.uid} in the directory is broken: {'; '.join(faults)}."
-            f" {who} has to mend {self.dn}"
+            f" The systems committee has to mend {self.dn}{self.as_whom}"
         )
 
     def check(self) -> None:

@@ -21,6 +21,7 @@ from ceod.helpers import as_user
 from ceod.services.skeleton import Untouched, remove_empty
 
 BACKEND = "homes"
+UNDONE = "undone-"  # in the archived name of a home that an undo kept, before its transaction
 _RENAME_NOREPLACE = 1
 _FORWARD_LIMIT = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -90,15 +91,34 @@ class Homes:
         return _opened(self.settings.root)
 
     def left_behind(self, uid: str) -> list[str]:
-        """What of a home of this name is there: the home itself, or an archived one."""
+        """What of an account's home is there: the home itself, or an archived one."""
         found = [self.path(uid)] if os.path.lexists(self.path(uid)) else []
-        return found + [f"{self.settings.archive}/{name}" for name in self.archived_of(uid)]
+        return found + [
+            f"{self.settings.archive}/{name}"
+            for name in [*self.archived_of(uid), *self.undone_of(uid)]
+        ]
 
     def archived_of(self, uid: str) -> list[str]:
         """The names in the archive of homes that were this account's, the one that was archived last at the end."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.settings.archive) as entries:
-            found = [entry for entry in entries if entry.name == uid or entry.name.startswith(f"{uid}.")]
+            found = [
+                entry
+                for entry in entries
+                if entry.name == uid
+                or (entry.name.startswith(f"{uid}.")
+                and not entry.name.startswith(f"{uid}.{UNDONE}"))
+            ]
             return [entry.name for entry in sorted(found, key=lambda entry: entry.stat(follow_symlinks=False).st_ctime)]
+        return []
+
+    def undone_of(self, uid: str) -> list[str]:
+        """The names in the archive of homes that an undone sign-up kept: they held somebody's work."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(
+                name
+                for name in os.listdir(self.settings.archive)
+                if name.startswith(f"{uid}.{UNDONE}")
+            )
         return []
 
     def build(self, temporary: str, uid_number: int, *, shared: bool = False) -> Identity:

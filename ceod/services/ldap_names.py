@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterable
 
 import ldap.dn
 import ldap.filter
@@ -61,7 +63,7 @@ def child_value(dn: str, attribute: str, parent: str) -> str:
         return ""
     # str2dn() drops an option, as in `uid;lang-en=x`.
     named_by = dn.partition("=")[0].strip().lower()
-    if len(first) != 1 or named_by != attribute or not same(ldap.dn.dn2str(rest), parent):
+    if len(first) != 1 or named_by != attribute or _normal(rest) != _normal_place(parent):
         return ""
     return str(first[0][1])
 
@@ -69,10 +71,15 @@ def child_value(dn: str, attribute: str, parent: str) -> str:
 def same(one: str, other: str) -> bool:
     """Whether slapd takes two DNs for one entry: letter case does not count."""
     try:
-        return _normal(one) == _normal(other)
+        return _normal(ldap.dn.str2dn(one)) == _normal(ldap.dn.str2dn(other))
     except _NO_DN:
         return False
 
 
-def _normal(dn: str) -> list[list[tuple[str, str]]]:
-    return [sorted((attribute.lower(), value.lower()) for attribute, value, _ in rdn) for rdn in ldap.dn.str2dn(dn)]
+@functools.cache  # a few places, each asked for with every entry of a long answer
+def _normal_place(dn: str) -> list[list[tuple[str, str]]]:
+    return _normal(ldap.dn.str2dn(dn))
+
+
+def _normal(rdns: Iterable[Iterable[tuple[str, str, int]]]) -> list[list[tuple[str, str]]]:
+    return [sorted((attribute.lower(), value.lower()) for attribute, value, _ in rdn) for rdn in rdns]

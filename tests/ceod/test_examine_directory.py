@@ -89,6 +89,7 @@ def test_a_whole_directory_has_a_row_for_each_part() -> None:
         (_user("bo", 20002, homeDirectory=[]), "attributes", "no homeDirectory"),
         (_user("bo", 20002, loginShell=[]), "attributes", "no loginShell"),
         (_user("bo", 20002, homeDirectory=["/root"]), "home", "is /root, not /users/bo"),
+        (_user("bo", 20002, loginShell=["/bin/bash\0x"]), "login shell", r"'/bin/bash\x00x'"),
         (_user("bo", 20002, **{"uid;lang-en": ["ada"]}), "options", "uid;lang-en is ada"),
         (_user("bo", 20002, uidNumber=[]), "broken", "uidNumber is missing"),
         (_user("bo", 20002, uidNumber=["0"]), "broken", "uidNumber is 0"),
@@ -122,7 +123,7 @@ def test_what_is_wrong_with_an_account(entry: tuple[str, Entry], check: str, wor
             "uniqueMember;x-1",
         ),
         (_group("bo", 10002, uniqueMember=_member("nobody")), "members", "names nobody"),
-        (_group("bo", 10002, uniqueMember=_member("ADA")), "members", "names nobody"),
+        (_group("bo", 10002, uniqueMember=_member("ADA")), "members", "slapd takes it for ada"),
         (_group("bo", 10002, uniqueMember=["cn=x,dc=evil"]), "members", "names nobody"),
         (_group("bo", 10002, memberUid=["ada"]), "members", "memberUid ada"),
     ],
@@ -159,6 +160,37 @@ def test_a_number_that_was_given_is_nobodys_choice() -> None:
     ((check, _, sentence),) = _rows(counters=WHOLE.counters | {"clubs": 5})
     assert check == "counter"
     assert "below 30001" in sentence
+
+
+def test_a_counter_that_is_none_hides_nothing_else() -> None:
+    """Neither the other counters nor the entries."""
+    counters = {name: n for name, n in WHOLE.counters.items() if name != "members"}
+    rows = _rows(
+        _user("bo", 20002, cn=[]), counters=counters, no_counters={"members": "it is 1, 2"}
+    )
+    assert [(check, found) for check, _, found in rows] == [
+        ("counter", "it is 1, 2"),
+        ("attributes", "it has no cn"),
+    ]
+
+
+def test_a_journal_that_knows_of_no_number_is_one_row() -> None:
+    """Not one for each old account, as if somebody had chosen every number."""
+    old = [_user(f"bo{i}", 20100 + i) for i in range(30)]
+    ((check, dn, found),) = _rows(*old, given=WHOLE.given | {"members": 0})
+    assert (check, dn) == ("counter", "cn=members,ou=UidCounters")
+    assert "the journal knows of no number that was given" in found
+    assert "30 numbers from 20100 on, up to 20129" in found
+
+
+def test_a_deleted_account_is_mended_as_the_one_who_may() -> None:
+    """slapd lets nobody but ceod/admin write it."""
+    for shadow_expire, as_admin in ((["1"], True), ([], False)):
+        made = dataclasses.replace(
+            WHOLE, people=[_user("bo", 20002, cn=[], shadowExpire=shadow_expire)], groups=[]
+        )
+        (finding,) = [row for row in examine(made) if row.state == "problem"]
+        assert ("kinit -k -t KEYTAB ceod/admin" in finding.mend) == as_admin
 
 
 def test_however_much_is_wrong_an_answer_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from ceo_common.errors import (
     Exists,
     Forbidden,
     InactiveCaller,
+    Invalid,
     LeftBehind,
     NotFound,
 )
@@ -194,6 +196,8 @@ def test_a_member_by_a_look_alike_of_the_name_is_none(club: Club) -> None:
     try:
         club.has_password(uid)
         assert club.client("regular1").member(uid)["groups"] == []
+        with pytest.raises(Forbidden, match="of the systems committee"):
+            list(club.client("office1").modify_member(uid, {"forwarding_addresses": ["x@y.org"]}))
         assert club.client(uid).whoami()["standing"] == ["anyone", "signed_in"]
         # Whoever is deleted is out of it all the same: slapd would take it for theirs.
         club.done(club.client("ctdalek").delete_member(uid))
@@ -309,6 +313,46 @@ _check_counters(services, Engine(Path(sys.argv[1]), OPERATIONS, services).record
 """
 
 
+def _check_counters(club: Club) -> subprocess.CompletedProcess[str]:
+    state_dir = str(host_place(ADMIN) / "ceod")
+    return club.run_as("root", str(PYTHON), "-c", _CHECK_COUNTERS, state_dir, host=ADMIN)
+
+
+def test_a_counter_far_behind_is_raised_past_what_is_in_use(club: Club) -> None:
+    """An older directory was put back: the first sign-up does not try some two hundred numbers."""
+    before, since = _counter(club), len(club.log(f"{ADMIN}.slapd"))
+    foreign.write(club, _modify(COUNTER, "replace: uidNumber\nuidNumber: 20001"))
+    try:
+        assert club.add()["result"]["uid_number"] > 20100
+        changes = club.log(f"{ADMIN}.slapd")[since:].count(f'MOD dn="{COUNTER}"')
+        assert 6 <= changes < 50
+    finally:
+        number = max(before, _counter(club))
+        foreign.write(club, _modify(COUNTER, f"replace: uidNumber\nuidNumber: {number}"))
+
+
+def test_positions_of_whoever_was_deleted_or_is_broken(club: Club) -> None:
+    """A deleted holder loses them, although slapd lets ceod/admin alone write that entry."""
+    syscom, uid = club.client("ctdalek"), club.add()["result"]["uid"]
+    expiry = f"dn: uid={uid},{PEOPLE}\nchangetype: modify\nreplace: shadowExpire\n"
+    broken = f"{expiry}shadowExpire: 999999\n-\nadd: position\nposition: offsck\n"
+    for text in (broken, f"{expiry}shadowExpire: 1\n"):
+        done = club.run_as("ctdalek", "ldapmodify", "-Q", text=text)
+        assert done.returncode == 0, done
+        if text == broken:
+            with pytest.raises(BrokenEntry, match=f"the entry of {uid}"):
+                list(syscom.set_positions({"offsck": []}))
+            with pytest.raises(Invalid) as error:
+                list(syscom.set_positions({"imapd": [uid]}))
+            assert f"the entry of {uid} in the directory is broken" in str(error.value.problems)
+            with pytest.raises(BrokenEntry, match=f"the entry of {uid}"):
+                list(syscom.update_programs([uid]))
+    assert syscom.positions()["positions"]["offsck"] == [uid]
+    club.done(syscom.set_positions({"offsck": []}))
+    assert syscom.positions()["positions"]["offsck"] == []
+    foreign.write(club, _modify(f"uid={uid},{PEOPLE}", "delete: shadowExpire"))
+
+
 def test_an_outlier_uses_nothing_up_and_stops_nobody(club: Club) -> None:
     """The last number of the range, the next one, the next one of a group: the counter goes on."""
     office, last = club.client("office1"), 29999
@@ -329,9 +373,7 @@ def test_an_outlier_uses_nothing_up_and_stops_nobody(club: Club) -> None:
         syscom.rehearsing = True
         (rehearsal,) = syscom.mend(following)
         assert "counter of user numbers" not in str(rehearsal)
-        checked = club.run_as(
-            "root", str(PYTHON), "-c", _CHECK_COUNTERS, str(host_place(ADMIN) / "ceod"), host=ADMIN
-        )
+        checked = _check_counters(club)
         assert checked.returncode == 0, checked
         assert "numbers that the counter has not reached are in use" in checked.stderr
 
@@ -340,12 +382,19 @@ def test_a_counter_outside_of_its_range_gives_nothing(club: Club) -> None:
     """Number 5 would be an account of the operating system's."""
     before = _counter(club)
     try:
-        for wrong, words in ((5, "below 20001 to 29999"), (30000, "used up")):
+        for wrong, words in ((30000, "used up"), (5, "below 20001 to 29999")):
             foreign.write(club, _modify(COUNTER, f"replace: uidNumber\nuidNumber: {wrong}"))
             status, events = club.post("office1", club.member())
             assert status == 200
             assert events[-1]["status"] == "aborted"
             assert words in str(events[-1]), events
+        checked = _check_counters(club)
+        assert checked.returncode != 0
+        assert "members,ou=UidCounters is at" in checked.stderr
+        assert "given already" not in checked.stderr
+        foreign.write(club, _modify(COUNTER, "delete: uidNumber"))
+        (row,) = [r for r in club.client("office1").examine_directory() if r["check"] == "counter"]
+        assert f"the uidNumber of the counter {COUNTER} is missing" in row["found"]
     finally:
         foreign.write(club, _modify(COUNTER, f"replace: uidNumber\nuidNumber: {before}"))
 

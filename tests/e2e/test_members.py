@@ -140,6 +140,26 @@ def test_login_shells_follow_the_rule(club: Club) -> None:
     assert _entry(club, "regular1")["loginShell"] == ["/bin/bash"]
 
 
+def test_what_slapd_refuses_because_of_an_expiry_is_refused_beforehand(club: Club) -> None:
+    """To ceod a day to come and 0 leave an account open; slapd's rules ask whether there is one."""
+    for uid, day in (("regular1", 40000), ("office1", 0)):
+        dn = f"dn: uid={uid},ou=People,dc=csclub,dc=internal\nchangetype: modify\n"
+        change = f"{dn}add: shadowExpire\nshadowExpire: {day}\n"
+        assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+        try:
+            with pytest.raises(WrongState, match=f"{uid} has an expiry"):
+                list(club.client(uid).modify_member(uid, {"login_shell": "/bin/sh"}))
+            if uid == "office1":
+                with pytest.raises(WrongState, match="ask somebody else of office staff"):
+                    list(club.client(uid).renew_member(uid, {"terms": ["f2031"]}))
+            shells = ("/bin/sh", "/bin/bash")
+            for shell in shells:
+                club.done(club.client("ctdalek").modify_member(uid, {"login_shell": shell}))
+        finally:
+            change = f"{dn}delete: shadowExpire\n"
+            assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+
+
 @pytest.mark.parametrize("shell", ["/bin/nothing", "/etc/passwd", "bash", "", "/bin/bash\n", "/usr/sbin/nologin", "/tmp/x"])
 def test_a_shell_that_is_none_is_refused_and_the_others_are_listed(club: Club, shell: str) -> None:
     with pytest.raises(Invalid, match=r"there are: .*/bin/bash"):

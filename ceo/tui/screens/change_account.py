@@ -16,6 +16,7 @@ from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
 from ceo_common.errors import CeoError, Invalid
+from ceo_common.model import names as name_rules
 
 Json = dict[str, Any]
 _SHELLS = Path("/etc/shells")
@@ -80,7 +81,7 @@ def usable_shells() -> list[str]:
         lines = _SHELLS.read_text(errors="replace").splitlines()
     except OSError:
         return []
-    return [line for line in lines if line.startswith("/") and os.access(line, os.X_OK)]
+    return [line for line in lines if name_rules.is_shell(line) and os.access(line, os.X_OK)]
 
 
 class Forwarding(Screen):

@@ -68,7 +68,7 @@ class Overdue(_OfLoans):
             self.tell("hint", f"Nobody is to be mailed: about each book a mail goes once a week.{_not_mailed(plan)}")
         else:
             lines: list[Markup | Record] = [Record(mail["uid"], "; ".join(loan["title"] for loan in mail["loans"])) for mail in mails]
-            gone = [_not_mailed(plan).strip(), ""] if plan["gone"] else []
+            gone = [_not_mailed(plan).strip(), ""] if plan["gone"] or plan["broken"] else []
             self.go_to(Mails(self, [*gone, *lines], f"Enter sends {_mails(mails)}."))
 
 
@@ -119,4 +119,5 @@ def _mails(mails: list[Json]) -> str:
 def _not_mailed(told: Json) -> str:
     """Whom no mail reaches, and why."""
     return "".join(f"  Not mailed, {why}: {', '.join(uids)}." for why, uids in (
-        ("their account is gone", told["gone"]), ("the mail server refused them", told["refused"])) if uids)
+        ("their account is gone", told["gone"]),
+        ("their entry in the directory is broken", told["broken"]), ("the mail server refused them", told["refused"])) if uids)
