@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import subprocess
@@ -28,6 +29,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(cert), str(key)
 
 
+def _request(connection: ssl.SSLSocket) -> bytes:
+    """The whole request: what stays unread resets the connection and takes the answer along."""
+    text, head, length = b"", b"", 0
+    while not head or len(text) < len(head) + 4 + length:
+        more = connection.recv(65536)
+        if not more:
+            return text
+        text += more
+        if not head and b"\r\n\r\n" in text:
+            head = text.partition(b"\r\n\r\n")[0]
+            length = int((re.search(rb"(?i)content-length: (\d+)", head) or [b"", b"0"])[1])
+    return text
+
+
 class Liar:
     """A TLS server that gives every request the same bytes."""
 
@@ -45,7 +60,7 @@ class Liar:
             while True:
                 raw, _ = self._listening.accept()
                 with contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as connection:
-                    self.requests.append(connection.recv(65536))
+                    self.requests.append(_request(connection))
                     connection.sendall(self._answer)
 
     def close(self) -> None:
