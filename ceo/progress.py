@@ -46,5 +46,8 @@ def aborted_sentence(event: Event) -> str:
     else:
         said += " Nothing was done."
     if kept:
-        said += f" Somebody had put files into the home, so it was kept: {', '.join(kept)}."
+        said += (
+            f" The home held more than the skeleton, so it was kept: {', '.join(kept)}."
+            " Move it away before the name can be used again."
+        )
     return said

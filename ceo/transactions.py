@@ -63,25 +63,34 @@ def verify(client: Client, host: str) -> Json:
     """Whether the chain of a host's audit log holds, how far, and its head.
 
     `state` is "ok", "problem" (ceod's journal is not trusted there, too), or "unknown" where the host
-    did not answer; `problem` says why.  Raises Forbidden, Unauthenticated.
+    did not answer; `problem` says why.  `accepted` says which broken rows an administrator accepted; the
+    chain is checked behind them, too.  Raises Forbidden, Unauthenticated.
     """
-    checked: Json = {"host": host, "state": "unknown", "problem": "", "rows": 0, "erased": 0, "head": ""}
-    last_hash, is_end = "", False
+    checked: Json = {
+        "host": host, "state": "unknown", "problem": "", "rows": 0, "erased": 0, "head": "", "accepted": "",
+    }
+    after, is_end = 0, False
+    last_hash: str | None = ""
     while not is_end:
         try:
-            part = client.verify_log(host, after=checked["rows"])
+            part = client.verify_log(host, after=after)
         except (Forbidden, Unauthenticated):
             raise
         except JournalUntrusted as error:
             return {**checked, "state": "problem", "problem": error.message}
         except CeoError as error:
             return {**checked, "problem": error.message}
-        if part["after_hash"] != last_hash:  # somebody changed it just now
+        if last_hash is not None and part["after_hash"] != last_hash:  # somebody changed it just now
             part = {**part, "rows": 0, "erased": 0, "breaks_at": part["after"]}
         checked["rows"] += part["rows"]
         checked["erased"] += part["erased"]
-        last_hash, is_end = part["last_hash"], part["is_end"]
+        after, last_hash, is_end = part["last"], part["last_hash"], part["is_end"]
         if part["breaks_at"] is not None:
+            accepted_to = part["accepted_to"]
+            if part["breaks_at"] <= accepted_to and not checked["accepted"]:
+                checked["accepted"] = f"broken at row {part['breaks_at']}, which was accepted; checked since row {accepted_to}"
+                after, last_hash, is_end = accepted_to, None, False
+                continue
             return {**checked, "state": "problem", "problem": f"row {part['breaks_at']} was changed, or one before it taken out"}
         if part["is_newest"] is False:
             return {**checked, "state": "problem", "problem": "rows at its end were cut off or changed, or an older journal was put back:"
@@ -95,7 +104,7 @@ def step_told(step: Json) -> str:
     if step["state"] == "waiting" and step["next_at"]:
         told += f"; next on {when(step['next_at'])}"
     if kept := step["facts"].get("kept"):
-        told += f"; somebody had put files there, so it was kept: {', '.join(kept)}"
+        told += f"; it held more than the skeleton, so it was kept: {', '.join(kept)}"
     if step["error"] and step["state"] != "done":
         told += f" ({step['error'].get('error', '')})"
     return told

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceo_common.config import DAEMON_FILE, ConfigError, Daemon, load_daemon
@@ -48,53 +49,67 @@ def main() -> int:
 def _run(config: Daemon, witness: Witness) -> int:
     journal = Journal(Path(config.state_dir), Path(config.journal_fingerprint))
     try:
-        differences, remembered, at_witness = _look(journal, witness)
-        if not differences:
+        look = _look(journal, witness)
+        if not look.differences:
             print(f"{journal.path} is the newest that anybody remembers, and whole: there is nothing to accept.")
             return 0
-        _show(journal, differences)
+        _show(journal, look.differences)
         _nobody_works(journal)
         print(f"Type {WORD} to take this journal for the right one: ", end="", flush=True)
         if sys.stdin.readline().strip() != WORD:
             raise Refused("nothing was changed")
-        reason = f"an administrator accepted this journal: {'; '.join(differences)}"
-        now = accept(journal, OPERATIONS, remembered, reason, _administrator(), audit_as_it_is=True)
+        reason = f"an administrator accepted this journal: {'; '.join(look.differences)}"
+        now = accept(
+            journal, OPERATIONS, look.remembered, reason, _administrator(), audit_as_it_is=look.is_chain_broken
+        )
         journal.file.replace(now)
         journal.forget_damage()
-        _tell(witness, at_witness, now)
+        _tell(witness, look.at_witness, now)
         print("Accepted.  A ceod that runs goes on within seconds; one that had the journal taken away while it ran has to be restarted.")
         return 0
     finally:
         journal.close()
 
 
-def _look(journal: Journal, witness: Witness) -> tuple[list[str], list[Fingerprint], str | None]:
-    """What is wrong, in words; what is remembered of the journal; and what the witness holds.  Raises Refused."""
-    differences, remembered, at_witness = [], [], None
+@dataclass
+class Look:
+    """What is wrong, in words; what is remembered of the journal; and what the witness holds."""
+
+    differences: list[str] = field(default_factory=list)
+    remembered: list[Fingerprint] = field(default_factory=list)
+    at_witness: str | None = None
+    is_chain_broken: bool = False  # the audit log's, which is accepted with it
+
+
+def _look(journal: Journal, witness: Witness) -> Look:
+    """Raises Refused."""
+    look = Look()
     journal.examine()
     if what := journal.damage():
         if not journal.is_readable:
             raise Refused(f"{journal.path} is damaged ({what}): put a whole copy back, or move {journal.path}* away, and run this again")
-        differences.append(what)
+        look.differences.append(what)
+        look.is_chain_broken = True  # the only damage with which it can be read
     try:
         outside = journal.file.read()
     except DamagedFile as error:
-        differences.append(str(error))
+        look.differences.append(str(error))
         outside = None
     places = [(str(journal.file.path), outside)]
     try:
-        at_witness, in_directory = read_witness(witness)
+        look.at_witness, in_directory = read_witness(witness)
         places.append((witness.name, in_directory))
     except CeoError as error:
         print(f"{witness.name} could not be asked: {error.message}")
     for place, known in places:
         if known is None:
             continue
-        remembered.append(known)
+        look.remembered.append(known)
         print(f"{place} remembers journal {known.journal} at {known.count}, audit row {known.audit_n}")
         if reason := journal.compare(known):
-            differences.append(f"{reason} than {place} remembers" if reason in ("older", "other") else f"{reason}, by {place}")
-    return differences, remembered, at_witness
+            words = f"{reason} than {place} remembers" if reason in ("older", "other") else f"{reason}, by {place}"
+            look.differences.append(words)
+    return look
 
 
 def _show(journal: Journal, differences: list[str]) -> None:

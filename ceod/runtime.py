@@ -117,7 +117,7 @@ class Runtime:
     def _tell_left_homes(self) -> None:
         if self.services.admin is None:
             return
-        with contextlib.suppress(BackendDown):  # health says it
+        with contextlib.suppress(CeoError):  # health says it, also of the journal
             for home in left_homes(self.config.homes.root, self.engine.record):
                 log.warning("a temporary home was left", extra=dataclasses.asdict(home))
 

@@ -58,8 +58,12 @@ def _verify(context: Context, hosts: list[str], form: Form) -> int:
                        f" ceod's state_dir there, compare with a backup, and find out who did it.", err=True)
         elif chain["state"] == "unknown":
             click.echo(f"ceo: {chain['host']} did not answer: {shown(chain['problem'])}", err=True)
+        if chain["accepted"]:
+            click.echo(f"ceo: the audit log of {chain['host']} is {chain['accepted']}", err=True)
     return {"problem": EXIT_PROBLEM, "unknown": EXIT_UNKNOWN, "ok": 0}[verdict(chains)]
 
 
 def _chain(chain: Json) -> str:
+    if chain["state"] == "ok" and chain["accepted"]:
+        return "holds since it was accepted"
     return {"ok": "holds", "problem": "BROKEN", "unknown": "unknown"}[chain["state"]]

@@ -107,7 +107,8 @@ class LogCheck(Wire):
 
     The hash of each row covers the row and the hash before it.  `rows` hold, from the one behind
     `after` to `last`; of `erased` among them a personal field was erased, which the chain allows.
-    `breaks_at` is the first row that does not hold.  Unless `is_end`, go on behind `last`.  `is_newest`
+    `breaks_at` is the first row that does not hold; where it is not above `accepted_to`, an administrator
+    accepted the broken chain up to that row, so go on behind it.  Unless `is_end`, go on behind `last`.  `is_newest`
     tells whether the journal is as new as its fingerprint outside state_dir says; null where that is
     not there or can't be read.
     """
@@ -121,4 +122,5 @@ class LogCheck(Wire):
     last_hash: str
     breaks_at: int | None
     is_end: bool
+    accepted_to: int
     is_newest: bool | None

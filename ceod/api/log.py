@@ -12,6 +12,7 @@ from ceo_common.permissions import Who
 from ceod.api.requests import answer, caller, ceod, number, route
 from ceod.auth.caller import standing
 from ceod.transaction import audit
+from ceod.transaction.journal import audit_accepted_to
 
 blueprint = flask.Blueprint("log", __name__)
 
@@ -37,8 +38,10 @@ def verify() -> flask.Response:
     running, after = ceod(), number("after", 0, 1 << 40)
     with running.engine.journal.reading() as connection:
         stretch = audit.check(connection, after=after)
+        accepted_to = audit_accepted_to(connection)
     return answer(LogCheck(
-        host=running.config.host, rows=stretch.rows, is_newest=_is_newest(), **dataclasses.asdict(stretch)
+        host=running.config.host, rows=stretch.rows, accepted_to=accepted_to, is_newest=_is_newest(),
+        **dataclasses.asdict(stretch),
     ))
 
 

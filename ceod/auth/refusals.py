@@ -40,6 +40,8 @@ class Refusals:
         self._lock = threading.Lock()
         self._of: dict[str, _Minute] = {}
         self._pending: list[Json] = []
+        self._in_flight = 0
+        self._is_held_up = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="refusals", daemon=True)
 
@@ -54,37 +56,55 @@ class Refusals:
         with self._lock:
             for minute in self._of.values():
                 minute.began -= PERIOD_S
-        self.flush()
+        while self.flush() and self._of:
+            pass
 
     def note(self, who: str, **fields: Any) -> None:
         """A refusal of this person."""
         with self._lock:
             self._end_minutes()
             minute = self._of.setdefault(who, _Minute(self._clock()))
-            if minute.rows < EACH and len(self._pending) < PENDING:
+            if minute.rows < EACH and not self._is_full():
                 minute.rows += 1
                 self._pending.append(_row(who, **fields))
             else:
                 minute.more += 1
 
-    def flush(self) -> None:
-        """Write what waits; what the journal does not take waits on."""
+    def flush(self) -> bool:
+        """Write what waits, and whether anything was written; what the journal does not take waits on."""
         with self._lock:
             self._end_minutes()
             rows, self._pending = self._pending, []
+            self._in_flight = len(rows)
         if not rows:
-            return
+            return False
         try:
             self._write(rows)
         except Exception as error:
-            log.warning("%s refusals wait for the audit log: %s", len(rows), error)
-            with self._lock:
-                self._pending = rows + self._pending
+            if not self._is_held_up:
+                log.warning("refusals wait for the audit log: %s", error)
+            self._is_held_up = True
+        else:
+            if self._is_held_up:
+                log.info("refusals are written into the audit log again")
+            self._is_held_up = False
+        with self._lock:
+            self._pending = (rows if self._is_held_up else []) + self._pending
+            self._in_flight = 0
+        return not self._is_held_up
+
+    def _is_full(self) -> bool:
+        return len(self._pending) + self._in_flight >= PENDING
 
     def _end_minutes(self) -> None:
+        """A minute that has no room for its row stays open, and counts on."""
         ended = [who for who, minute in self._of.items() if minute.began <= self._clock() - PERIOD_S]
         for who in ended:
-            if more := self._of.pop(who).more:
+            more = self._of[who].more
+            if more and self._is_full():
+                continue
+            del self._of[who]
+            if more:
                 self._pending.append(_row(who, remote="", what="more", times=more))
 
     def _loop(self) -> None:

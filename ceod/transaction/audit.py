@@ -57,7 +57,11 @@ def rows(connection: Connection, *, who: str | None, limit: int, before: int) ->
 
 
 def erase(connection: Connection, number: int, names: Iterable[str]) -> None:
-    """Erase personal fields of a row: value and salt.  Raises KeyError: it has no such sealed field."""
+    """Erase personal fields of a row: value and salt.  Raises KeyError: it has no such sealed field.
+
+    The connection's secure_delete overwrites them in the database; the WAL holds them until SQLite's
+    next checkpoint, and copies of the journal for good.
+    """
     row = connection.execute(sa.select(audit.c.row).where(audit.c.n == number)).scalar_one()
     for name in names:
         row["seals"][name].pop("salt", None)

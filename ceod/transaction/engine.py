@@ -319,6 +319,8 @@ class Engine(Generic[Tools]):
         for row in reversed(rows):
             if row.state in ("undone", "not_ours"):
                 continue
+            if self._has_ended(identifier):  # a person abandoned it meanwhile
+                return True
             about = {"operation": row.name, "step": row.number, "of": of}
             step = by_name.get(row.name)
             try:
@@ -348,6 +350,10 @@ class Engine(Generic[Tools]):
         self.record.end(identifier, "aborted", {"status": "aborted", "error": row.error, **what_was_undone(self.record.steps_of(identifier))})
         log.info("aborted", extra={"transaction": identifier, "code": (row.error or {}).get("code")})
         return True
+
+    def _has_ended(self, identifier: str) -> bool:
+        row = self.record.transaction(identifier)
+        return row is None or row.state in ENDED
 
     def _undo(self, identifier: str, step: Step[Tools, Any], row: Row[Any], *, refused: bool) -> str | None:
         """Undo one; its new state, or None when it has to be looked at again.  A step that was refused did nothing for sure."""

@@ -364,8 +364,12 @@ def _unreadable(connection: Connection) -> str:
 
 
 def _audit_breaks_at(connection: Connection) -> int | None:
-    begin = connection.execute(sa.select(journals.c.audit_from).where(_OWN)).scalar_one()
-    return audit.breaks_at(connection, after=begin)
+    return audit.breaks_at(connection, after=audit_accepted_to(connection))
+
+
+def audit_accepted_to(connection: Connection) -> int:
+    """The audit log's row up to which an administrator accepted a broken chain, 0 where none was."""
+    return int(connection.execute(sa.select(journals.c.audit_from).where(_OWN)).scalar_one())
 
 
 def _parsed(text: str) -> Any:
@@ -402,6 +406,7 @@ def _sqlite(connect: Callable[[], sqlite3.Connection]) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what audit.erase() takes out is not left in the file
         cursor.close()
 
     @event.listens_for(engine, "begin")

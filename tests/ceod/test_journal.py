@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -19,8 +20,9 @@ from sqlalchemy.exc import OperationalError
 
 from ceo_common.config import Range
 from ceo_common.errors import BackendDown, Changed, Exists, JournalFull, JournalUntrusted, NotFound
+from ceod.accept_journal import _look
 from ceod.operations.accounts import USER_NUMBER
-from ceod.runtime import _check_counters
+from ceod.runtime import Runtime, _check_counters
 from ceod.services.all import Services
 from ceod.transaction.accept import accept, under_way
 from ceod.transaction.engine import Engine
@@ -600,6 +602,34 @@ def test_a_damaged_journal_does_not_keep_ceod_from_starting(place: Place, fault:
         _check_counters(cast(Services, admins), engine.record)
         with pytest.raises(JournalUntrusted):
             engine.guard.check()
+
+
+def test_the_search_for_temporary_homes_outlives_a_damaged_journal(place: Place, tmp_path: Path) -> None:
+    home = tmp_path / f"homes/.ceo-{uuid.uuid4()}-somebody"
+    home.mkdir(parents=True)
+    os.utime(home, (0, 0))
+    with place.ceod() as engine:
+        _run(engine)
+    _flip_every_page(place)
+    with place.ceod() as engine:
+        homes = SimpleNamespace(homes=SimpleNamespace(root=str(home.parent)))
+        admins = SimpleNamespace(admin=True)
+        Runtime._tell_left_homes(cast(Runtime, SimpleNamespace(services=admins, config=homes, engine=engine)))
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_only_a_chain_that_was_broken_is_accepted_as_it_is(place: Place, is_changed: bool) -> None:
+    with place.ceod() as engine:
+        _run(engine)
+        copy = place.copy()
+        _run(engine, _request("other"))
+    place.put_back(copy)
+    if is_changed:
+        _change_the_audit(place)
+    with place.ceod() as engine:
+        look = _look(engine.journal, place.witness)
+        assert look.differences
+        assert look.is_chain_broken == is_changed
 
 
 # Permissions

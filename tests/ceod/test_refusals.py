@@ -71,10 +71,31 @@ def test_a_full_journal_keeps_no_answer_waiting_and_loses_nothing(written: Writt
         if number % 100 == 0:
             written.refusals.flush()
     assert len(written.refusals._pending) <= PENDING
-    written.is_full = False
+    for _ in range(3):
+        written.now += PERIOD_S
+        written.refusals.flush()
+        assert len(written.refusals._pending) <= PENDING, "nor do rows with how many more add to it"
+    written.refuse("person0")
     written.now += PERIOD_S
-    written.refusals.flush()
-    assert sum(row.get("times", 1) for row in written.rows) == 3 * PENDING
+    written.is_full = False
+    while written.refusals.flush():
+        pass
+    assert sum(row.get("times", 1) for row in written.rows) == 3 * PENDING + 1
+    assert not written.refusals._of
+
+
+def test_a_journal_that_takes_nothing_is_logged_when_that_begins_and_ends(
+    written: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ceod.request")
+    for _ in range(2):
+        written.is_full = True
+        written.refuse("somebody")
+        for _ in range(5):
+            written.refusals.flush()
+        written.is_full = False
+        written.refusals.flush()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 2
 
 
 def test_what_is_left_is_written_at_the_end(tmp_path: Path) -> None:

@@ -217,6 +217,22 @@ def test_what_nobody_brings_to_its_end_is_shown_and_abandoned(
     assert not engine.undo_all(identifier, MAKE) or _rows(engine)[0].state == "abandoned"
 
 
+def test_what_is_abandoned_while_recovery_undoes_it_is_left_alone(engine: Engine[Tools], tools: Tools) -> None:
+    tools.failing |= {"three": Exists("no"), "undo two": BackendDown("away", backend="two")}
+    identifier = _run(engine)[-1]["transaction"]
+    del tools.failing["undo two"]
+
+    def abandon(point: str, phase: str, step: str) -> None:
+        if (point, phase, step) == ("record", "undo", "two"):
+            with time_machine.travel(engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1):
+                assert engine.abandon(identifier, "me", "", "why")["left"][0]["step"] == "one"
+
+    engine._observer = abandon
+    Recovery(engine).once()
+    assert _files(tools) == {"thing.one"}
+    assert _rows(engine)[0].state == "abandoned"
+
+
 def test_what_somebody_works_on_is_not_abandoned(engine: Engine[Tools], tools: Tools) -> None:
     tools.gate.clear()
     identifier, _ = engine.begin(MAKE, _request(), Private())

@@ -211,3 +211,35 @@ def test_each_host_alone_writes_its_fingerprint_into_the_directory(club: Club) -
         assert club.run_as(who, "ldapmodify", "-Q", text=change("mail")).returncode == 50
 
 
+_TWO_WORKERS = """
+import sys
+from ceo_common.config import load_daemon
+from ceo_common.errors import Changed
+from ceod.services.all import connect
+from ceod.services.journals import DirectoryWitness
+from ceod.services.ldap_connection import Change
+
+services = connect(load_daemon("/etc/csc/ceod.toml"))
+host = sys.argv[1]
+witness = DirectoryWitness(services.directory, host, "/a state_dir")
+dn = f"cn={host},ou=Journals,dc=csclub,dc=internal"
+try:
+    for count in (3, 11, 9):
+        services.directory.change_as_host(dn, Change("description", (), (f"/a state_dir a {count} 0 -",)))
+    print(witness.read())
+    try:
+        witness.write("a 3 0 -", "a 12 0 -")
+    except Changed:
+        print("changed")
+    witness.write("a 11 0 -", "a 12 0 -")
+    print(witness._texts())
+finally:
+    left = tuple(f"/a state_dir {text}" for text in witness._texts())
+    services.directory.change_as_host(dn, Change("description", left, ()))
+"""
+
+
+def test_of_two_fingerprints_in_the_directory_the_newest_counts_and_one_stays(club: Club) -> None:
+    """Two workers that start at once, where there was none, add one each."""
+    done = club.run_as("root", str(PYTHON), "-c", _TWO_WORKERS, HOST, host=ADMIN, PYTHONPATH=str(CHECKOUT))
+    assert done.stdout.splitlines() == ["a 11 0 -", "changed", "['a 12 0 -']"], done

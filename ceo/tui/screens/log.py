@@ -99,7 +99,8 @@ def _of_chain(chain: Json | None) -> list[Markup | Record]:
     if chain["state"] == "problem":
         return [("problem", f"  BROKEN: {chain['problem']}."), "  Keep a copy of ceod's state_dir there, and compare it with a backup."]
     erased = f", of {chain['erased']} something was erased" if chain["erased"] else ""
-    return [("good", f"  Holds: {chain['rows']} rows{erased}."), f"  {chain['head']}"]
+    accepted: list[Markup | Record] = [("problem", f"  It is {chain['accepted']}.")] if chain["accepted"] else []
+    return [*accepted, ("good", f"  Holds: {chain['rows']} rows{erased}."), f"  {chain['head']}"]
 
 
 class Entry(Screen):
