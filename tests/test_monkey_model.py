@@ -14,7 +14,9 @@ from tests.monkey.model import (
     contradictions,
     expiry_wishes,
     may_stand,
+    not_taken_back,
     settle,
+    wishes_of,
     without_lists,
 )
 
@@ -97,6 +99,14 @@ def test_what_waited_in_a_journal_that_lost_it_leaves_the_lists_open() -> None:
     forgotten = without_lists(_attempt("completed", wishes=wishes, waiting=("mailing list",)))
     assert dict(forgotten.wishes)["list", "members", "ann"] == ANY
     assert dict(forgotten.wishes)["shell", "ann"] == "/bin/sh"
+
+
+def test_a_password_that_was_set_before_the_end_may_stand() -> None:
+    attempt = _attempt("aborted", wishes=((("password", "ann"), "new"), (("shell", "ann"), "x")))
+    ((thing, wish),) = wishes_of(not_taken_back(attempt))
+    assert thing == ("password", "ann")
+    assert wish.value == ANY
+    assert not wish.sure
 
 
 def test_an_expiry_wishes_what_its_row_has() -> None:

@@ -20,6 +20,7 @@ from tests.monkey.model import (
     contradictions,
     expiry_wishes,
     may_stand,
+    not_taken_back,
     settle,
     without_lists,
 )
@@ -86,6 +87,8 @@ class Comparison:
         # A client that left early did not hear what waited; a step is given up with a journal alone.
         steps = found.steps.get(row.transaction, []) if row else []
         is_given_up = any(step[2] == "given_up" for step in steps)
+        if settled.outcome == "aborted" and any(step[2] == "not_ours" for step in steps):
+            settled = not_taken_back(settled) if settled.kind.startswith("reset") else settled
         if is_given_up:
             self.given_up |= {thing[-1] for thing, _ in settled.wishes} | set(settled.accounts)
         if lost and attempt.waiting:

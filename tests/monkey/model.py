@@ -129,6 +129,12 @@ def without_lists(attempt: Attempt) -> Attempt:
     return replace(attempt, wishes=wishes)
 
 
+def not_taken_back(attempt: Attempt) -> Attempt:
+    """The attempt, which was aborted after a password was set: an old one can't be brought back."""
+    wishes = tuple((thing, ANY) for thing, _ in attempt.wishes if "password" in thing[0])
+    return replace(attempt, outcome="unknown", wishes=wishes)
+
+
 def by_thing(attempts: Iterable[Attempt]) -> dict[Thing, list[Wish]]:
     """The wishes of all attempts on each thing."""
     found: dict[Thing, list[Wish]] = defaultdict(list)
