@@ -207,11 +207,20 @@ def _backends(short: str, host: str, client: Client | None) -> Iterator[Json]:
         yield finding(f"{short}: servers", "problem", f"https://{host}/api/health", error.message, f"on {host}: journalctl -u ceod")
         return
     for name, state in told.items():
-        if state["up"]:
-            yield finding(f"{short}: {name.partition('.')[0]}", "ok", f"{name}, asked by {host}", f"answers after {state['ms']} ms")
-        else:
-            yield finding(f"{short}: {name.partition('.')[0]}", "problem", f"{name}, asked by {host}", state["error"],
-                          f"is {name} running, and can {host} reach it? What needs it waits, or is refused, until then")
+        yield backend(short, host, name, state)
+
+
+def backend(short: str, host: str, name: str, state: Json) -> Json:
+    """What a host's health says of one server behind it, or of its own journal."""
+    check, looked_at = f"{short}: {name.partition('.')[0]}", f"{name}, asked by {host}"
+    if state["up"]:
+        return finding(check, "ok", looked_at, f"answers after {state['ms']} ms")
+    advice = (
+        f"is {name} running, and can {host} reach it? What needs it waits, or is refused, until then"
+    )
+    if name == "journal":  # a file of ceod's own
+        advice = f"docs/journal.md says what to do on {host} in each case"
+    return finding(check, "problem", looked_at, state["error"], advice)
 
 
 def _stuck(short: str, host: str, client: Client) -> Json:

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from ceo.doctor import certificate, clock, finding, verdict
+from ceo.doctor import backend, certificate, clock, finding, verdict
 
 NOW = 1_800_000_000.0
 
@@ -35,3 +35,13 @@ def test_the_worst_counts() -> None:
     assert verdict([]) == "ok"
     for states, worst in (("ok ok", "ok"), ("ok unknown", "unknown"), ("unknown problem ok", "problem")):
         assert verdict(finding("x", state, "", "") for state in states.split()) == worst
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("slapd", "is slapd running"), ("journal", "docs/journal.md")]
+)
+def test_what_is_down_behind_a_host(name: str, advice: str) -> None:
+    row = backend("mail", "mail.csclub.internal", name, {"up": False, "error": "it is away"})
+    assert row["state"] == "problem"
+    assert row["found"] == "it is away"
+    assert advice in row["mend"]
