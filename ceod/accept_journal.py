@@ -51,7 +51,9 @@ def _run(config: Daemon, witness: Witness) -> int:
     try:
         look = _look(journal, witness)
         if not look.differences:
-            print(f"{journal.path} is the newest that anybody remembers, and whole: there is nothing to accept.")
+            print(
+                f"{journal.path} is the newest that anybody remembers, and whole: there is nothing to accept."
+            )
             return 0
         _show(journal, look.differences)
         _nobody_works(journal)
@@ -60,12 +62,19 @@ def _run(config: Daemon, witness: Witness) -> int:
             raise Refused("nothing was changed")
         reason = f"an administrator accepted this journal: {'; '.join(look.differences)}"
         now = accept(
-            journal, OPERATIONS, look.remembered, reason, _administrator(), audit_as_it_is=look.is_chain_broken
+            journal,
+            OPERATIONS,
+            look.remembered,
+            reason,
+            _administrator(),
+            audit_as_it_is=look.is_chain_broken,
         )
         journal.file.replace(now)
         journal.forget_damage()
         _tell(witness, look.at_witness, now)
-        print("Accepted.  A ceod that runs goes on within seconds; one that had the journal taken away while it ran has to be restarted.")
+        print(
+            "Accepted.  A ceod that runs goes on within seconds; one that had the journal taken away while it ran has to be restarted."
+        )
         return 0
     finally:
         journal.close()
@@ -87,7 +96,9 @@ def _look(journal: Journal, witness: Witness) -> Look:
     journal.examine()
     if what := journal.damage():
         if not journal.is_readable:
-            raise Refused(f"{journal.path} is damaged ({what}): put a whole copy back, or move {journal.path}* away, and run this again")
+            raise Refused(
+                f"{journal.path} is damaged ({what}): put a whole copy back, or move {journal.path}* away, and run this again"
+            )
         look.differences.append(what)
         look.is_chain_broken = True  # the only damage with which it can be read
     try:
@@ -105,9 +116,15 @@ def _look(journal: Journal, witness: Witness) -> Look:
         if known is None:
             continue
         look.remembered.append(known)
-        print(f"{place} remembers journal {known.journal} at {known.count}, audit row {known.audit_n}")
+        print(
+            f"{place} remembers journal {known.journal} at {known.count}, audit row {known.audit_n}"
+        )
         if reason := journal.compare(known):
-            words = f"{reason} than {place} remembers" if reason in ("older", "other") else f"{reason}, by {place}"
+            words = (
+                f"{reason} than {place} remembers"
+                if reason in ("older", "other")
+                else f"{reason}, by {place}"
+            )
             look.differences.append(words)
     return look
 
@@ -119,11 +136,15 @@ def _show(journal: Journal, differences: list[str]) -> None:
         print(f"What is wrong: {difference}")
     unfinished, waiting = under_way(journal)
     for row in unfinished:
-        print(f"Under way in it: {row.id} {row.operation} of {shown(row.subject)}, by {shown(row.caller)}, {row.state}")
+        print(
+            f"Under way in it: {row.id} {row.operation} of {shown(row.subject)}, by {shown(row.caller)}, {row.state}"
+        )
     for step in waiting:
         print(f"Waiting in it: {shown(step.name)} of {step.transaction}")
     if unfinished or waiting:
-        print("None of these is undone or gone on with.  Look at each account; ceod's doctor shows them.")
+        print(
+            "None of these is undone or gone on with.  Look at each account; ceod's doctor shows them."
+        )
 
 
 def _nobody_works(journal: Journal) -> None:

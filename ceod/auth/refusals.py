@@ -34,7 +34,9 @@ class Refusals:
     `write` adds rows to the audit log.
     """
 
-    def __init__(self, write: Callable[[list[Json]], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, write: Callable[[list[Json]], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
         self._clock = clock
         self._lock = threading.Lock()
@@ -98,7 +100,9 @@ class Refusals:
 
     def _end_minutes(self) -> None:
         """A minute that has no room for its row stays open, and counts on."""
-        ended = [who for who, minute in self._of.items() if minute.began <= self._clock() - PERIOD_S]
+        ended = [
+            who for who, minute in self._of.items() if minute.began <= self._clock() - PERIOD_S
+        ]
         for who in ended:
             more = self._of[who].more
             if more and self._is_full():

@@ -304,7 +304,11 @@ def _members(directory: Directory, group: Group, accounts: dict[str, Person]) ->
         uid = child_value(value, "uid", directory.people_dn)
         mend = f"take it out with ldapmodify: delete: uniqueMember: {value}"
         alike = uid.lower()
-        if uid not in accounts and same(value, child("uid", alike, directory.people_dn)) and alike in accounts:
+        if (
+            uid not in accounts
+            and same(value, child("uid", alike, directory.people_dn))
+            and alike in accounts
+        ):
             found = f"uniqueMember {value}: slapd takes it for {alike}, and ceod for nobody"
             yield _problem("members", group.dn, found, mend)
         elif uid not in accounts:

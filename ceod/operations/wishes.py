@@ -55,6 +55,7 @@ class Wishes:
         A moment to come counts as now: a host whose clock is ahead must not win against whoever
         comes next.  So does one that was noted while our own clock was ahead.
         """
+
         def note(connection: Connection) -> Wish:
             now = time.time()
             known = {
@@ -86,6 +87,7 @@ class Wishes:
 
     def take_back(self, wish: Wish) -> None:
         """It was refused for good: what was wished before counts again, unless somebody wished something since."""
+
         def restore(connection: Connection) -> None:
             now_known = self._newest(connection, wish.list_name, wish.uids)
             for uid in wish.uids:

@@ -25,9 +25,7 @@ DELETED = (
 )
 
 #: slapd lets nobody else change the entry of a deleted account (etc/slapd-acl.conf).
-AS_ADMIN = (
-    "as ceod/admin, because the account is deleted: on the admin host, kinit -k -t KEYTAB ceod/admin"
-)
+AS_ADMIN = "as ceod/admin, because the account is deleted: on the admin host, kinit -k -t KEYTAB ceod/admin"
 
 _FIRST_NUMBER = 1000  # below are the operating system's (Debian policy, 9.2.2)
 _LAST_NUMBER = 2**31 - 1

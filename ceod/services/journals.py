@@ -42,7 +42,9 @@ class DirectoryWitness:
         if not entries:
             raise NotFound(f"there is no {self._dn}; etc/README.md says how to make it")
         values = entries[0][1].get(_ATTRIBUTE, [])
-        return [value.removeprefix(self._prefix) for value in values if value.startswith(self._prefix)]
+        return [
+            value.removeprefix(self._prefix) for value in values if value.startswith(self._prefix)
+        ]
 
 
 def _count(text: str) -> int:

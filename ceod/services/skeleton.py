@@ -71,7 +71,9 @@ class Untouched:
 
     def _covers(self, folder: int, source: int | None, *, is_top: bool) -> bool:
         with os.scandir(folder) as entries:
-            return all(self._is_ours(entry.name, folder, source, is_top=is_top) for entry in entries)
+            return all(
+                self._is_ours(entry.name, folder, source, is_top=is_top) for entry in entries
+            )
 
     def _is_ours(self, name: str, folder: int, source: int | None, *, is_top: bool) -> bool:
         try:

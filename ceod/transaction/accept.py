@@ -18,15 +18,21 @@ from ceod.transaction.record import OPEN, Record
 from ceod.transaction.step import Json, Operation
 from ceod.transaction.tables import journals, steps, transactions
 
-_OPEN = sa.select(transactions).where(transactions.c.state.in_(OPEN)).order_by(transactions.c.created)
+_OPEN = (
+    sa.select(transactions).where(transactions.c.state.in_(OPEN)).order_by(transactions.c.created)
+)
 _STILL_TO_DO = ("pending", "waiting")
-_ERROR = JournalUntrusted("what became of this is not in this copy of the journal; look at the account", reason="accepted")
+_ERROR = JournalUntrusted(
+    "what became of this is not in this copy of the journal; look at the account", reason="accepted"
+)
 
 
 def under_way(journal: Journal) -> tuple[list[Row[Any]], list[Row[Any]]]:
     """The transactions that are not at their end, and the steps of others that wait."""
-    waiting = sa.select(steps).join(transactions).where(
-        steps.c.state.in_(_STILL_TO_DO), transactions.c.state == "completed"
+    waiting = (
+        sa.select(steps)
+        .join(transactions)
+        .where(steps.c.state.in_(_STILL_TO_DO), transactions.c.state == "completed")
     )
     with journal.reading() as connection:
         return list(connection.execute(_OPEN)), list(connection.execute(waiting))
@@ -56,10 +62,17 @@ def accept(
         for identifier in ended:
             _end(connection, record, operations, identifier, reason)
         connection.execute(
-            steps.update().where(steps.c.state.in_(_STILL_TO_DO)), {"state": "given_up", "error": _ERROR.as_json()}
+            steps.update().where(steps.c.state.in_(_STILL_TO_DO)),
+            {"state": "given_up", "error": _ERROR.as_json()},
         )
         audit.add(
-            connection, who=who, remote="", what="journal.accept", outcome="accepted", reason=reason, abandoned=ended
+            connection,
+            who=who,
+            remote="",
+            what="journal.accept",
+            outcome="accepted",
+            reason=reason,
+            abandoned=ended,
         )
         _succeed(connection, remembered, newest_row if audit_as_it_is else None)
 
@@ -68,14 +81,24 @@ def accept(
 
 
 def _end(
-    connection: Connection, record: Record, operations: Mapping[tuple[str, int], Operation[Any, Any]], identifier: str, reason: str
+    connection: Connection,
+    record: Record,
+    operations: Mapping[tuple[str, int], Operation[Any, Any]],
+    identifier: str,
+    reason: str,
 ) -> None:
     row = connection.execute(sa.select(transactions).where(transactions.c.id == identifier)).one()
-    rows = list(connection.execute(sa.select(steps).where(steps.c.transaction == identifier).order_by(steps.c.number)))
+    rows = list(
+        connection.execute(
+            sa.select(steps).where(steps.c.transaction == identifier).order_by(steps.c.number)
+        )
+    )
     if row.state != "committed":
         left = [step.name for step in rows if step.state not in ("undone", "not_ours")]
         event = {"status": "aborted", "error": _ERROR.as_json(), "undone": [], "left": left}
-        record.end_in(connection, identifier, "abandoned", event, error=_ERROR.as_json(), reason=reason)
+        record.end_in(
+            connection, identifier, "abandoned", event, error=_ERROR.as_json(), reason=reason
+        )
         return
     facts: Json = dict(row.arguments)
     for step in rows:
@@ -87,7 +110,9 @@ def _end(
     record.end_in(connection, identifier, "completed", event, result=result)
 
 
-def _succeed(connection: Connection, remembered: Iterable[Fingerprint], audit_from: int | None) -> None:
+def _succeed(
+    connection: Connection, remembered: Iterable[Fingerprint], audit_from: int | None
+) -> None:
     """Put a new journal in the place of this one and of those that are remembered."""
     now = time.time()
     rows = {row.id: row for row in connection.execute(sa.select(journals))}
@@ -98,11 +123,22 @@ def _succeed(connection: Connection, remembered: Iterable[Fingerprint], audit_fr
     connection.execute(journals.delete())
     for identifier, counted in highest.items():
         row = rows.get(identifier)
-        connection.execute(journals.insert(), {
-            "id": identifier, "counted": counted, "began": row.began if row else now,
-            "accepted": (row.accepted if row else None) or now, "audit_from": 0,
-        })
-    connection.execute(journals.insert(), {
-        "id": str(uuid.uuid4()), "counted": max(highest.values()) + 1, "began": now,
-        "audit_from": own.audit_from if audit_from is None else audit_from,
-    })
+        connection.execute(
+            journals.insert(),
+            {
+                "id": identifier,
+                "counted": counted,
+                "began": row.began if row else now,
+                "accepted": (row.accepted if row else None) or now,
+                "audit_from": 0,
+            },
+        )
+    connection.execute(
+        journals.insert(),
+        {
+            "id": str(uuid.uuid4()),
+            "counted": max(highest.values()) + 1,
+            "began": now,
+            "audit_from": own.audit_from if audit_from is None else audit_from,
+        },
+    )

@@ -23,10 +23,26 @@ from ceod.transaction.tables import audit
 Json = dict[str, Any]
 
 # What says nothing about a person.  Every other field of a row is sealed, so that none is forgotten.
-PUBLIC = frozenset((
-    "n", "at", "what", "outcome", "error", "transaction", "step", "rule", "code", "times",
-    "kind", "list", "book", "books", "copy", "due_on",
-))
+PUBLIC = frozenset(
+    (
+        "n",
+        "at",
+        "what",
+        "outcome",
+        "error",
+        "transaction",
+        "step",
+        "rule",
+        "code",
+        "times",
+        "kind",
+        "list",
+        "book",
+        "books",
+        "copy",
+        "due_on",
+    )
+)
 SALT_BYTES = 16
 CHECKED_AT_ONCE = 5000  # rows: less than half a second
 
@@ -49,7 +65,9 @@ def rows(connection: Connection, *, who: str | None, limit: int, before: int) ->
 
     Of a row that can't be read the number is left.
     """
-    query = sa.select(audit.c.n, _ROW).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
+    query = (
+        sa.select(audit.c.n, _ROW).where(audit.c.n < before).order_by(audit.c.n.desc()).limit(limit)
+    )
     if who is not None:
         is_readable = sa.func.json_valid(audit.c.row) == 1
         query = query.where(sa.case((is_readable, audit.c.row["who"].as_string())) == who)
@@ -146,7 +164,9 @@ def canonical(value: Any) -> bytes:
 
 def _sealed(row: Json) -> Json:
     salts = {name: secrets.token_hex(SALT_BYTES) for name in row if name not in PUBLIC}
-    seals = {name: {"salt": salt, "digest": _digest(salt, row[name])} for name, salt in salts.items()}
+    seals = {
+        name: {"salt": salt, "digest": _digest(salt, row[name])} for name, salt in salts.items()
+    }
     return row | {"seals": seals}
 
 

@@ -59,7 +59,9 @@ class Guard:
         self._clock = clock
         self._witnessed: Fingerprint | None = None
         self._is_reached = False
-        self.is_witnessed = witness is None  # or it answered once, so that a host put back as a whole shows
+        self.is_witnessed = (
+            witness is None
+        )  # or it answered once, so that a host put back as a whole shows
         self._consult_at = 0.0
         self._examine_at = 0.0
         self._logged = ""
@@ -144,7 +146,9 @@ class Guard:
     def _consult(self) -> None:
         if self.witness is None:
             return
-        self._consult_at = self._clock() + (CONSULT_AGAIN_S if self.is_witnessed else CONSULT_IN_DOUBT_S)
+        self._consult_at = self._clock() + (
+            CONSULT_AGAIN_S if self.is_witnessed else CONSULT_IN_DOUBT_S
+        )
         self._is_reached = False
         try:
             text = self._ask_witness(self.witness)
@@ -179,8 +183,17 @@ class Guard:
     def _log_witness(self, why_not: str) -> None:
         """Once for each reason."""
         if why_not and why_not != self._logged_witness and self.witness:
-            until_then = "" if self.is_witnessed else "; nothing of an earlier ceod is undone or gone on with before it answers"
-            log.warning("the journal's fingerprint is not in %s: %s%s", self.witness.name, why_not, until_then)
+            until_then = (
+                ""
+                if self.is_witnessed
+                else "; nothing of an earlier ceod is undone or gone on with before it answers"
+            )
+            log.warning(
+                "the journal's fingerprint is not in %s: %s%s",
+                self.witness.name,
+                why_not,
+                until_then,
+            )
         self._logged_witness = why_not
 
     # The whole of it
@@ -192,4 +205,6 @@ class Guard:
         began = time.monotonic()
         is_verdict = self.journal.examine()
         self._examine_at = self._clock() + (EXAMINE_S if is_verdict else EXAMINE_AGAIN_S)
-        log.info("the journal was examined", extra={"elapsed_ms": int((time.monotonic() - began) * 1000)})
+        log.info(
+            "the journal was examined", extra={"elapsed_ms": int((time.monotonic() - began) * 1000)}
+        )

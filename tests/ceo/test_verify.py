@@ -11,7 +11,15 @@ import pytest
 
 from ceo import transactions
 from ceo_common.client import Client
-from ceo_common.errors import BackendDown, CeoError, Forbidden, Internal, JournalUntrusted, Unauthenticated, Unreachable
+from ceo_common.errors import (
+    BackendDown,
+    CeoError,
+    Forbidden,
+    Internal,
+    JournalUntrusted,
+    Unauthenticated,
+    Unreachable,
+)
 from ceod.transaction import audit, tables
 from ceod.transaction.accept import accept
 from ceod.transaction.journal import Journal, audit_accepted_to
@@ -31,12 +39,15 @@ def _verify(error: CeoError) -> Any:
     return transactions.verify(cast(Client, Hosts(error)), "mail")
 
 
-@pytest.mark.parametrize(("error", "state"), [
-    (JournalUntrusted("the journal is damaged", reason="damaged"), "problem"),
-    (Unreachable("no answer"), "unknown"),
-    (BackendDown("no answer", backend="ldap"), "unknown"),
-    (Internal("unforeseen"), "unknown"),
-])
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (JournalUntrusted("the journal is damaged", reason="damaged"), "problem"),
+        (Unreachable("no answer"), "unknown"),
+        (BackendDown("no answer", backend="ldap"), "unknown"),
+        (Internal("unforeseen"), "unknown"),
+    ],
+)
 def test_a_host_in_trouble_hides_no_other(error: CeoError, state: str) -> None:
     chain = _verify(error)
     assert (chain["host"], chain["state"], chain["problem"]) == ("mail", state, error.message)
@@ -52,7 +63,13 @@ class Log:
         with self.journal.reading() as connection:
             stretch = audit.check(connection, after=after, limit=2)
             accepted_to = audit_accepted_to(connection)
-        return {**asdict(stretch), "host": host, "rows": stretch.rows, "accepted_to": accepted_to, "is_newest": True}
+        return {
+            **asdict(stretch),
+            "host": host,
+            "rows": stretch.rows,
+            "accepted_to": accepted_to,
+            "is_newest": True,
+        }
 
 
 def _change(journal: Journal, number: int) -> None:

@@ -23,7 +23,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """A certificate of localhost that is its own authority, and its key."""
     folder: Path = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]
     words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
     subprocess.run([*words, "-keyout", key, "-out", cert], check=True, capture_output=True)
     return str(cert), str(key)
@@ -59,7 +68,10 @@ class Liar:
         with contextlib.suppress(OSError):  # it is closed
             while True:
                 raw, _ = self._listening.accept()
-                with contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as connection:
+                with (
+                    contextlib.suppress(OSError),
+                    self._context.wrap_socket(raw, server_side=True) as connection,
+                ):
                     self.requests.append(_request(connection))
                     connection.sendall(self._answer)
 
@@ -70,7 +82,9 @@ class Liar:
 
 
 @contextlib.contextmanager
-def _lying(certificate: tuple[str, str], answer: bytes, ca: str = "") -> Iterator[tuple[Liar, Client]]:
+def _lying(
+    certificate: tuple[str, str], answer: bytes, ca: str = ""
+) -> Iterator[tuple[Liar, Client]]:
     liar = Liar(certificate, answer)
     hosts = Hosts(admin="localhost", mail="localhost", database="localhost", library="localhost")
     try:
@@ -88,9 +102,18 @@ _UNPROVEN = "could not prove that it is ceod"
 _ANSWERS = {
     "nothing": (b"", "does not answer|ended before it answered"),
     "no HTTP": (b"\x00\x01garbage\r\n\r\n", "does not answer|ended before it answered"),
-    "another place": (_response("302 Found", "Location: https://localhost:1/api/members"), _UNPROVEN),
-    "another place, for good": (_response("308 Permanent", "Location: http://localhost:1/"), _UNPROVEN),
-    "success without a proof": (_response("200 OK", "Content-Type: application/json", body=b"{}"), _UNPROVEN),
+    "another place": (
+        _response("302 Found", "Location: https://localhost:1/api/members"),
+        _UNPROVEN,
+    ),
+    "another place, for good": (
+        _response("308 Permanent", "Location: http://localhost:1/"),
+        _UNPROVEN,
+    ),
+    "success without a proof": (
+        _response("200 OK", "Content-Type: application/json", body=b"{}"),
+        _UNPROVEN,
+    ),
     "success with a proof of nothing": (
         _response("200 OK", "WWW-Authenticate: Negotiate AAAA", body=b"{}"),
         _UNPROVEN,
@@ -114,7 +137,10 @@ def test_what_is_not_ceod_is_believed_nothing(
 
 def test_an_error_of_a_code_that_nobody_knows_is_internal(certificate: tuple[str, str]) -> None:
     body = b'{"error": "\\u001b[31mred", "code": "nonsense", "problems": []}'
-    with _lying(certificate, _response("418 Teapot", body=body)) as (_, client), pytest.raises(CeoError) as caught:
+    with (
+        _lying(certificate, _response("418 Teapot", body=body)) as (_, client),
+        pytest.raises(CeoError) as caught,
+    ):
         client.whoami()
     assert caught.value.code == "internal"
 

@@ -69,7 +69,9 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             yield from _places(inner, (*path, name))
 
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just({}), st.just([]))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just({}), st.just([])
+)
 
 
 def _is_erasing(before: Json, after: Json) -> bool:
@@ -82,9 +84,13 @@ def _is_erasing(before: Json, after: Json) -> bool:
     return bool(wanted == after)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
-def test_every_change_of_every_field_of_every_row_shows(journal: Journal, data: st.DataObject) -> None:
+def test_every_change_of_every_field_of_every_row_shows(
+    journal: Journal, data: st.DataObject
+) -> None:
     number = data.draw(st.integers(1, 4))
     original = _stored(journal, number)
     row = copy.deepcopy(original)
@@ -118,18 +124,36 @@ def test_rows_that_changed_places_show(journal: Journal, first: int) -> None:
     assert _breaks_at(journal) == first
 
 
-@pytest.mark.parametrize("row", [None, [], "row", {"seals": []}, {"seals": {"who": "digest"}}, {"seals": {"who": {"digest": 1}}}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        [],
+        "row",
+        {"seals": []},
+        {"seals": {"who": "digest"}},
+        {"seals": {"who": {"digest": 1}}},
+    ],
+)
 def test_what_is_no_row_shows(journal: Journal, row: Any) -> None:
     _store(journal, 3, row)
     assert _breaks_at(journal) == 3
 
 
-NO_TEXTS = {"no JSON": b'{"n":3', "no UTF-8": b'{"n":\xff3}', "deep": b"[" * 100_000, "empty": b"", "a number": b"3"}
+NO_TEXTS = {
+    "no JSON": b'{"n":3',
+    "no UTF-8": b'{"n":\xff3}',
+    "deep": b"[" * 100_000,
+    "empty": b"",
+    "a number": b"3",
+}
 
 
 @pytest.mark.parametrize("column", ["row", "hash"])
 @pytest.mark.parametrize("how", NO_TEXTS)
-def test_a_text_that_can_not_be_read_breaks_the_chain_there(journal: Journal, column: str, how: str) -> None:
+def test_a_text_that_can_not_be_read_breaks_the_chain_there(
+    journal: Journal, column: str, how: str
+) -> None:
     """And hides no other row, from nobody."""
     content = sa.cast(sa.cast(NO_TEXTS[how], sa.LargeBinary), sa.Text)
     journal.write(lambda c: c.execute(T.update().where(T.c.n == 3).values({column: content})))
@@ -148,7 +172,9 @@ def test_a_text_that_can_not_be_read_breaks_the_chain_there(journal: Journal, co
 def test_personal_fields_are_erased_and_the_chain_holds(
     journal: Journal, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    journal.write(partial(audit.add, who="somebody", remote="198.51.100.7", what="five", subject="friend"))
+    journal.write(
+        partial(audit.add, who="somebody", remote="198.51.100.7", what="five", subject="friend")
+    )
     journal.write(partial(audit.add, who="me", remote="", what="six"))
     before = _stored(journal, 5)
     journal.write(partial(audit.erase, number=5, names=names))

@@ -194,7 +194,9 @@ def _delete(place: Place) -> None:
 
 def _text(place: Place) -> None:
     _delete(place)
-    (place.state / "journal.db").write_text("no database, and longer than its header would be" * 100)
+    (place.state / "journal.db").write_text(
+        "no database, and longer than its header would be" * 100
+    )
 
 
 def _flip_the_header(place: Place) -> None:
@@ -223,7 +225,9 @@ def _break_text(table: str, column: str) -> Callable[[Place], None]:
     """A fault: one byte of a JSON text, which SQLite's own check does not look at."""
 
     def fault(place: Place) -> None:
-        with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as connection:
+        with closing(
+            sqlite3.connect(place.state / "journal.db", isolation_level=None)
+        ) as connection:
             connection.execute(
                 f"UPDATE {table} SET {column} = '}}' || substr({column}, 2)"
                 f" WHERE rowid = (SELECT min(rowid) FROM {table} WHERE {column} IS NOT NULL)"
@@ -284,7 +288,9 @@ FAULTS: dict[Callable[[Place], None], str] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__.strip("_"))
-def test_damage_and_loss_stop_new_work_and_recovery(place: Place, fault: Callable[[Place], None]) -> None:
+def test_damage_and_loss_stop_new_work_and_recovery(
+    place: Place, fault: Callable[[Place], None]
+) -> None:
     (place.state.parent / "other").mkdir()
     with place.ceod() as engine:
         for i in range(3):
@@ -307,7 +313,9 @@ def test_reads_are_served_all_the_same(place: Place) -> None:
         _run(engine, _request("other"))
     place.put_back(copy)
     with place.ceod() as engine:
-        assert [row.subject for row in engine.record.listed(caller=None, state=None, limit=9)] == ["thing"]
+        assert [row.subject for row in engine.record.listed(caller=None, state=None, limit=9)] == [
+            "thing"
+        ]
 
 
 def test_the_witness_notices_what_was_put_back_with_the_fingerprint(place: Place) -> None:
@@ -362,7 +370,9 @@ def test_nothing_of_an_earlier_ceod_is_undone_before_the_witness_answered(
         waits = [record for record in caplog.records if "before it answers" in record.message]
         assert len(waits) == 1, "logged once"
         place.tools.failing["two"] = Exists("no")
-        assert _run(engine, _request("other"))[-1]["undone"] == ["one", "two"], "what this ceod began it undoes"
+        assert _run(engine, _request("other"))[-1]["undone"] == ["one", "two"], (
+            "what this ceod began it undoes"
+        )
         monkeypatch.setattr("ceod.transaction.follower.LEFT_S", 0.0)
         last = list(engine.follow(identifier))[-1]
         assert "as soon as the directory answers" in last["error"]["error"]
@@ -385,11 +395,16 @@ def test_whatever_the_witness_answers_lets_recovery_go_on(place: Place, answer: 
         list(follower)
     place.put_back(copy)
     place.outside.write_bytes(outside)
-    place.witness.text = {"the newest": str(FingerprintFile(place.outside).read()), "nonsense": "x"}.get(answer)
+    place.witness.text = {
+        "the newest": str(FingerprintFile(place.outside).read()),
+        "nonsense": "x",
+    }.get(answer)
     place.witness.is_unknown = answer == "there is no entry"
     with place.ceod() as engine:
         _recover(engine)
-        assert [row.state for row in engine.record.listed(caller=None, state=None, limit=9)] == ["aborted"]
+        assert [row.state for row in engine.record.listed(caller=None, state=None, limit=9)] == [
+            "aborted"
+        ]
 
 
 def test_the_witness_is_consulted_hourly_and_sooner_while_in_doubt(place: Place) -> None:
@@ -474,7 +489,9 @@ def test_a_journal_that_is_taken_away_is_logged_before_anybody_asks(
         for _ in range(3):
             with pytest.raises(JournalUntrusted):
                 _recover(engine)
-    assert ["moved, deleted or replaced" in record.message for record in caplog.records].count(True) == 1
+    assert ["moved, deleted or replaced" in record.message for record in caplog.records].count(
+        True
+    ) == 1
 
 
 def test_an_older_copy_written_over_the_open_file_is_noticed(place: Place) -> None:
@@ -534,7 +551,9 @@ def test_what_can_not_be_examined_is_not_acted_upon_and_examined_again(
         with monkeypatch.context() as patch:
             patch.setattr("ceod.transaction.audit.check", lambda *_a, **_k: 1 / 0)
             for _ in range(2):
-                with pytest.raises(JournalUntrusted, match="could not be examined: division by zero"):
+                with pytest.raises(
+                    JournalUntrusted, match="could not be examined: division by zero"
+                ):
                     recovery.once()
         with pytest.raises(JournalUntrusted):
             recovery.once()
@@ -559,7 +578,9 @@ def test_a_damaged_row_stops_work_as_soon_as_it_is_read(place: Place) -> None:
             recovery.once()
 
 
-def test_damage_that_another_process_accepts_is_over_for_the_one_that_noticed_it(place: Place) -> None:
+def test_damage_that_another_process_accepts_is_over_for_the_one_that_noticed_it(
+    place: Place,
+) -> None:
     with place.ceod() as engine:
         _run(engine)
         _change_the_audit(place)
@@ -591,7 +612,9 @@ def _break_a_number_that_was_given(place: Place) -> None:
 
 
 @pytest.mark.parametrize("fault", [_break_a_number_that_was_given, _flip_every_page, _text])
-def test_a_damaged_journal_does_not_keep_ceod_from_starting(place: Place, fault: Callable[[Place], None]) -> None:
+def test_a_damaged_journal_does_not_keep_ceod_from_starting(
+    place: Place, fault: Callable[[Place], None]
+) -> None:
     """The numbers that it gave can't be read then, and none is given before somebody looked at it."""
     numbers = SimpleNamespace(ranges=lambda: {"member": Range(20001, 29999)})
     admins = SimpleNamespace(admin=True, config=SimpleNamespace(numbers=numbers))
@@ -604,7 +627,9 @@ def test_a_damaged_journal_does_not_keep_ceod_from_starting(place: Place, fault:
             engine.guard.check()
 
 
-def test_the_search_for_temporary_homes_outlives_a_damaged_journal(place: Place, tmp_path: Path) -> None:
+def test_the_search_for_temporary_homes_outlives_a_damaged_journal(
+    place: Place, tmp_path: Path
+) -> None:
     home = tmp_path / f"homes/.ceo-{uuid.uuid4()}-somebody"
     home.mkdir(parents=True)
     os.utime(home, (0, 0))
@@ -614,7 +639,9 @@ def test_the_search_for_temporary_homes_outlives_a_damaged_journal(place: Place,
     with place.ceod() as engine:
         homes = SimpleNamespace(homes=SimpleNamespace(root=str(home.parent)))
         admins = SimpleNamespace(admin=True)
-        Runtime._tell_left_homes(cast(Runtime, SimpleNamespace(services=admins, config=homes, engine=engine)))
+        Runtime._tell_left_homes(
+            cast(Runtime, SimpleNamespace(services=admins, config=homes, engine=engine))
+        )
 
 
 @pytest.mark.parametrize("is_changed", [True, False])
@@ -640,7 +667,14 @@ def _modes(place: Place) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
 
 
-CLOSED = {"state": 0o700, "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600, "journal": 0o600, "state-fingerprint": 0o700}
+CLOSED = {
+    "state": 0o700,
+    "journal.db": 0o600,
+    "journal.db-wal": 0o600,
+    "journal.db-shm": 0o600,
+    "journal": 0o600,
+    "state-fingerprint": 0o700,
+}
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
@@ -754,7 +788,9 @@ def test_of_two_counts_that_could_not_be_written_the_larger_is_kept(place: Place
         assert engine.journal.known_outside() == replace(before, count=before.count + 2)
 
 
-@pytest.mark.parametrize("text", ["a -1 2 x", "a 1 -2 x", f"a {1 << 63} 2 x", f"a 1 {1 << 63} x", "a 1 x", "a 1 2 x y"])
+@pytest.mark.parametrize(
+    "text", ["a -1 2 x", "a 1 -2 x", f"a {1 << 63} 2 x", f"a 1 {1 << 63} x", "a 1 x", "a 1 2 x y"]
+)
 def test_what_is_no_fingerprint_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Fingerprint.parse(text)
@@ -764,8 +800,13 @@ def test_what_is_no_fingerprint_is_refused(text: str) -> None:
 
 
 def test_a_journal_that_another_program_holds_is_no_full_disk(place: Place) -> None:
-    with place.ceod() as engine, closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
-        engine.journal.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 0"))
+    with (
+        place.ceod() as engine,
+        closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other,
+    ):
+        engine.journal.write(
+            lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        )
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalFull, match="another program holds ceod's journal"):
             engine.journal.write(lambda _: None)
@@ -790,7 +831,9 @@ def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place)
         identifier, _ = engine.begin(MAKE, _request("new"), Private())
         place.outside.chmod(0o666)
         place.tools.gate.set()
-        assert list(engine.follow(identifier))[-1]["status"] == "completed", "what runs comes to its end"
+        assert list(engine.follow(identifier))[-1]["status"] == "completed", (
+            "what runs comes to its end"
+        )
         place.outside.chmod(0o600)
         held = FingerprintFile(place.outside)
         before = held.read()
@@ -805,7 +848,14 @@ def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place)
 
 def _accept(place: Place, engine: Engine[Tools]) -> None:
     outside = engine.journal.file.read()
-    now = accept(engine.journal, OPERATIONS, [outside] if outside else [], "the newest was lost", "root", audit_as_it_is=True)
+    now = accept(
+        engine.journal,
+        OPERATIONS,
+        [outside] if outside else [],
+        "the newest was lost",
+        "root",
+        audit_as_it_is=True,
+    )
     engine.journal.file.replace(now)
     engine.journal.forget_damage()
 
@@ -841,7 +891,9 @@ def test_an_accepted_copy_is_worked_with_and_nothing_in_it_is_gone_on_with(place
     assert place.reason() == "other", "the same copy once more"
 
 
-def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_for_a_person(place: Place) -> None:
+def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_for_a_person(
+    place: Place,
+) -> None:
     place.tools.failing["tell"] = BackendDown("away", backend="x")
     with place.ceod() as engine:
         waits = _run(engine)[-1]["transaction"]
@@ -851,7 +903,12 @@ def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_
     with place.ceod() as engine:
         _accept(place, engine)
         del place.tools.failing["tell"]
-        assert [row.state for row in engine.record.steps_of(waits)] == ["done", "done", "done", "given_up"]
+        assert [row.state for row in engine.record.steps_of(waits)] == [
+            "done",
+            "done",
+            "done",
+            "given_up",
+        ]
         _recover(engine)
         assert "thing.told" not in _files(place.tools)
         engine.resume(waits)
@@ -859,7 +916,9 @@ def test_what_was_committed_in_an_accepted_copy_is_completed_and_its_steps_wait_
         assert "thing.told" in _files(place.tools)
 
 
-def test_a_fingerprint_that_could_not_be_written_when_the_journal_was_accepted_is_written_later(place: Place) -> None:
+def test_a_fingerprint_that_could_not_be_written_when_the_journal_was_accepted_is_written_later(
+    place: Place,
+) -> None:
     with place.ceod() as engine:
         copy = place.copy()
         _run(engine)
@@ -882,7 +941,9 @@ def test_what_could_not_be_undone_is_abandoned_by_accepting(place: Place) -> Non
     place.tools.failing |= {"three": Exists("no"), "undo two": PermissionError("no")}
     with place.ceod() as engine:
         identifier = _run(engine)[-1]["transaction"]
-        assert [(row.id, row.state) for row in under_way(engine.journal)[0]] == [(identifier, "undo_failed")]
+        assert [(row.id, row.state) for row in under_way(engine.journal)[0]] == [
+            (identifier, "undo_failed")
+        ]
         _accept(place, engine)
         assert under_way(engine.journal) == ([], [])
         row = engine.record.transaction(identifier)

@@ -20,7 +20,9 @@ UNKNOWN = "6a204bd8-9f3f-4e8e-8a3f-6d1a6ab5d008"
 def test_what_no_transaction_works_on_is_told_of(tmp_path: Path) -> None:
     journal, root = Journal(tmp_path / "state"), tmp_path / "homes"
     record = Record(journal)
-    at_work, ended, failed = (record.begin(_request(name), "nobody")[0] for name in ("one", "two", "three"))
+    at_work, ended, failed = (
+        record.begin(_request(name), "nobody")[0] for name in ("one", "two", "three")
+    )
     record.end(ended, "aborted", {"status": "aborted"})
     record.state(failed, "undo_failed", owner=None)
     old = time.time() - STUCK_S - 1
@@ -39,7 +41,10 @@ def test_what_no_transaction_works_on_is_told_of(tmp_path: Path) -> None:
         (root / name).mkdir(parents=True)
         os.utime(root / name, (changed, changed))
     left = left_homes(str(root), record)
-    assert {(home.transaction, home.uid) for home in left} == {(UNKNOWN, "somebody"), (ended, ".ceo-x\n-y")}
+    assert {(home.transaction, home.uid) for home in left} == {
+        (UNKNOWN, "somebody"),
+        (ended, ".ceo-x\n-y"),
+    }
     assert len(list(root.iterdir())) == len(names)  # nothing is removed
     journal.close()
 

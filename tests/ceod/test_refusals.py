@@ -103,7 +103,14 @@ def test_what_is_left_is_written_at_the_end(tmp_path: Path) -> None:
     refusals = Refusals(Record(journal).audit_many)
     refusals.start()
     for _ in range(EACH + 5):
-        refusals.note("somebody", remote="192.0.2.1", what="GET /api/thing", subject="me", error="forbidden", rule="thing")
+        refusals.note(
+            "somebody",
+            remote="192.0.2.1",
+            what="GET /api/thing",
+            subject="me",
+            error="forbidden",
+            rule="thing",
+        )
     refusals.stop()
     with journal.reading() as connection:
         rows = audit.rows(connection, who="somebody", limit=99, before=1 << 40)

@@ -42,7 +42,10 @@ def test_names_of_the_system(name: str) -> None:
     assert reserved_names.is_reserved(name)
 
 
-@pytest.mark.parametrize("name", ["jdoe", "rooted", "sudoku", "m007", "kk", "go-club", "listen", "owner-x", "office", "syscom"])
+@pytest.mark.parametrize(
+    "name",
+    ["jdoe", "rooted", "sudoku", "m007", "kk", "go-club", "listen", "owner-x", "office", "syscom"],
+)
 def test_names_of_people_and_clubs(name: str) -> None:
     """Parts of reserved names are not reserved; the club's own groups are refused because they are there."""
     assert not reserved_names.is_reserved(name)
@@ -61,7 +64,9 @@ def test_each_name_is_one_that_an_account_could_have() -> None:
 
 def test_slapd_is_told_of_these_names() -> None:
     rules = (ROOT / "etc/slapd-acl.conf").read_text()
-    assert reserved_names.written_into(rules) == rules, "python -m ceod.operations.reserved_names etc/slapd-acl.conf"
+    assert reserved_names.written_into(rules) == rules, (
+        "python -m ceod.operations.reserved_names etc/slapd-acl.conf"
+    )
     assert rules.count(" negregex ") == 2 * len(reserved_names.sections())
 
 

@@ -163,16 +163,25 @@ def test_no_room_for_an_owner(engine: Engine[Tools], tools: Tools) -> None:
 
 
 @pytest.mark.parametrize("step", ["one", "two", "three", "undo one"])
-@pytest.mark.parametrize("error", [JournalFull("full"), OSError("I/O error"), KeyError("unforeseen")])
+@pytest.mark.parametrize(
+    "error", [JournalFull("full"), OSError("I/O error"), KeyError("unforeseen")]
+)
 def test_a_disk_that_fills_in_the_middle(
-    engine: Engine[Tools], other: Engine[Tools], tools: Tools, disk: Disk, step: str, error: Exception,
+    engine: Engine[Tools],
+    other: Engine[Tools],
+    tools: Tools,
+    disk: Disk,
+    step: str,
+    error: Exception,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever asked hears at once that it could not go on; others after a while; recovery undoes it when it can."""
     record, until = engine.record.step, {"one": 1, "two": 2, "three": 3, "undo one": 1}[step]
 
     def fails(identifier: str, number: int, *args: Any, **values: Any) -> None:
-        if number == until and values.get("state") == ("undone" if step.startswith("undo") else "done"):
+        if number == until and values.get("state") == (
+            "undone" if step.startswith("undo") else "done"
+        ):
             disk.is_full = True
             raise error
         record(identifier, number, *args, **values)
@@ -205,7 +214,9 @@ def test_what_nobody_brings_to_its_end_is_shown_and_abandoned(
     assert _rows(engine, STUCK) == []
     with pytest.raises(WrongState, match="10 minutes"):
         engine.abandon(identifier, "me", "", "why")
-    with time_machine.travel(engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1):
+    with time_machine.travel(
+        engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1
+    ):
         assert [row.id for row in _rows(engine, STUCK)] == [identifier]
         told = engine.abandon(identifier, "me", "", "the server is gone for good")
     assert [item["step"] for item in told["left"]] == ["one", "two"]
@@ -217,14 +228,18 @@ def test_what_nobody_brings_to_its_end_is_shown_and_abandoned(
     assert not engine.undo_all(identifier, MAKE) or _rows(engine)[0].state == "abandoned"
 
 
-def test_what_is_abandoned_while_recovery_undoes_it_is_left_alone(engine: Engine[Tools], tools: Tools) -> None:
+def test_what_is_abandoned_while_recovery_undoes_it_is_left_alone(
+    engine: Engine[Tools], tools: Tools
+) -> None:
     tools.failing |= {"three": Exists("no"), "undo two": BackendDown("away", backend="two")}
     identifier = _run(engine)[-1]["transaction"]
     del tools.failing["undo two"]
 
     def abandon(point: str, phase: str, step: str) -> None:
         if (point, phase, step) == ("record", "undo", "two"):
-            with time_machine.travel(engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1):
+            with time_machine.travel(
+                engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1
+            ):
                 assert engine.abandon(identifier, "me", "", "why")["left"][0]["step"] == "one"
 
     engine._observer = abandon
@@ -237,7 +252,9 @@ def test_what_somebody_works_on_is_not_abandoned(engine: Engine[Tools], tools: T
     tools.gate.clear()
     identifier, _ = engine.begin(MAKE, _request(), Private())
     try:
-        with time_machine.travel(engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1):
+        with time_machine.travel(
+            engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1
+        ):
             assert [row.id for row in _rows(engine, STUCK)] == [identifier]
             with pytest.raises(WrongState):
                 engine.abandon(identifier, "me", "", "why")
@@ -253,7 +270,9 @@ def test_what_is_committed_and_of_an_unknown_version_is_abandoned(
     engine.record.commit(identifier, [(4, "tell")], keep_names=True)
     engine.operations = {}
     Recovery(engine).once()
-    with time_machine.travel(engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1):
+    with time_machine.travel(
+        engine.record.listed(caller=None, state=None, limit=1)[0].created + STUCK_S + 1
+    ):
         told = engine.abandon(identifier, "me", "", "an operation of a version before")
     assert [item["step"] for item in told["left"]] == ["tell"]
     last = list(engine.follow(identifier))[-1]

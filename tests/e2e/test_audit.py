@@ -25,7 +25,9 @@ def _changed(statement: str) -> Iterator[int]:
     """A row of the admin host's audit log, changed past ceod and put back; its number."""
     path = host_place(ADMIN) / "ceod/journal.db"
     with sqlite3.connect(path, timeout=10) as connection:
-        number, row = connection.execute('SELECT n, "row" FROM audit ORDER BY n DESC LIMIT 1 OFFSET 1').fetchone()
+        number, row = connection.execute(
+            'SELECT n, "row" FROM audit ORDER BY n DESC LIMIT 1 OFFSET 1'
+        ).fetchone()
         connection.execute(statement, {"n": number})
     connection.close()
     try:
@@ -60,17 +62,28 @@ def test_every_hosts_chain_is_verified(club: Club) -> None:
     whole = club.run_as("ctdalek", "ceo", "log", "--verify")
     assert whole.returncode == 0, whole
     assert whole.stderr == ""
-    assert [line.split()[1] for line in whole.stdout.splitlines()] == ["CHAIN", "holds", "holds", "holds"]
+    assert [line.split()[1] for line in whole.stdout.splitlines()] == [
+        "CHAIN",
+        "holds",
+        "holds",
+        "holds",
+    ]
     chains = json.loads(club.run_as("ctdalek", "ceo", "log", "--verify", "--json").stdout)["chains"]
     (admin,) = (chain for chain in chains if chain["host"] == HOST)
-    count, newest = club.journal("SELECT MAX(n), (SELECT hash FROM audit ORDER BY n DESC LIMIT 1) FROM audit")[0]
+    count, newest = club.journal(
+        "SELECT MAX(n), (SELECT hash FROM audit ORDER BY n DESC LIMIT 1) FROM audit"
+    )[0]
     assert (admin["state"], admin["rows"], admin["head"]) == ("ok", count, newest)
 
-    with _changed("""UPDATE audit SET "row" = REPLACE("row", '"office1"', '"ctdalek"') WHERE n = :n""") as number:
+    with _changed(
+        """UPDATE audit SET "row" = REPLACE("row", '"office1"', '"ctdalek"') WHERE n = :n"""
+    ) as number:
         broken = club.run_as("ctdalek", "ceo", "log", "--verify")
         assert broken.returncode == 1
         assert f"the audit log of {HOST} can't be believed: row {number} " in broken.stderr
-        assert club.client("ctdalek").verify_log(HOST, after=number)["breaks_at"] is None  # behind it all is well
+        assert (
+            club.client("ctdalek").verify_log(HOST, after=number)["breaks_at"] is None
+        )  # behind it all is well
 
     with _cut_off(club.transaction_of(uids[-1])[0]):
         cut = club.run_as("ctdalek", "ceo", "log", "--verify", "--host", HOST)
@@ -81,7 +94,9 @@ def test_every_hosts_chain_is_verified(club: Club) -> None:
         unknown = club.run_as("ctdalek", "ceo", "log", "--verify", "--host", "mail.csclub.internal")
         assert unknown.returncode == 75, unknown
         assert "mail.csclub.internal did not answer" in unknown.stderr
-    with pytest.raises(Forbidden, match="Only the systems committee may check the audit log's chain"):
+    with pytest.raises(
+        Forbidden, match="Only the systems committee may check the audit log's chain"
+    ):
         club.client("office1").verify_log(HOST)
     subjects = {row["subject"] for row in club.client("office1").log(HOST)["rows"]}
     assert set(uids) <= subjects
@@ -96,14 +111,26 @@ def test_refusals_are_in_the_log_of_their_host(club: Club) -> None:
         assert club.curl(who, f"/members/{uid}/doctor")[0] == 403
 
     def refused(host: str) -> list[dict[str, object]]:
-        return [row for row in club.client("ctdalek").log(host, limit=200)["rows"] if row["outcome"] == "refused" and row["who"] == who]
+        return [
+            row
+            for row in club.client("ctdalek").log(host, limit=200)["rows"]
+            if row["outcome"] == "refused" and row["who"] == who
+        ]
 
     rows = until(lambda: [row for row in refused(HOST) if row["subject"] == uid], 5, "the refusals")
     assert {name: rows[0][name] for name in ("what", "remote", "error", "rule")} == {
-        "what": "GET /api/members/<uid>/doctor", "remote": "192.0.2.1", "error": "forbidden", "rule": "member.examine"}
+        "what": "GET /api/members/<uid>/doctor",
+        "remote": "192.0.2.1",
+        "error": "forbidden",
+        "rule": "member.examine",
+    }
     assert len(rows) <= 2 * EACH  # two workers
-    assert "GET /api/log/verify" in {row["what"] for row in until(lambda: refused("coffee.csclub.internal"), 5)}
-    assert f" {uid} " in club.run_as(who, "ceo", "log", "--host", HOST).stdout  # and one sees one's own
+    assert "GET /api/log/verify" in {
+        row["what"] for row in until(lambda: refused("coffee.csclub.internal"), 5)
+    }
+    assert (
+        f" {uid} " in club.run_as(who, "ceo", "log", "--host", HOST).stdout
+    )  # and one sees one's own
 
 
 def test_a_refusal_is_about_the_account_that_a_path_names(club: Club) -> None:
@@ -132,7 +159,11 @@ def test_a_temporary_home_that_was_left_is_shown(club: Club) -> None:
     home.mkdir()
     os.utime(home, (0, 0))
     try:
-        (left,) = [left["path"] for left in club.client("regular1").left_homes() if left["path"].endswith(name)]
+        (left,) = [
+            left["path"]
+            for left in club.client("regular1").left_homes()
+            if left["path"].endswith(name)
+        ]
         doctor = club.run_as("ctdalek", "ceo", "doctor")
         assert doctor.returncode == 1, doctor
         assert f"left: {left}" in doctor.stdout

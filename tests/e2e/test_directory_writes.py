@@ -11,7 +11,18 @@ import pytest
 
 from sandbox.club import BASE_DN
 from tests.club.club import Club
-from tests.club.directory_writes import ADMIN, ANYBODY, DELETED, EXPIRED, HOST, RELAX, SERVICE, WRITES, Request, user
+from tests.club.directory_writes import (
+    ADMIN,
+    ANYBODY,
+    DELETED,
+    EXPIRED,
+    HOST,
+    RELAX,
+    SERVICE,
+    WRITES,
+    Request,
+    user,
+)
 
 # RFC 4511: undefinedAttributeType, constraintViolation, invalidAttributeSyntax, invalidDNSyntax, insufficientAccessRights, namingViolation,
 # objectClassViolation, affectsMultipleDSAs.  Whoever has no name is told strongerAuthRequired.  Not among them is what would hide a
@@ -46,13 +57,18 @@ class Writers:
 
     def send(self, who: str, request: Request) -> int:
         """The code of slapd's answer."""
-        connection, controls = self.connection(who), [(oid, True, None) for oid in request.controls] or None
+        connection, controls = (
+            self.connection(who),
+            [(oid, True, None) for oid in request.controls] or None,
+        )
         if request.values is not None:
             connection.add(request.dn, attributes=request.values, controls=controls)
         elif request.changes is not None:
             connection.modify(request.dn, request.changes, controls=controls)
         elif request.rdn:
-            connection.modify_dn(request.dn, request.rdn, new_superior=request.superior, controls=controls)
+            connection.modify_dn(
+                request.dn, request.rdn, new_superior=request.superior, controls=controls
+            )
         else:
             connection.delete(request.dn, controls=controls)
         return int(connection.result["result"])
@@ -79,7 +95,11 @@ class Writers:
     def put_back(self, dn: str, before: Entry) -> None:
         """An entry as it was, whatever was done to it: not even a value that no constraint allows is in the way."""
         now, admin = self.entry(dn), "ctdalek" if SERVICE in dn else ADMIN
-        names = [name for name in {**before, **now} if sorted(before.get(name, [])) != sorted(now.get(name, []))]
+        names = [
+            name
+            for name in {**before, **now}
+            if sorted(before.get(name, [])) != sorted(now.get(name, []))
+        ]
         changes: Any = {name: [("MODIFY_REPLACE", before.get(name, []))] for name in names}
         if not before:
             request = Request(dn)
@@ -100,7 +120,10 @@ def writers(club: Club) -> Iterator[Writers]:
     before = {uid: made.entry(user(uid)) for uid in marked}
     for uid, (day, shell) in marked.items():
         made.connection(uid)  # a ticket from before
-        values: Any = {"shadowExpire": [("MODIFY_REPLACE", [day])], "loginShell": [("MODIFY_REPLACE", [shell])]}
+        values: Any = {
+            "shadowExpire": [("MODIFY_REPLACE", [day])],
+            "loginShell": [("MODIFY_REPLACE", [shell])],
+        }
         assert made.send(ADMIN, Request(user(uid), changes=values)) == 0
     yield made
     for uid, entry in before.items():

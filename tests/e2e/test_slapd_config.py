@@ -23,7 +23,20 @@ changetype: modify
 replace: olcAttributeOptions
 olcAttributeOptions: range=
 """
-OPTIONS = ("lang-en", "lang-", "x-none", "x", "binary", "range", "range=", "range=0-1", "range=;lang-en", "lang-en;range=", "=", "-")
+OPTIONS = (
+    "lang-en",
+    "lang-",
+    "x-none",
+    "x",
+    "binary",
+    "range",
+    "range=",
+    "range=0-1",
+    "range=;lang-en",
+    "lang-en;range=",
+    "=",
+    "-",
+)
 LDIF = f"""dn: {BASE_DN}
 objectClass: domain
 dc: csclub
@@ -49,14 +62,23 @@ def _configuration(folder: Path, rule: str) -> Path:
     """The sandbox's slapd.conf with another rule for options, a database of its own, and root of this machine as ceod/admin."""
     rules = (CHECKOUT / "etc/slapd-acl.conf").read_text()
     assert f"\n{RULE}\n" in rules
-    text = Path("/etc/ldap/slapd.conf").read_text().replace(f"include {CHECKOUT}/etc/slapd-acl.conf", rules.replace(RULE, rule))
+    text = (
+        Path("/etc/ldap/slapd.conf")
+        .read_text()
+        .replace(f"include {CHECKOUT}/etc/slapd-acl.conf", rules.replace(RULE, rule))
+    )
     root = f'authz-regexp "gidNumber=0\\\\+uidNumber=0,cn=peercred,cn=external,cn=auth" "{ADMIN}"\n'
-    lines = [f"directory {folder}/data" if line.startswith("directory ") else line for line in text.splitlines()]
+    lines = [
+        f"directory {folder}/data" if line.startswith("directory ") else line
+        for line in text.splitlines()
+    ]
     place = lines.index("database mdb")
     path = folder / "slapd.conf"
     path.write_text("\n".join([*lines[:place], f"pidfile {folder}/pid", root, *lines[place:], ""]))
     (folder / "data").mkdir()
-    subprocess.run(["slapadd", "-q", "-f", str(path)], input=LDIF, text=True, check=True, capture_output=True)
+    subprocess.run(
+        ["slapadd", "-q", "-f", str(path)], input=LDIF, text=True, check=True, capture_output=True
+    )
     return path
 
 
@@ -64,7 +86,9 @@ def _converted(path: Path) -> list[str]:
     """What starts slapd with the same configuration as cn=config."""
     folder = path.parent / "slapd.d"
     folder.mkdir()
-    subprocess.run(["slaptest", "-f", str(path), "-F", str(folder)], check=True, capture_output=True)
+    subprocess.run(
+        ["slaptest", "-f", str(path), "-F", str(folder)], check=True, capture_output=True
+    )
     return ["-F", str(folder)]
 
 
@@ -96,7 +120,9 @@ def _bound(connection: ldap.ldapobject.LDAPObject) -> bool:
 
 def _accepted(connection: ldap.ldapobject.LDAPObject) -> set[str]:
     """The options that slapd takes, tried on people's attributes; without one it takes a value."""
-    connection.modify_s(PERSON, [(ldap.MOD_ADD, "term", [b"w2026"]), (ldap.MOD_DELETE, "term", [b"w2026"])])
+    connection.modify_s(
+        PERSON, [(ldap.MOD_ADD, "term", [b"w2026"]), (ldap.MOD_DELETE, "term", [b"w2026"])]
+    )
     taken = set()
     for option in OPTIONS:
         for attribute in ("uid", "cn", "gidNumber", "loginShell", "term"):
@@ -115,7 +141,9 @@ def _accepted(connection: ldap.ldapobject.LDAPObject) -> set[str]:
 @pytest.mark.parametrize("form", ["slapd.conf", "cn=config"])
 def test_no_option_is_taken(tmp_path: Path, form: str) -> None:
     path = _configuration(tmp_path, RULE)
-    with _slapd(tmp_path, ["-f", str(path)] if form == "slapd.conf" else _converted(path)) as connection:
+    with _slapd(
+        tmp_path, ["-f", str(path)] if form == "slapd.conf" else _converted(path)
+    ) as connection:
         assert _accepted(connection) == set()
 
 
@@ -126,7 +154,13 @@ def test_a_cn_config_without_the_rule_is_given_it(tmp_path: Path, rule: str) -> 
     words = _converted(_configuration(tmp_path, rule))
     with _slapd(tmp_path, words) as connection:
         assert "lang-en" in _accepted(connection)
-    subprocess.run(["slapmodify", *words, "-n", "0"], input=CN_CONFIG_RULE, text=True, check=True, capture_output=True)
+    subprocess.run(
+        ["slapmodify", *words, "-n", "0"],
+        input=CN_CONFIG_RULE,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
     with _slapd(tmp_path, words) as connection:
         assert _accepted(connection) == set()
 

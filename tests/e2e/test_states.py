@@ -21,6 +21,7 @@ from tests.e2e.test_permissions import _answer, _as_host, _path
 
 register(flask.Flask("ceod"))
 
+
 def _new(uid: str) -> dict[str, Any]:
     return {"uid": uid, "cn": "New Person", "program": "x", "terms": ["f2026"]}
 
@@ -39,16 +40,29 @@ _BODIES: dict[str, Any] = {
     "POST /api/uwldap/updateprograms": lambda uid: {"members": [uid]},
     "DELETE /api/mailman/<list_name>": lambda uid: {"uids": [uid]},
     "PUT /api/homes/<uid>/database-info": lambda uid: {
-        "kind": "mysql", "host": "coffee", "database": uid, "username": uid, "password": "x"},
+        "kind": "mysql",
+        "host": "coffee",
+        "database": uid,
+        "username": uid,
+        "password": "x",
+    },
 }
 _IN_BODY = {
-    "POST /api/members", "POST /api/members/bulk", "POST /api/groups", "POST /api/clubs",
-    "POST /api/positions", "POST /api/uwldap/updateprograms", "DELETE /api/mailman/<list_name>",
+    "POST /api/members",
+    "POST /api/members/bulk",
+    "POST /api/groups",
+    "POST /api/clubs",
+    "POST /api/positions",
+    "POST /api/uwldap/updateprograms",
+    "DELETE /api/mailman/<list_name>",
 }
 _REFUSED = {
-    State.ACTIVE: (409, "wrong_state"), State.EXPIRED: (409, "wrong_state"),
-    State.DELETED: (409, "deleted_account"), State.CLUB: (400, "invalid"),
-    State.EXPIRED_CLUB: (400, "invalid"), State.MISSING: (404, "not_found"),
+    State.ACTIVE: (409, "wrong_state"),
+    State.EXPIRED: (409, "wrong_state"),
+    State.DELETED: (409, "deleted_account"),
+    State.CLUB: (400, "invalid"),
+    State.EXPIRED_CLUB: (400, "invalid"),
+    State.MISSING: (404, "not_found"),
 }
 
 
@@ -57,7 +71,11 @@ def _name(row: Route) -> str:
 
 
 def _request(row: Route, uid: str) -> tuple[str, Any]:
-    path = row.path.replace("<list_name>", "csc-general").replace("<cn>", "office").replace("<book>", "1")
+    path = (
+        row.path.replace("<list_name>", "csc-general")
+        .replace("<cn>", "office")
+        .replace("<book>", "1")
+    )
     body = _BODIES.get(_name(row), lambda _: None)(uid)
     return _path(Route(row.method, path, row.role, row.operation, ""), uid), body
 
@@ -102,7 +120,9 @@ def accounts(club: Club) -> list[tuple[State, str]]:
     ]
 
 
-def test_every_change_is_made_to_accounts_of_declared_states(club: Club, accounts: list[tuple[State, str]]) -> None:
+def test_every_change_is_made_to_accounts_of_declared_states(
+    club: Club, accounts: list[tuple[State, str]]
+) -> None:
     syscom, host = club.client("ctdalek"), _as_host(club, "coffee")
     wrong, asked = [], 0
     for row in _WRITES:
@@ -116,13 +136,18 @@ def test_every_change_is_made_to_accounts_of_declared_states(club: Club, account
             status, told = _answer(client, row, path + query, body)
             asked += 1
             if _name(row) == "POST /api/members/bulk":
-                right = (syscom.check_members(body["members"])["problems"] == []) == (state in row.states)
+                right = (syscom.check_members(body["members"])["problems"] == []) == (
+                    state in row.states
+                )
             elif _name(row) in _IN_BODY:
                 right = (status == 200) == (state in row.states)
             elif state in row.states:
                 right = status < 500 and "state" not in told
             else:
-                right = (status, told.get("code"), told.get("state")) == (*_refused(row, state), state.name.lower())
+                right = (status, told.get("code"), told.get("state")) == (
+                    *_refused(row, state),
+                    state.name.lower(),
+                )
             if not right:
                 wrong.append((_name(row), state, status, told))
     assert not wrong, "\n".join(map(str, wrong))
@@ -136,8 +161,12 @@ def test_each_route_that_names_an_account_says_which_it_takes() -> None:
     by_name = {_name(row): row.states for row in _WRITES}
     assert by_name["POST /api/members/<uid>/restore"] == DELETED
     assert by_name["POST /api/members"] == NEW
-    for undoes in ("DELETE /api/mailman/<list_name>/<uid>", "DELETE /api/groups/<cn>/members/<uid>",
-                   "POST /api/members/<uid>/doctor", "DELETE /api/library/books/<book>/loans/<uid>"):
+    for undoes in (
+        "DELETE /api/mailman/<list_name>/<uid>",
+        "DELETE /api/groups/<cn>/members/<uid>",
+        "POST /api/members/<uid>/doctor",
+        "DELETE /api/library/books/<book>/loans/<uid>",
+    ):
         assert State.DELETED in (by_name[undoes] or ())
 
 
@@ -155,32 +184,57 @@ def tickets(club: Club) -> Iterator[dict[State, tuple[str, Client]]]:
     clients = {uid: club.client(uid) for uid in names}
     _expire(club, expired)
     club.done(syscom.delete_member(deleted))
-    yield {state: (uid, clients[uid]) for state, uid in zip((State.EXPIRED, State.DELETED, State.MISSING), names, strict=True)}
+    yield {
+        state: (uid, clients[uid])
+        for state, uid in zip((State.EXPIRED, State.DELETED, State.MISSING), names, strict=True)
+    }
     kadmin.delete(missing)
     club.done(syscom.remove_from_group("syscom", expired))
 
 
-def test_who_has_no_open_account_changes_nothing(club: Club, tickets: dict[State, tuple[str, Client]]) -> None:
-    rights = {State.EXPIRED: {Who.SELF, Who.OFFICE, Who.SYSCOM}, State.DELETED: {Who.SELF}, State.MISSING: {Who.SELF}}
+def test_who_has_no_open_account_changes_nothing(
+    club: Club, tickets: dict[State, tuple[str, Client]]
+) -> None:
+    rights = {
+        State.EXPIRED: {Who.SELF, Who.OFFICE, Who.SYSCOM},
+        State.DELETED: {Who.SELF},
+        State.MISSING: {Who.SELF},
+    }
     for state, (uid, client) in tickets.items():
         for row in _WRITES:
             path, body = _request(row, uid)
             dry = "?dry_run" if row.rehearsal and state is State.MISSING else ""
             status, told = _answer(client, row, path + dry, body)
-            allowed = RULES[row.operation].allows(rights[state] if row.subject or state is State.EXPIRED else set())
+            allowed = RULES[row.operation].allows(
+                rights[state] if row.subject or state is State.EXPIRED else set()
+            )
             assert status == 403, (_name(row), state, told)
             if allowed:
-                assert (told["code"], told["state"]) == ("inactive_caller", state.name.lower()), (_name(row), told)
+                assert (told["code"], told["state"]) == ("inactive_caller", state.name.lower()), (
+                    _name(row),
+                    told,
+                )
             else:
                 assert told["code"] in ("inactive_caller", "forbidden"), (_name(row), told)
 
 
-@pytest.mark.parametrize(("state", "words"), [
-    (State.EXPIRED, "is expired: you may look things up and change nothing. Renew your membership at the office."),
-    (State.DELETED, "was deleted: you may look things up and change nothing. Ask the systems committee to restore it."),
-    (State.MISSING, "you may look things up and change nothing. Ask the systems committee."),
-])
-def test_they_may_look_and_are_told_what_to_do(club: Club, tickets: dict[State, tuple[str, Client]], state: State, words: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (
+            State.EXPIRED,
+            "is expired: you may look things up and change nothing. Renew your membership at the office.",
+        ),
+        (
+            State.DELETED,
+            "was deleted: you may look things up and change nothing. Ask the systems committee to restore it.",
+        ),
+        (State.MISSING, "you may look things up and change nothing. Ask the systems committee."),
+    ],
+)
+def test_they_may_look_and_are_told_what_to_do(
+    club: Club, tickets: dict[State, tuple[str, Client]], state: State, words: str
+) -> None:
     uid, client = tickets[state]
     assert client.whoami()["uid"] == uid
     assert client.member("regular1")["uid"] == "regular1"

@@ -46,7 +46,9 @@ def _copy_while_running(club: Club, subject: str) -> Copy:
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     try:
-        is_running = club.journal("SELECT 1 FROM transactions WHERE subject = ? AND state = 'running'", subject)
+        is_running = club.journal(
+            "SELECT 1 FROM transactions WHERE subject = ? AND state = 'running'", subject
+        )
         return _copy() if is_running else {}
     finally:
         for pid in workers:
@@ -67,9 +69,16 @@ def _sign_up_many(club: Club) -> tuple[Copy, list[str]]:
     for more in range(10):
         rows = [club.member() for _ in range(MANY + more)]
         subject, ends = f"{len(rows)} members", list[Any]()
-        bulk = threading.Thread(target=lambda rows=rows, ends=ends: ends.extend(club.client("ctdalek").add_members(rows)))
+        bulk = threading.Thread(
+            target=lambda rows=rows, ends=ends: ends.extend(
+                club.client("ctdalek").add_members(rows)
+            )
+        )
         bulk.start()
-        until(lambda bulk=bulk, subject=subject: club.journal(BEGUN, subject) or not bulk.is_alive(), 60)  # type: ignore[misc]
+        until(
+            lambda bulk=bulk, subject=subject: club.journal(BEGUN, subject) or not bulk.is_alive(),
+            60,
+        )  # type: ignore[misc]
         copy = _copy_while_running(club, subject)
         bulk.join(120)
         assert ends[-1]["status"] == "completed"
@@ -99,7 +108,9 @@ def _is_refused(club: Club, reasons: str | tuple[str, ...], words: str) -> None:
 
 def _accept(club: Club, answer: str) -> subprocess.CompletedProcess[str]:
     entry = shell.resolve(club.state, f"root@{ADMIN}")
-    argv = shell.command(club.state, entry, [str(PYTHON), "-m", "ceod.accept_journal"], folder=str(CHECKOUT))
+    argv = shell.command(
+        club.state, entry, [str(PYTHON), "-m", "ceod.accept_journal"], folder=str(CHECKOUT)
+    )
     return subprocess.run(argv, input=answer, text=True, capture_output=True, check=False)
 
 
@@ -114,7 +125,11 @@ def _works(club: Club) -> str:
 
 
 def _transactions_of(club: Club, uid: str) -> dict[str, Any]:
-    return next(dict(found) for found in club.client("ctdalek").examine(uid) if found["check"] == "transactions")
+    return next(
+        dict(found)
+        for found in club.client("ctdalek").examine(uid)
+        if found["check"] == "transactions"
+    )
 
 
 def test_a_journal_that_went_backwards_undoes_nobodys_account(club: Club) -> None:
@@ -127,7 +142,10 @@ def test_a_journal_that_went_backwards_undoes_nobodys_account(club: Club) -> Non
     _works(club)
 
     def nothing_was_undone() -> None:
-        people = {entry["uid"][0].decode() for entry in club.entries("(&(objectClass=member)(uid=*))").values()}
+        people = {
+            entry["uid"][0].decode()
+            for entry in club.entries("(&(objectClass=member)(uid=*))").values()
+        }
         assert {single, *rows} <= people
         assert all(club.principal(uid) for uid in (single, *rows))
         assert {uid: club.home(uid) for uid in (single, *rows)} == before
@@ -145,7 +163,9 @@ def test_a_journal_that_went_backwards_undoes_nobodys_account(club: Club) -> Non
     assert "nothing was changed" in declined.stderr
     accepted = _accept(club, "accept\n")
     assert accepted.returncode == 0, accepted
-    (under_way,) = [line for line in accepted.stdout.splitlines() if line.startswith("Under way in it: ")]
+    (under_way,) = [
+        line for line in accepted.stdout.splitlines() if line.startswith("Under way in it: ")
+    ]
     identifier = under_way.split()[4]
     new = _works(club)
     club.whole(new)
@@ -205,7 +225,9 @@ def test_each_host_alone_writes_its_fingerprint_into_the_directory(club: Club) -
     with ExitStack() as stack:
         stack.callback(lambda: club.run_as("root", "rm", "-f", "/tmp/cc-test", host="mail"))
         for host, status in (("mail", 0), (ADMIN, 50), ("coffee", 50)):
-            done = club.run_as("root", "sh", "-c", f"{script} && ldapmodify -Q", text=change(host), host="mail")
+            done = club.run_as(
+                "root", "sh", "-c", f"{script} && ldapmodify -Q", text=change(host), host="mail"
+            )
             assert done.returncode == status, (host, done)
     for who in ("office1", "regular1"):
         assert club.run_as(who, "ldapmodify", "-Q", text=change("mail")).returncode == 50
@@ -241,5 +263,7 @@ finally:
 
 def test_of_two_fingerprints_in_the_directory_the_newest_counts_and_one_stays(club: Club) -> None:
     """Two workers that start at once, where there was none, add one each."""
-    done = club.run_as("root", str(PYTHON), "-c", _TWO_WORKERS, HOST, host=ADMIN, PYTHONPATH=str(CHECKOUT))
+    done = club.run_as(
+        "root", str(PYTHON), "-c", _TWO_WORKERS, HOST, host=ADMIN, PYTHONPATH=str(CHECKOUT)
+    )
     assert done.stdout.splitlines() == ["a 11 0 -", "changed", "['a 12 0 -']"], done

@@ -112,16 +112,26 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     assert ended["back"] == ({"done"}, [])
     assert club.on_list(uid["untold"])  # an older wish to be off it stops nobody's renewal
     assert not club.on_list(new["expired"])
-    assert club.mails(f"{new['expired']}@csclub.internal") == []  # nobody is welcomed to what is over
+    assert (
+        club.mails(f"{new['expired']}@csclub.internal") == []
+    )  # nobody is welcomed to what is over
     assert ended["reset"] == ({"skipped"}, [])
-    assert not any("password was reset" in mail for mail in club.mails(f"{uid['reset']}@csclub.internal"))
+    assert not any(
+        "password was reset" in mail for mail in club.mails(f"{uid['reset']}@csclub.internal")
+    )
     assert not club.on_list(new["deleted"])
     assert not club.on_list(new["unwilling"])
     assert ended["unwilling"][1] == [f"{new['unwilling']} {off}"]
     assert not club.on_list(uid["joined"], "exec")
-    assert ended["join"] == ({"skipped"}, [f"{uid['joined']} was not put on the list exec: they are not in the group exec any more"])
+    assert ended["join"] == (
+        {"skipped"},
+        [f"{uid['joined']} was not put on the list exec: they are not in the group exec any more"],
+    )
     assert club.on_list(uid["left"], "exec")
-    assert ended["leave"] == ({"skipped"}, [f"{uid['left']} stays on the list exec: they are in the group exec"])
+    assert ended["leave"] == (
+        {"skipped"},
+        [f"{uid['left']} stays on the list exec: they are in the group exec"],
+    )
     club.done(syscom.remove_from_group("exec", uid["left"]))
 
 
@@ -154,7 +164,9 @@ def test_a_broken_entry_is_waited_for_or_named(club: Club) -> None:
 
     def is_named() -> bool:
         steps = waiting.syscom.transaction(ADMIN, renewed)["steps"]
-        return {"broken_entry"} == {step["error"]["code"] for step in steps if step["state"] == "waiting"}
+        return {"broken_entry"} == {
+            step["error"]["code"] for step in steps if step["state"] == "waiting"
+        }
 
     until(is_named, 20)
     for name in uid.values():
@@ -199,7 +211,9 @@ def test_an_account_that_is_over_leaves_whatever_a_clock_said(club: Club) -> Non
     """The mail host's clock was once an hour ahead, when somebody was put on a list."""
     syscom = club.client("ctdalek")
     uid = {name: club.name() for name in ("deleted", "expired")}
-    club.done(club.client("office1").add_members([club.member(u, terms=["w2015"]) for u in uid.values()]))
+    club.done(
+        club.client("office1").add_members([club.member(u, terms=["w2015"]) for u in uid.values()])
+    )
     journal = Journal(host_place("mail") / "ceod")
     with time_machine.travel(time.time() + 3600):
         Wishes(journal).make("csc-general", list(uid.values()), joins=True, at=None)
