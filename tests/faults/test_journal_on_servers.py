@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,17 @@ def _sign_up_many(club: Club) -> tuple[Copy, list[str]]:
             )
         )
         bulk.start()
-        until(
-            lambda bulk=bulk, subject=subject: club.journal(BEGUN, subject) or not bulk.is_alive(),
-            60,
-        )  # type: ignore[misc]
+        until(partial(_has_begun, club, bulk, subject), 60)
         copy = _copy_while_running(club, subject)
         bulk.join(120)
         assert ends[-1]["status"] == "completed"
         if copy:
             return copy, [row["uid"] for row in rows]
     raise AssertionError("no sign-up of many could be caught in the middle")
+
+
+def _has_begun(club: Club, bulk: threading.Thread, subject: str) -> bool:
+    return bool(club.journal(BEGUN, subject)) or not bulk.is_alive()
 
 
 def _restart(club: Club, before: Callable[[], None] = lambda: None, how: str = "stop") -> None:
