@@ -231,8 +231,11 @@ def _stuck(short: str, host: str, client: Client) -> Json:
         return finding(f"{short}: transactions", "unknown", host, error.message)
     if not rows:
         return finding(f"{short}: transactions", "ok", host, "none is stuck")
-    told = ", ".join(f"{row['operation']} of {row['subject']} ({row['state']}, {row['transaction']})" for row in rows)
-    return finding(f"{short}: transactions", "problem", host, f"stuck: {told}",
+    stuck = ", ".join(
+        f"{row['operation']} of {row['subject']} ({row['state']}, {row['transaction']})"
+        for row in rows
+    )
+    return finding(f"{short}: transactions", "problem", host, f"stuck: {stuck}",
                    "ceo transactions show ID tells why; then ceo transactions resume or abandon ID")
 
 

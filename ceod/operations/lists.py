@@ -150,7 +150,7 @@ class JoinLists(Later[Services]):
         return ""
 
     def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
-        """Subscribe."""
+        """Subscribe an account, as the club wished at that time."""
         turn.tools.peers.subscribe(list_name, uid, wished=turn.committed)
 
 
@@ -170,5 +170,5 @@ class LeaveLists(JoinLists):
         return ""
 
     def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
-        """Unsubscribe."""
+        """Take an account off a list, as the club wished at that time."""
         turn.tools.peers.unsubscribe(list_name, uid, wished=turn.committed)

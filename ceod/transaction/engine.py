@@ -236,6 +236,7 @@ class Engine(Generic[Tools]):
             # Above all a journal that takes no records: nothing more is done until it does, and
             # then by recovery, which takes up what has lost its owner.
             log.exception("a transaction could not go on", extra={"transaction": identifier})
+            # Whatever keeps this from being written: recovery writes it once it finds no owner.
             with contextlib.suppress(Exception):
                 self.record.undoing(identifier, COULD_NOT_GO_ON.as_json())
         finally:

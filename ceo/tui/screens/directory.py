@@ -37,11 +37,11 @@ class Directory(Screen):
         self.bindings = {keys.AGAIN: self.load}
 
     def on_top(self) -> None:
-        """Examine."""
+        """Examine the directory whenever the screen is shown."""
         self.load()
 
     def load(self) -> None:
-        """Ask."""
+        """Have ceod examine the directory, and show what it says."""
         self.ask(doctor.examine_directory, self._show, self._failed)
 
     def _show(self, findings: list[Json]) -> None:
