@@ -25,8 +25,9 @@ _SIZE = 512  # one sector, which a disk writes whole or not at all
 class Fingerprint:
     """Which journal it is and how far it has come.
 
-    `count` goes up by one when a transaction begins, is committed and ends.  `audit_hash` is the
-    hash of the audit log's row `audit_n`, empty where that is 0.
+    `count` goes up by one when a transaction or a step of it begins, when a step notes what its
+    undo needs, and when the transaction is committed and ends.  `audit_hash` is the hash of the
+    audit log's row `audit_n`, empty where that is 0.
     """
 
     journal: str

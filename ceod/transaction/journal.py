@@ -147,7 +147,8 @@ class Journal:
     def write(self, action: Callable[[Connection], T], *, counts: bool = False) -> T:
         """Run `action` in one database transaction.  On a full disk the ballast makes room, once.
 
-        `counts` is for the beginning, the commit and the end of a transaction: the fingerprint goes up with it.
+        `counts` is for everything that recovery needs to know: the beginning of a transaction and of its steps, what
+        they note, the commit and the end.  The fingerprint goes up with it, so that a journal without it is noticed.
         Raises JournalFull when it could not be written all the same, or another program held it for BUSY_S;
         JournalUntrusted when it is damaged or gone.
         """

@@ -210,7 +210,7 @@ class Record:
             connection.execute(_SET, {"of": identifier, "state": "running"})
             self._event(connection, identifier, event)
 
-        self.journal.write(insert)
+        self.journal.write(insert, counts=True)
         self.notify(identifier)
 
     def note(self, identifier: str, number: int, facts: Json, event: Json | None) -> None:
@@ -224,7 +224,7 @@ class Record:
                 self._event(connection, identifier, event)
 
         if facts or event:
-            self.journal.write(update)
+            self.journal.write(update, counts=bool(facts))
         if event:
             self.notify(identifier)
 

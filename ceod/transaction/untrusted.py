@@ -15,7 +15,7 @@ _CHOICE = (
     "python -m ceod.accept_journal"
 )
 _DIFFERENCES: dict[Reason, str] = {
-    "older": "is older than {place} remembers: it lacks transactions that ended well",
+    "older": "is older than {place} remembers: it lacks the last things that ceod did",
     "other": "is another one than {place} remembers",
     "lost": "is new, but {place} remembers one: that one was lost",
     "altered": "has another audit log than {place} remembers",

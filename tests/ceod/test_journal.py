@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,8 @@ from ceod.transaction.fingerprint import Fingerprint, FingerprintFile
 from ceod.transaction.guard import CONSULT_IN_DOUBT_S, CONSULT_S, EXAMINE_AGAIN_S, EXAMINE_S
 from ceod.transaction.recovery import Recovery
 from ceod.transaction.state_dir import UnsafeState
-from tests.ceod.test_engine import MAKE, Private, Tools, _files, _request, _run
+from ceod.transaction.step import Json, Run, Step, Undone
+from tests.ceod.test_engine import MAKE, Make, Private, Tools, _files, _request, _run
 
 OPERATIONS = {("make", 1): MAKE}
 
@@ -69,10 +71,11 @@ class Place:
         (folder / "world").mkdir()
         self.tools = Tools(folder / "world")
         self.witness = Memory()
+        self.operations = OPERATIONS
 
     @contextmanager
     def ceod(self) -> Iterator[Engine[Tools]]:
-        engine = Engine(self.state, OPERATIONS, self.tools, settle_s=0, witness=self.witness)
+        engine = Engine(self.state, self.operations, self.tools, settle_s=0, witness=self.witness)
         try:
             yield engine
         finally:
@@ -159,6 +162,62 @@ def test_a_copy_that_lacks_one_record_is_noticed(place: Place) -> None:
         assert place.reason() == "older"
     place.put_back(newest)
     assert place.reason() == ""
+
+
+class NoteEach(Step[Tools, Private]):
+    """Notes each of its three files before it makes it, and stops behind the last one."""
+
+    name = "each"
+
+    def __init__(self) -> None:
+        self.is_made = threading.Event()
+        self.goes_on = threading.Event()
+
+    def do(self, run: Run[Tools, Private]) -> None:
+        for i in range(3):
+            path = run.tools.folder / f"{run.arguments['what']}.{i}"
+            run.note(each=[*run.facts.get("each", ()), str(path)])
+            path.write_text(run.transaction)
+        self.is_made.set()
+        assert self.goes_on.wait(10)
+
+    def undo(self, transaction: str, intent: Json, tools: Tools) -> Undone:
+        for path in intent.get("each", ()):
+            Path(path).unlink(missing_ok=True)
+        return Undone.REMOVED
+
+
+def _commits(log: bytes) -> list[int]:
+    """Where in a write-ahead log each of SQLite's transactions ends (https://sqlite.org/fileformat.html#walformat)."""
+    page_size = int.from_bytes(log[8:12])
+    frames = range(32, len(log) - 24 - page_size + 1, 24 + page_size)
+    return [at + 24 + page_size for at in frames if int.from_bytes(log[at + 4 : at + 8])]
+
+
+def test_a_log_cut_anywhere_is_refused_or_undone_whole(place: Place) -> None:
+    """Whatever the undo of a running transaction needs is counted: no cut log fits that lacks some of it."""
+    step = NoteEach()
+    make = replace(MAKE, before=(Make("one"), Make("two"), step))
+    place.operations = {("make", 1): make}
+    with place.ceod() as engine:
+        identifier, _ = engine.begin(make, _request(), Private())
+        assert step.is_made.wait(10)
+        copy, outside, made = place.copy(), place.outside.read_bytes(), _files(place.tools)
+        assert made == {"thing.one", "thing.two", "thing.0", "thing.1", "thing.2"}
+        step.goes_on.set()
+        assert list(engine.follow(identifier))[-1]["status"] == "completed"
+    log = copy["journal.db-wal"]
+    reasons = []
+    for end in _commits(log):
+        for name in made:
+            (place.tools.folder / name).write_text(identifier)
+        (place.tools.folder / "thing.told").unlink(missing_ok=True)
+        place.put_back(copy | {"journal.db-wal": log[:end]})
+        place.outside.write_bytes(outside)
+        reasons.append(place.reason())
+        assert _files(place.tools) == (made if reasons[-1] else set()), f"cut at {end}"
+    assert reasons[-1] == ""
+    assert set(reasons[:-1]) >= {"older"}
 
 
 def _cut_wal(place: Place) -> None:
@@ -421,8 +480,9 @@ def test_the_witness_is_consulted_hourly_and_sooner_while_in_doubt(place: Place)
         engine.guard.tend()
         second = place.witness.text
         assert second
-        assert Fingerprint.parse(second).count == Fingerprint.parse(first).count + 3
-        place.witness.text = second.replace(" 3 ", " 4 ")
+        # It began, began three steps, was committed and ended.
+        assert Fingerprint.parse(second).count == Fingerprint.parse(first).count + 6
+        place.witness.text = second.replace(" 6 ", " 7 ")
         now[0] += CONSULT_S
         engine.guard.tend()
         with pytest.raises(JournalUntrusted):
@@ -829,6 +889,7 @@ def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place)
         place.outside.chmod(0o600)
         place.tools.gate.clear()
         identifier, _ = engine.begin(MAKE, _request("new"), Private())
+        next(engine.follow(identifier))  # the first step began
         place.outside.chmod(0o666)
         place.tools.gate.set()
         assert list(engine.follow(identifier))[-1]["status"] == "completed", (
@@ -840,7 +901,8 @@ def test_nothing_is_begun_while_the_fingerprint_can_not_be_written(place: Place)
         engine.guard.check()
         now = held.read()
         assert before and now
-        assert now.count == before.count + 2, "and it is written as soon as that can be done"
+        assert now == engine.journal.fingerprint(), "and it is written as soon as that can be done"
+        assert now.count > before.count
 
 
 # Accepting
