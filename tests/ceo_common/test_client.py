@@ -10,10 +10,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import requests
 
-from ceo_common.client import Client
+from ceo_common.client import _LINE_LIMIT, Client, _lines
 from ceo_common.client_config import Hosts
 from ceo_common.errors import CeoError, OutcomeUnknown, Unreachable
 
@@ -155,3 +157,15 @@ def test_a_certificate_of_another_authority(certificate: tuple[str, str], tmp_pa
             with pytest.raises(Unreachable, match="certificate"):
                 ask()
         assert liar.requests == []
+
+
+def test_a_line_without_an_end_is_given_up() -> None:
+    """After the limit nothing more is read, however much the other side sends."""
+    chunks = iter([b'{"n": 1}\n', *[b"x" * 65536] * (3 * _LINE_LIMIT // 65536)])
+    response = requests.Response()
+    response.raw = SimpleNamespace(stream=lambda *_, **__: chunks)
+    lines = _lines(response)
+    assert next(lines) == b'{"n": 1}'
+    with pytest.raises(OutcomeUnknown, match="longer than any that ceod sends"):
+        next(lines)
+    assert len(list(chunks)) > _LINE_LIMIT // 65536

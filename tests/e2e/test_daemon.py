@@ -157,3 +157,11 @@ def test_the_audit_chain(club: Club) -> None:
     with journal.reading() as connection:
         assert audit.breaks_at(connection) is None
     journal.close()
+
+
+def test_gunicorn_takes_no_commands_from_other_processes(club: Club) -> None:
+    """gunicorn's control socket stops and reloads workers for whoever reaches it."""
+    for host in ("phosphoric-acid", "mail", "coffee"):
+        sockets = club.run_as("root", "ss", "-xlp", host=host).stdout
+        assert "u_str" in sockets  # the command did list them
+        assert "gunicorn" not in sockets
