@@ -76,7 +76,7 @@ def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[li
         told = dict(followed(client.mend(uid), Steps(quiet=True)))
         if not how.as_json:
             print_rehearsal(told, how)
-        return found, {"rehearsal": {name: told[name] for name in ("operation", "subject", "steps", "warnings")}}
+        return found, {"rehearsal": {name: told[name] for name in ("operation", "subject", "changes", "steps", "warnings")}}
     how.note("To be mended:")
     for finding in found:
         if finding["fixable"]:

@@ -53,8 +53,8 @@ class How:
 
 def writing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of one that writes, as one argument `how`."""
-    @click.option("--dry-run", is_flag=True, help="Check everything and show the steps; change nothing.")
-    @click.option("--yes", is_flag=True, help="Don't ask.")
+    @click.option("--dry-run", is_flag=True, help="Check everything and show what would change, with old and new values; change nothing.")
+    @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
     @click.option("--quiet", is_flag=True, help="Print the result alone, neither steps nor notes.")
     @json_option
     @functools.wraps(function)
@@ -110,16 +110,37 @@ def change(context: Context, how: How, call: Callable[[Client], Json], tell: Cal
 
 
 def print_rehearsal(told: Json, how: How) -> None:
-    """The steps that would run; of a rehearsal of its own kind, what it says."""
+    """What a dry run says: the values that would change, and the steps that would run."""
     plan = {name: value for name, value in told.items() if name not in ("n", "status", "transaction")}
     if how.as_json:
         print_json(plan)
         return
-    click.echo(f"{shown(plan.get('operation', 'It'))} of {shown(plan.get('subject', ''))} would run these steps; nothing was changed:")
+    print_changes(plan.get("changes", []))
+    click.echo("Steps:")
     for step in plan.get("steps", []):
         click.echo(f"  {shown(step['name'])}" + ("  (after the commit)" if step["after_commit"] else ""))
     for warning in plan.get("warnings", []):
         click.echo(f"Note: {shown(warning)}", err=True)
+
+
+def print_changes(changes: list[Json]) -> None:
+    """The values that a dry run would change, a line each."""
+    if not changes:
+        click.echo("This is a dry run.  Nothing would change.")
+        return
+    click.echo("This is a dry run: nothing is changed.  It would change:")
+    for change in changes:
+        click.echo(f"  {shown(change_text(change))}")
+
+
+def change_text(change: Json) -> str:
+    """One value that would change, in words."""
+    name, old, new = f"{change['what']} of {change['of']}", change["old"], change["new"]
+    if old is None:
+        return f"{name}: add {new}"
+    if new is None:
+        return f"{name}: remove {old}"
+    return f"{name}: change {old} to {new}"
 
 
 def show_password(result: Json, name: str = "temporary_password", again: str = "") -> list[str]:

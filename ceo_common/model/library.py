@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ceo_common.model import isbn
+from ceo_common.model.change import Change
 from ceo_common.model.wire import Problem, Text, Wire, checked, text
 
 TITLE_LIMIT = 512
@@ -101,10 +102,11 @@ class NewBooksAdded(Wire):
 
 
 class CheckedBooks(Wire):
-    """POST /api/library/books/bulk?dry_run: what keeps which rows from being added."""
+    """POST /api/library/books/bulk?dry_run: what keeps which rows from being added, and what the others would change."""
 
     books: int
     problems: list[dict[str, str]]
+    changes: list[Change] = Field(default_factory=list)
 
 
 class Loan(Wire):
@@ -147,10 +149,12 @@ class OverdueMails(Wire):
     """POST /api/library/overdue/remind: the mails.
 
     `gone` are those whose account is, `broken` those whose entry in the directory nobody can work
-    with, `refused` those whom the mail server knows no way to.
+    with, `refused` those whom the mail server knows no way to.  With ?dry_run, `changes` are the
+    mails that would be sent.
     """
 
     mails: list[Reminded]
+    changes: list[Change] = Field(default_factory=list)
     gone: list[str]
     broken: list[str]
     refused: list[str]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ceo_common.model import names
+from ceo_common.model.change import Change
 from ceo_common.model.wire import Address, Problem, Terms, Text, Username, Wire, one_of_two_kinds, parse, text
 from ceo_common.terms import Term, current
 
@@ -152,10 +153,11 @@ class MemberPage(Wire):
 
 
 class Checked(Wire):
-    """POST /api/members/bulk?dry_run: what keeps which rows from being added."""
+    """POST /api/members/bulk?dry_run: what keeps which rows from being added, and what the others would change."""
 
     members: int
     problems: list[dict[str, str]]
+    changes: list[Change] = Field(default_factory=list)
 
 
 class Lapsed(Wire):

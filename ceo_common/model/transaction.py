@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from ceo_common.model.change import Change
 from ceo_common.model.wire import Text, Wire, checked
 
 Moment = float  # seconds since the epoch
@@ -69,12 +70,16 @@ class RehearsedStep(Wire):
 
 
 class Rehearsal(Wire):
-    """A write with ?dry_run: nothing refused it, and nothing was done."""
+    """A write with ?dry_run: nothing refused it, and nothing was done.
+
+    `changes` are the values that it would change; they are empty where everything is so already.
+    """
 
     dry_run: bool = True
     operation: str
     subject: str
     steps: list[RehearsedStep]
+    changes: list[Change]
     warnings: list[str]
 
 

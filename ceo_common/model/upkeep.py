@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ceo_common.model.change import Change
 from ceo_common.model.member import Lapsed
 from ceo_common.model.wire import Text, Wire
 
@@ -24,6 +25,7 @@ class ExpiryPlan(Wire):
     due: int
     count: int
     members: list[Lapsed]
+    changes: list[Change] = Field(default_factory=list)
     left_out: dict[str, str] = Field(default_factory=dict)
     broken: int = 0
 
@@ -34,12 +36,10 @@ class UpdatePrograms(Wire):
     members: list[Text] | None = Field(default=None, max_length=20000)
 
 
-class ProgramChange(Wire):
+class ProgramChange(Change):
     """One program that would change."""
 
     uid: str
-    old: str
-    new: str
 
 
 class ProgramPlan(Wire):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import flask
 from flask import request
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ceo_common.errors import BackendDown, Invalid, NotFound
 from ceo_common.model import names as name_rules
+from ceo_common.model.change import Change, added, changed, removed
 from ceo_common.model.library import (
     COPIES_LIMIT,
     Book,
@@ -39,6 +40,8 @@ from ceod.services.all import Library
 
 blueprint = flask.Blueprint("library", __name__)
 
+Result = TypeVar("Result", bound=BaseModel)
+
 PAGE_LIMIT = 1000
 _HIGHEST = (1 << 31) - 1  # of PostgreSQL's integer
 _PAGES = {"size": f"how many a page, up to {PAGE_LIMIT}; 50 by default", "after": "the `next` of the page before"}
@@ -60,7 +63,11 @@ def find() -> flask.Response:
 def add() -> flask.Response:
     """Add a book, by its ISBN or without one."""
     told = parsed(NewBook)
-    return _write("library.add", told.title, f"add {told.title!r}", lambda connection: books.add(connection, told, caller().name))
+    return _write(
+        "library.add", told.title, f"add {told.title!r}",
+        lambda connection: books.add(connection, told, caller().name),
+        lambda book: added("book", "the library", [_book_text(told)]),
+    )
 
 
 @route(blueprint, "POST", "/library/books/bulk", role="library", operation="library.add",
@@ -70,9 +77,16 @@ def add_many() -> flask.Response:
     told = parsed(NewBooks).books
     if is_rehearsal():
         problems = _library().database.run(lambda connection: books.row_problems(connection, told))
-        return answer(CheckedBooks(books=len(told), problems=problems))
+        refused = {int(problem["field"].split(".")[1]) for problem in problems}
+        good = [_book_text(book) for i, book in enumerate(told) if i not in refused]
+        changes = list(added("book", "the library", good))
+        return answer(CheckedBooks(books=len(told), problems=problems, changes=changes))
     subject = f"{len(told)} books"
-    return _write("library.add", subject, f"add {subject}", lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name)))
+    return _write(
+        "library.add", subject, f"add {subject}",
+        lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name)),
+        lambda result: added("book", "the library", map(_book_text, told)),
+    )
 
 
 @route(blueprint, "GET", "/library/books/<book>", role="library", operation="library.read", gives=Book)
@@ -89,7 +103,9 @@ def add_copies(book: str) -> flask.Response:
     """Add copies of a book."""
     which, told = _book(book), parsed(NewCopies)
     return _write("library.add", f"book {which}", f"add {told.copies} copies of book {which}",
-                  lambda connection: books.add_copies(connection, which, told.copies), copies=told.copies)
+                  lambda connection: books.add_copies(connection, which, told.copies),
+                  lambda book: [changed("copies", book.title, str(book.copies - told.copies), str(book.copies))],
+                  copies=told.copies)
 
 
 @route(blueprint, "GET", "/library/books/<book>/loans", role="library", operation="library.loans", gives=Loans)
@@ -115,8 +131,11 @@ def lend(book: str, uid: str) -> flask.Response:
     if person is None:
         raise states.missing(uid)
     desk.check_reader(person)
-    return _write("library.lend", uid, f"lend book {which} to {uid}", lambda connection: desk.lend(connection, which, uid, caller().name, copy),
-                  book=which)
+    return _write(
+        "library.lend", uid, f"lend book {which} to {uid}",
+        lambda connection: desk.lend(connection, which, uid, caller().name, copy),
+        lambda loan: added("loan", uid, [_loan_text(loan)]), book=which,
+    )
 
 
 @route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return",
@@ -126,7 +145,8 @@ def give_back(book: str, uid: str) -> flask.Response:
     which = _book(book)
     _username(uid)
     return _write("library.return", uid, f"take book {which} back from {uid}",
-                  lambda connection: _desk().give_back(connection, which, uid, caller().name), book=which)
+                  lambda connection: _desk().give_back(connection, which, uid, caller().name),
+                  lambda loan: removed("loan", uid, [_loan_text(loan)]), book=which)
 
 
 @route(blueprint, "POST", "/library/books/<book>/loans/<uid>/renew", role="library", operation="library.renew",
@@ -136,8 +156,18 @@ def renew(book: str, uid: str) -> flask.Response:
     """Renew a loan; one that is overdue, for those who may even then."""
     which = _book(book)
     _username(uid)
+
+    def new_day(renewed: Loan) -> list[Change]:
+        loans = _library().database.run(lambda connection: _desk().of_person(connection, uid))
+        return [
+            changed(f"due day of {loan.title}", uid, loan.due_on, renewed.due_on)
+            for loan in loans
+            if loan.loan == renewed.loan
+        ]
+
     return _write("library.renew", uid, f"renew the loan of book {which} to {uid}",
-                  lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")), book=which)
+                  lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")),
+                  new_day, book=which)
 
 
 @route(blueprint, "GET", "/library/loans", role="library", operation="library.loans", gives=LoanPage, query=_PAGES)
@@ -167,7 +197,13 @@ def remind() -> flask.Response:
     """Mail those with overdue books, at most once a week about each loan."""
     running, library, desk = ceod(), _library(), _desk()
     if is_rehearsal():
-        return answer(reminders.plan(library.database, running.services.directory, desk))
+        plan = reminders.plan(library.database, running.services.directory, desk)
+        changes = [
+            changed("mail", mail.uid, None, f"reminder of {loan.title}, due on {loan.due_on}")
+            for mail in plan.mails
+            for loan in mail.loans
+        ]
+        return answer(plan.model_copy(update={"changes": changes}))
     running.engine.journal.ready_for_new_work()
 
     def told(mail: Reminded) -> None:
@@ -176,12 +212,23 @@ def remind() -> flask.Response:
     return answer(reminders.send(library.database, running.services.directory, desk, library.smtp, told))
 
 
-def _write(what: str, subject: str, in_words: str, work: Callable[[Connection], BaseModel], **facts: Any) -> flask.Response:
-    """A change, with its row in the audit log; a rehearsal is the same change, taken back.  Raises what `work` does, BackendDown, JournalFull."""
+def _write(
+    what: str,
+    subject: str,
+    in_words: str,
+    work: Callable[[Connection], Result],
+    changes_of: Callable[[Result], Iterable[Change]],
+    **facts: Any,
+) -> flask.Response:
+    """A change, with its row in the audit log; a dry run is the same change, taken back.
+
+    `changes_of` says of the result which values changed.
+    Raises what `work` does, BackendDown, JournalFull.
+    """
     ceod().engine.journal.ready_for_new_work()
     if is_rehearsal():
-        _library().database.rehearse(work)
-        return rehearsed(what, subject, in_words)
+        changes = changes_of(_library().database.rehearse(work))
+        return rehearsed(what, subject, changes, in_words)
     try:
         result = _library().database.run(work)
     except BackendDown as error:
@@ -190,6 +237,21 @@ def _write(what: str, subject: str, in_words: str, work: Callable[[Connection], 
         raise
     audit(what, subject, "done", **facts, **_facts_of(result))
     return answer(result)
+
+
+def _book_text(book: NewBook) -> str:
+    """As a dry run shows a new book."""
+    isbn = f", ISBN {book.isbn13}" if book.isbn13 else ""
+    return f"{book.title} by {', '.join(book.authors)}{isbn}, {_copies_text(book.copies)}"
+
+
+def _copies_text(count: int) -> str:
+    return "1 copy" if count == 1 else f"{count} copies"
+
+
+def _loan_text(loan: Loan) -> str:
+    """As a dry run shows a loan."""
+    return f"{loan.title}, copy {loan.copy_number}, due on {loan.due_on}"
 
 
 def _facts_of(result: object) -> dict[str, Any]:

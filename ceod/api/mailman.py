@@ -12,6 +12,7 @@ from flask import request
 
 from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, NotFound, Overtaken, WrongState
 from ceo_common.model import names as name_rules
+from ceo_common.model.change import added, changed, removed
 from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
 from ceo_common.model.transaction import Rehearsal
 from ceo_common.permissions import Who
@@ -44,7 +45,8 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
     approved = bool(standing(caller(), ceod().services.directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
     if is_rehearsal():
         _mailman().check_joining(list_name, _address(uid), approved=approved)
-        return rehearsed("mailman.subscribe", uid, f"subscribe {_address(uid)} to {list_name}")
+        changes = added("mailing list", uid, [list_name])
+        return rehearsed("mailman.subscribe", uid, changes, f"subscribe {_address(uid)} to {list_name}")
     with _carried_out(
         "mailman.subscribe", list_name, [uid], joins=True, wished=wished, approved=approved
     ) as outcome:
@@ -63,7 +65,8 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
     _check_group(list_name, [uid], joins=False)
     if is_rehearsal():
         _mailman().check_leaving(list_name, _address(uid))
-        return rehearsed("mailman.unsubscribe", uid, f"take {_address(uid)} off {list_name}")
+        changes = removed("mailing list", uid, [list_name])
+        return rehearsed("mailman.unsubscribe", uid, changes, f"take {_address(uid)} off {list_name}")
     with _carried_out("mailman.unsubscribe", list_name, [uid], joins=False, wished=wished) as outcome:
         outcome.refuse_overtaken("put on")
         left = _mailman().unsubscribe_all(list_name, [_address(uid)])
@@ -83,7 +86,9 @@ def unsubscribe_many(list_name: str) -> flask.Response:
     _check_group(list_name, told.uids, joins=False)
     if is_rehearsal():
         _mailman().check_list(list_name)
-        return rehearsed("mailman.unsubscribe", list_name, f"take those of {len(told.uids)} addresses off {list_name} that are on it")
+        on_it = [uid for uid in told.uids if list_name in _mailman().lists_of(_address(uid))]
+        changes = [changed("mailing list", uid, list_name, None) for uid in on_it]
+        return rehearsed("mailman.unsubscribe", list_name, changes, f"take those of {len(told.uids)} addresses off {list_name} that are on it")
     with _carried_out("mailman.unsubscribe", list_name, told.uids, joins=False, wished=wished) as outcome:
         _mailman().unsubscribe_all(list_name, [_address(uid) for uid in outcome.uids])
     return answer(Unsubscribed(list=list_name, uids=len(outcome.uids), overtaken=tuple(outcome.overtaken)))

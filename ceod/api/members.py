@@ -29,6 +29,7 @@ from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
 from ceod.operations.password import generate
+from ceod.operations.planned_changes import planned_changes
 from ceod.operations.private import Private
 from ceod.operations.purge_member import PURGE_MEMBER
 from ceod.operations.reset_password import RESET_PASSWORD
@@ -75,7 +76,11 @@ def add_many() -> flask.Response:
         return {"members": rows, "warnings": past + unasked}
 
     if is_rehearsal():
-        return answer(Checked(members=len(rows), problems=check()[0]))
+        problems = check()[0]
+        refused = {int(problem["field"].split(".")[1]) for problem in problems}
+        good = [row for i, row in enumerate(rows) if i not in refused]
+        changes = planned_changes(ADD_MEMBERS.name, running.services, {"members": good})
+        return answer(Checked(members=len(rows), problems=problems, changes=changes))
     uids = [member.uid for member in told.members]
     return transact(ADD_MEMBERS, lambda: Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",
                     names=tuple(f"account:{uid}" for uid in uids), told=rows, prepare=prepare)

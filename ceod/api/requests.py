@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -20,6 +20,7 @@ from flask import g, request
 from pydantic import BaseModel
 
 from ceo_common import errors
+from ceo_common.model.change import Change
 from ceo_common.model.transaction import Rehearsal, RehearsedStep
 from ceo_common.model.wire import M, parse
 from ceo_common.permissions import Who
@@ -31,6 +32,7 @@ from ceod.auth.caller import Caller
 from ceod.auth.caller import require as require_standing
 from ceod.auth.states import State, require_active, require_state
 from ceod.log import request_id
+from ceod.operations.planned_changes import planned_changes
 from ceod.operations.private import Private
 from ceod.server.answer import EVENTS
 from ceod.services.all import Services
@@ -278,8 +280,9 @@ def transact(
     if is_rehearsal():
         arguments = engine.rehearse(asked, checked)
         before, after = operation.steps(arguments)
-        return rehearsed(operation.name, subject, *(step.name for step in before), later=[step.name for step in after],
-                         warnings=arguments.get("warnings", []))
+        changes = planned_changes(operation.name, ceod().services, arguments)
+        return rehearsed(operation.name, subject, changes, *(step.name for step in before),
+                         later=[step.name for step in after], warnings=arguments.get("warnings", []))
     if not engine.record.knows(asked):
         count_write()
     identifier, new = engine.begin(operation, asked, private(), lambda: checked() | {"operator": who.name})
@@ -296,10 +299,20 @@ def audit(what: str, subject: str, outcome: str, **facts: Any) -> None:
         log.error("the audit log took no row", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
 
 
-def rehearsed(operation: str, subject: str, *steps: str, later: Sequence[str] = (), warnings: Sequence[str] = ()) -> flask.Response:
-    """The answer to ?dry_run: the steps up to the commit, and the later ones."""
+def rehearsed(
+    operation: str,
+    subject: str,
+    changes: Iterable[Change],
+    *steps: str,
+    later: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> flask.Response:
+    """The answer to ?dry_run: the values that change, the steps up to the commit, and the later ones."""
     told = [RehearsedStep(name=name, after_commit=False) for name in steps] + [RehearsedStep(name=name, after_commit=True) for name in later]
-    return answer(Rehearsal(operation=operation, subject=subject, steps=told, warnings=list(warnings)))
+    return answer(Rehearsal(
+        operation=operation, subject=subject, steps=told, changes=list(changes),
+        warnings=list(warnings),
+    ))
 
 
 def stream(identifier: str, *, asked: bool, after: int = 0) -> flask.Response:

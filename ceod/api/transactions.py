@@ -9,6 +9,7 @@ from flask import request
 from sqlalchemy.engine import Row
 
 from ceo_common.errors import NotFound
+from ceo_common.model.change import changed
 from ceo_common.model.transaction import Abandoned, Reason, Rehearsal, Resumed, Transaction, Transactions
 from ceo_common.permissions import Who
 from ceod.api.requests import allow, caller, ceod, is_rehearsal, number, parsed, rehearsed, route, stream
@@ -62,7 +63,8 @@ def resume(identifier: str) -> flask.Response:
         allow("transactions.resume.bulk")  # it goes on with ceod's own rights
     names = ceod().engine.resume(identifier, rehearse=is_rehearsal())
     if is_rehearsal():
-        return rehearsed("transactions.resume", row.subject, *(f"try again: {name}" for name in names))
+        changes = [changed(name, row.subject, "waits or failed", "tried again now") for name in names]
+        return rehearsed("transactions.resume", row.subject, changes, *(f"try again: {name}" for name in names))
     ceod().engine.record.audit(identifier, caller().name, caller().address, "resume", "asked", subject=row.subject)
     return flask.jsonify({"transaction": identifier, "resumed": True})
 
@@ -74,7 +76,11 @@ def abandon(identifier: str) -> flask.Response:
     """Give up what could not be undone or done, or does not come to its end, with the reason on record."""
     told = ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason, rehearse=is_rehearsal())
     if is_rehearsal():
-        return rehearsed("transactions.abandon", identifier, *(f"give up: {item['step']}" for item in told["left"]))
+        names = [item["step"] for item in told["left"]]
+        changes = [changed(name, identifier, "not finished", "given up") for name in names]
+        if not names:
+            changes = [changed("transaction", identifier, "not ended", "abandoned")]
+        return rehearsed("transactions.abandon", identifier, changes, *(f"give up: {name}" for name in names))
     return flask.jsonify(told)
 
 

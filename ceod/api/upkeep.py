@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import flask
 from flask import request
 
 from ceo_common.errors import Busy, CeoError, Changed, NotFound
+from ceo_common.model.change import Change
 from ceo_common.model.upkeep import Count, ExpiryPlan, ProgramPlan, UpdatePrograms
 from ceod.api.requests import allow, answer, bind_as_caller, ceod, is_rehearsal, parsed, route, transact
 from ceod.auth import states
 from ceod.operations import expire_members, lapsed, remind_members, update_programs
+from ceod.operations.planned_changes import expiry_changes, reminder_changes
 from ceod.operations.private import Private
 from ceod.services.entry import People, Person
 from ceod.transaction.record import OptionalNames
@@ -41,7 +44,9 @@ def expire() -> flask.Response:
     due = lapsed.to_expire(directory, zone, now)
     chosen, held_before = lapsed.choose(due, running.engine.record.held(), at_once)
     if told is None or is_rehearsal():
-        return _plan(due, chosen, held_before, now)
+        day = int(now.timestamp() // expire_members.DAY_S)
+        changes = expiry_changes(running.services, [person.uid for person in chosen], day)
+        return _plan(due, chosen, held_before, now, changes)
 
     planned = [person.uid for person in chosen]
     locks = OptionalNames(tuple(f"account:{uid}" for uid in planned))
@@ -97,18 +102,25 @@ def remind() -> flask.Response:
         }
 
     if is_rehearsal():
-        return _plan(*plan(), now)
+        due, chosen, left_out = plan()
+        changes = reminder_changes(running.services, [person.uid for person in chosen])
+        return _plan(due, chosen, left_out, now, changes)
     return transact(remind_members.REMIND_MEMBERS, Private, subject="members", names=("remind",), told=None, prepare=prepare)
 
 
 def _plan(
-    due: People, chosen: list[Person], left_out: dict[str, str], now: datetime
+    due: People,
+    chosen: list[Person],
+    left_out: dict[str, str],
+    now: datetime,
+    changes: Iterable[Change],
 ) -> flask.Response:
     return answer(
         ExpiryPlan(
             due=len(due),
             count=len(chosen),
             members=[lapsed.shown(person, now) for person in chosen],
+            changes=list(changes),
             left_out=left_out,
             broken=len(due.broken),
         )
@@ -146,7 +158,10 @@ def programs() -> flask.Response:
         if not plan.changes:
             raise NotFound(f"{plan.looked_at} members were looked at, and no program changed")
         return {
-            "changes": [change.model_dump() for change in plan.changes],
+            "changes": [
+                {"uid": change.uid, "old": change.old or "", "new": change.new}
+                for change in plan.changes
+            ],
             "left_out": plan.left_out,
         }
 

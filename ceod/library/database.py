@@ -47,13 +47,14 @@ class Database:
                     raise
         raise AssertionError
 
-    def rehearse(self, work: Callable[[Connection], object]) -> None:
-        """Do the work and take all of it back.  Raises as run()."""
-        def undone(connection: Connection) -> None:
-            work(connection)
+    def rehearse(self, work: Callable[[Connection], T]) -> T:
+        """Do the work and take all of it back; what it returned.  Raises as run()."""
+        def undone(connection: Connection) -> T:
+            result = work(connection)
             connection.rollback()
+            return result
 
-        self.run(undone)
+        return self.run(undone)
 
     def check(self) -> None:
         """Raises WrongSchema, BackendDown."""

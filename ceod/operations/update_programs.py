@@ -48,7 +48,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         if reason := held.get(f"account:{uid}"):
             left_out[uid] = reason
         else:
-            changes.append(ProgramChange(uid=uid, old=old, new=new))
+            changes.append(ProgramChange(what="program", of=uid, uid=uid, old=old or None, new=new))
     return ProgramPlan(
         changes=changes,
         looked_at=len(members),
