@@ -84,7 +84,7 @@ def authorities(settings: Settings) -> Json:
         ssl.create_default_context(cafile=settings.ca)
     except (OSError, ssl.SSLError) as error:
         return finding("certificate authority", "problem", settings.ca, f"it can't be read: {error}",
-                       "put the club's CA there, or name the right file as `ca` in the configuration")
+                       "put the certificate of the club's CA there, or set `ca` in the configuration to the right file")
     return finding("certificate authority", "ok", settings.ca, "there")
 
 
@@ -160,12 +160,12 @@ def _certificate_and_clock(short: str, host: str, settings: Settings) -> Generat
         date = connection.getresponse().getheader("Date") or ""
         yield clock(short, host, date, (asked + time.time()) / 2)
     except ssl.SSLCertVerificationError as error:
-        told = f"{settings.ca} does not vouch for its certificate: {error.verify_message}"
+        told = f"{settings.ca} has not signed its certificate: {error.verify_message}"
         yield finding(f"{short}: TLS", "problem", f"{host}:{settings.port}", told,
                       "is that file the club's CA, and this machine's date right? Else ask the systems committee before you trust that host")
         return False
     except (OSError, http.client.HTTPException, ValueError) as error:
-        yield finding(f"{short}: TLS", "problem", f"{host}:{settings.port}", f"it does not speak as ceod does: {error or type(error).__name__}",
+        yield finding(f"{short}: TLS", "problem", f"{host}:{settings.port}", f"it does not answer as ceod does: {error or type(error).__name__}",
                       f"on {host}: systemctl status ceod; journalctl -u ceod")
         return False
     finally:
@@ -196,7 +196,7 @@ def clock(short: str, host: str, date: str, now: float) -> Json:
 
 def _backends(short: str, host: str, client: Client | None) -> Iterator[Json]:
     if client is None:
-        yield finding(f"{short}: servers", "unknown", f"https://{host}/api/health", "it tells nobody without a ticket", "kinit")
+        yield finding(f"{short}: servers", "unknown", f"https://{host}/api/health", "not asked: that needs a ticket", "kinit")
         return
     try:
         told = client.health(host)["backends"]
@@ -216,7 +216,7 @@ def backend(short: str, host: str, name: str, state: Json) -> Json:
     if state["up"]:
         return finding(check, "ok", looked_at, f"answers after {state['ms']} ms")
     advice = (
-        f"is {name} running, and can {host} reach it? What needs it waits, or is refused, until then"
+        f"is {name} running, and can {host} reach it? Until then, what needs it waits or is refused"
     )
     if name == "journal":  # a file of ceod's own
         advice = f"docs/journal.md says what to do on {host} in each case"

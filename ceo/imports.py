@@ -390,6 +390,6 @@ class Import:
         last = follow(client.reset_password(uid), lambda _: None)
         password = last.get("result", {}).get("temporary_password")
         if not password:
-            raise OutcomeUnknown(f"the new password of {uid} was lost on the way")
+            raise OutcomeUnknown(f"the new password of {uid} was lost on its way from ceod")
         self.resets[uid] = str(last["transaction"])
         return str(password)

@@ -105,20 +105,20 @@ AS_IT_STANDS = "\b\n"  # click's mark of a paragraph that is not filled
 # What no error of ceod's stands for.
 STATUSES = {
     0: "Done.",
-    2: "Wrong usage: an option or argument that is missing, unknown or not to be understood.",
-    66: "A file that was named can't be read or written.",
+    2: "Wrong usage: an option or argument is missing, unknown or has a wrong value.",
+    66: "A given file can't be read or written.",
     69: "Kerberos failed.",
-    74: "Something was changed, and whoever read the output left before its end.",
-    EXIT_CONFIG: "The configuration can't be used; each problem is told with its file and line.",
+    74: "Something was changed, but the program that read the output ended too early.",
+    EXIT_CONFIG: "The configuration can't be used; each problem is shown with its file and line.",
     EXIT_INTERRUPTED: "Interrupted.",
 }
 
 ENVIRONMENT = {
     "CEO_CONFIG": f"The configuration to read in place of `{config.CLIENT_FILE}`.",
     "KRB5CCNAME": "The credential cache that holds the ticket.",
-    "NO_COLOR": "When it is set, whatever to, tables are printed without colours and bold letters.",
-    "PAGER": "What pages a table that is longer than the screen; `less` unless another is named.",
-    "XDG_STATE_HOME": "Where `ceo members import` notes, in the folder ceo, how far it came: `~/.local/state` unless another is named.",
+    "NO_COLOR": "When it is set to any value, tables are printed without colours and bold letters.",
+    "PAGER": "The program that shows a table that is longer than the screen; `less` unless another is named.",
+    "XDG_STATE_HOME": "Where `ceo members import` records, in the folder ceo, how far it got: `~/.local/state` unless another is named.",
 }
 
 SEE = "ceo(1), ceo.toml(5), ceod.toml(5), ceod(8)"
@@ -132,7 +132,7 @@ CEOD = {
     "Description": """
 ceod writes what the club's accounts are made of: the directory, Kerberos, home directories, mailing lists, databases, the library. One runs on
 each of the club's hosts and does what the roles of that host ask for; people and programs speak to it over HTTPS, with a Kerberos ticket, by
-ceo(1) or curl(1). What it answers is told at `/api/docs` on each host, and for programs at `/api/openapi.json`.
+ceo(1) or curl(1). Its API is described at `/api/docs` on each host, and for programs at `/api/openapi.json`.
 
 Each change is a transaction of steps, recorded before they act: what fails before the commit is undone, what fails after it is tried again until
 it is done, also after a crash.
@@ -192,7 +192,7 @@ KRB5RCACHENAME: ceod refuses to start when it is none: a replayed token would be
     "Log": """
 Standard error: one JSON object a line, with `time`, `level`, `logger`, `message` and the `request` it belongs to. Each hour, and at its end,
 ceod logs the head of its audit log: from then on, nobody can cut off the tail of that log unseen. `ceo log` and `ceo transactions show` tell
-people what stands in it.
+people what it records.
 """,
 }
 
@@ -221,7 +221,7 @@ def _ceo(context: click.Context) -> Page:
     page.code("ceo", "ceo COMMAND [OPTIONS] [ARGUMENTS]...")
     page.head("DESCRIPTION")
     page.paragraph("Signs up members, renews and changes them, and keeps clubs, groups, positions, mailing lists, databases and the library. "
-                   "Without a command it opens the menu. All of it is done by ceod(8) on the club's hosts, which lets each person do what they may.")
+                   "Without a command it opens the menu. All of it is done by ceod(8) on the club's hosts, which checks the rights of each person.")
     page.paragraph("It needs a Kerberos ticket. Where there is none it asks for the password on a terminal and keeps the ticket, as kinit(1) does; "
                    "the menu keeps one of its own.")
     page.head("COMMANDS")

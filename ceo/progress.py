@@ -36,13 +36,13 @@ def aborted_sentence(event: Event) -> str:
     said = f"{error.get('step', 'it')} failed: {error.get('error', 'no reason was given')}."
     kept = event.get("kept", [])
     if undoing:
-        said += f" Still to be undone, which goes on by itself: {', '.join(undoing)} (ceo transactions show {event['transaction']})."
+        said += f" Not undone yet; ceod continues by itself: {', '.join(undoing)} (ceo transactions show {event['transaction']})."
     elif left := event.get("left", []):
-        said += f" Undone: {', '.join(undone) or 'nothing'}. Not taken back, so look there: {', '.join(left)}."
+        said += f" Undone: {', '.join(undone) or 'nothing'}. Not undone, so check it by hand: {', '.join(left)}."
     elif kept:
         said += f" Undone: {', '.join(undone)}."
     elif undone:
-        said += f" Undone: {', '.join(undone)}. Nothing is left of it; it can be tried again."
+        said += f" Undone: {', '.join(undone)}. Nothing is left of it; you can try again."
     else:
         said += " Nothing was done."
     if kept:

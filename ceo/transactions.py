@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_STEPS = {"intent": "was begun; its outcome is being looked at", "done": "done", "undone": "undone", "not_ours": "nothing of ours was there",
-          "undo_failed": "COULD NOT BE UNDONE", "pending": "to be done", "skipped": "not wanted any more", "given_up": "given up"}
+_STEPS = {"intent": "was begun; ceod checks whether it was done", "done": "done", "undone": "undone", "not_ours": "there was nothing to undo",
+          "undo_failed": "COULD NOT BE UNDONE", "pending": "to be done", "skipped": "not needed any more", "given_up": "given up"}
 
 
 def listed(client: Client, *, state: str = "", limit: int = 50) -> tuple[list[Json], dict[str, str]]:

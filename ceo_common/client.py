@@ -91,7 +91,7 @@ class Client:
                 session.trust_env = False
                 session.get(f"https://{host}:{self.port}/api/health", verify=self.ca, timeout=(_CONNECT_S, self.answer_s), allow_redirects=False)
         except requests.exceptions.SSLError as error:
-            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} does not vouch for: {_reason(error)}", host=host) from None
+            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} has not signed: {_reason(error)}", host=host) from None
         except (requests.RequestException, OSError) as error:
             raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
 
@@ -480,11 +480,11 @@ class Client:
                     timeout=(_CONNECT_S, timeout), headers={"Idempotency-Key": key} if key else None,
                 )
         except requests.exceptions.SSLError as error:
-            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} does not vouch for: {_reason(error)}", host=host) from None
+            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} has not signed: {_reason(error)}", host=host) from None
         except gssapi.exceptions.GSSError as error:
             raise errors.Unauthenticated(f"the Kerberos ticket can't be used, so run kinit: {gssapi_reason(error)}", host=host) from None
         except MutualAuthenticationError:
-            raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
+            raise errors.Unreachable(f"{host} could not prove that it is ceod; its answer is ignored", host=host) from None
         except (requests.ConnectionError, requests.Timeout) as error:
             if method != "GET" and not _is_rehearsal(path) and _was_sent(error):
                 raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None
@@ -500,7 +500,7 @@ class Client:
         if auth.failure:
             return errors.Unauthenticated(f"Kerberos gave no ticket for ceod on {host}: {gssapi_reason(auth.failure)}", host=host)
         if 300 <= response.status_code < 400:
-            return errors.Unreachable(f"{host} sends us elsewhere, which ceod never does; not followed", host=host)
+            return errors.Unreachable(f"{host} answered with a redirect, which ceod never does: it is not followed", host=host)
         try:
             told = json.loads(response.raw.read(_LINE_LIMIT, decode_content=True))
         except (ValueError, OSError):
@@ -556,7 +556,7 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
         *whole, rest = rest.split(b"\n")
         yield from (line for line in whole if line)
         if len(rest) > _LINE_LIMIT:
-            raise errors.OutcomeUnknown("a line of the answer is longer than any that ceod sends")
+            raise errors.OutcomeUnknown("a line of the answer is too long to be ceod's")
 
 
 def _reason(error: Exception) -> str:

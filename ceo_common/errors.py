@@ -24,7 +24,7 @@ class CeoError(Exception):
 
 
 class Internal(CeoError):
-    """Unforeseen; logged in full on the server under an id."""
+    """An unexpected error, which the server logs in full under an id."""
 
 
 class Invalid(CeoError):
@@ -34,19 +34,19 @@ class Invalid(CeoError):
 
 
 class Unauthenticated(CeoError):
-    """No ticket, or one that does not count here."""
+    """No ticket, or one that ceod does not accept."""
 
     code, status, exit_status = "unauthenticated", 401, 77
 
 
 class Forbidden(CeoError):
-    """The rule that says no is named."""
+    """The caller may not do this; the rule is named."""
 
     code, status, exit_status = "forbidden", 403, 77
 
 
 class InactiveCaller(CeoError):
-    """Whoever asks for a change has an account that is expired, deleted or not there."""
+    """The caller's own account is expired, deleted or not there."""
 
     code, status, exit_status = "inactive_caller", 403, 77
 
@@ -64,7 +64,7 @@ class DelegationMismatch(CeoError):
 
 
 class NotFound(CeoError):
-    """No such thing."""
+    """There is no such account, group, book or other thing."""
 
     code, status, exit_status = "not_found", 404, 66
 
@@ -76,13 +76,13 @@ class Exists(CeoError):
 
 
 class Changed(CeoError):
-    """It is not as it was when it was looked at."""
+    """Somebody else changed it meanwhile, or it is in a state that does not allow this."""
 
     code, status, exit_status = "changed", 409, 73
 
 
 class Overtaken(CeoError):
-    """Somebody wished otherwise later: what waited is not done any more."""
+    """A later request said the opposite, so what waited is not done any more."""
 
     code, status, exit_status = "overtaken", 409, 73
 
@@ -94,7 +94,7 @@ class Deleted(CeoError):
 
 
 class LeftBehind(CeoError):
-    """Something still points at the name of somebody who is gone."""
+    """Something still refers to the name of a deleted account."""
 
     code, status, exit_status = "left_behind", 409, 73
 
@@ -106,13 +106,13 @@ class Busy(CeoError):
 
 
 class InRecovery(CeoError):
-    """The name belongs to a transaction that is being cleaned up."""
+    """The name belongs to a transaction that is still being undone or ended."""
 
     code, status, exit_status = "in_recovery", 409, 75
 
 
 class WrongState(CeoError):
-    """A transaction that can't be resumed or abandoned as it stands."""
+    """A transaction that can't be resumed or abandoned in its present state."""
 
     code, status, exit_status = "wrong_state", 409, 73
 
@@ -124,13 +124,13 @@ class BrokenEntry(CeoError):
 
 
 class TooSlow(CeoError):
-    """A request that did not come whole within its time."""
+    """A request that did not arrive completely in time."""
 
     code, status, exit_status = "too_slow", 408, 75
 
 
 class TooMany(CeoError):
-    """Somebody asks for more at once, or more often, than one may; it says how long to wait."""
+    """Too many requests at once, or too many changes in an hour; it says how long to wait."""
 
     code, status, exit_status = "too_many", 429, 75
 
@@ -148,7 +148,7 @@ class WrongHost(CeoError):
 
 
 class KeyReused(CeoError):
-    """An Idempotency-Key that came before with another body."""
+    """An Idempotency-Key that was used before with another body."""
 
     code, status, exit_status = "key_reused", 422, 65
 

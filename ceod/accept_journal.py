@@ -52,12 +52,12 @@ def _run(config: Daemon, witness: Witness) -> int:
         look = _look(journal, witness)
         if not look.differences:
             print(
-                f"{journal.path} is the newest that anybody remembers, and whole: there is nothing to accept."
+                f"{journal.path} is the newest one known and is not damaged: there is nothing to accept."
             )
             return 0
         _show(journal, look.differences)
         _nobody_works(journal)
-        print(f"Type {WORD} to take this journal for the right one: ", end="", flush=True)
+        print(f"Type {WORD} to accept this journal: ", end="", flush=True)
         if sys.stdin.readline().strip() != WORD:
             raise Refused("nothing was changed")
         reason = f"an administrator accepted this journal: {'; '.join(look.differences)}"
@@ -137,7 +137,7 @@ def _show(journal: Journal, differences: list[str]) -> None:
     unfinished, waiting = under_way(journal)
     for row in unfinished:
         print(
-            f"Under way in it: {row.id} {row.operation} of {shown(row.subject)}, by {shown(row.caller)}, {row.state}"
+            f"Not ended in it: {row.id} {row.operation} of {shown(row.subject)}, by {shown(row.caller)}, {row.state}"
         )
     for step in waiting:
         print(f"Waiting in it: {shown(step.name)} of {step.transaction}")

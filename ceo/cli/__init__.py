@@ -32,28 +32,28 @@ COMMANDS: dict[str, dict[str, tuple[str, str, str]]] = {
     "People": {
         "members": ("members", "members", "Members and club representatives."),
         "clubs": ("groups", "clubs", "Clubs, which have an account and a group."),
-        "groups": ("groups", "groups", "Groups, and who is in them."),
-        "positions": ("groups", "positions", "Who holds which office of the club."),
-        "updateprograms": ("members_upkeep", "updateprograms", "Take over what the university says of members' programs."),
+        "groups": ("groups", "groups", "Groups and their members."),
+        "positions": ("groups", "positions", "The positions of the club."),
+        "updateprograms": ("members_upkeep", "updateprograms", "Update members' programs from the university's directory."),
     },
-    "What they have": {
+    "Services of an account": {
         "mysql": ("databases", "mysql", "MySQL databases of accounts."),
         "postgresql": ("databases", "postgresql", "PostgreSQL databases of accounts."),
         "mailman": ("mailman", "mailman", "Mailing lists."),
-        "library": ("library", "library", "The library's books, and who has them."),
+        "library": ("library", "library", "The library's books and loans."),
     },
-    "Lists as they were": {
+    "Legacy reports": {
         "memberlist": ("lists", "memberlist", "The members of a term: the current one unless another is named."),
         "expiredaccounts": ("lists", "expiredaccounts", "The accounts that are expired."),
-        "inactive": ("lists", "inactive", "Those who have not been members for so many terms."),
+        "inactive": ("lists", "inactive", "People who have not been members for N terms."),
     },
     "Running it": {
-        "transactions": ("transactions", "transactions", "What was asked of ceod, and what came of it."),
+        "transactions": ("transactions", "transactions", "Show, resume and abandon transactions."),
         "log": ("log", "log", "Who did what: the audit log of every host."),
-        "whoami": ("whoami", "whoami", "Who you are to ceo, and how long your ticket lives."),
-        "doctor": ("doctor", "doctor", "What is wrong with this machine, an account or the directory, and how to mend it."),
-        "api": ("api", "api", "One request to ceod, as scripts want it."),
-        "completion": ("completion", "completion", "What makes a shell complete the words of ceo."),
+        "whoami": ("whoami", "whoami", "Show who you are, and how long your ticket is valid."),
+        "doctor": ("doctor", "doctor", "Find problems of this machine, an account or the directory, and repair them."),
+        "api": ("api", "api", "Send one request to ceod, for scripts."),
+        "completion": ("completion", "completion", "Print the shell code for completion with Tab."),
     },
 }
 _FLAT = {name: row for section in COMMANDS.values() for name, row in section.items()}
@@ -106,7 +106,7 @@ def _keep_examples(command: click.Command) -> None:
 
 
 @click.group(cls=Top, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]},
-             epilog="Each command tells more: ceo members add --help.  The manual: man ceo.")
+             epilog="More about a command: ceo members add --help.  The manual: man ceo.")
 @click.version_option(package_name="ceo")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -193,7 +193,7 @@ def _tell(error: CeoError, *, as_json: bool) -> None:
     for problem in error.problems:
         click.echo(f"  {shown(problem.get('field', ''))}: {shown(problem.get('message', ''))}", err=True)
     if isinstance(error, Aborted) and (transaction := error.more.get("transaction")):
-        click.echo(f"  The story: ceo transactions show {shown(transaction)}", err=True)
+        click.echo(f"  For the details: ceo transactions show {shown(transaction)}", err=True)
 
 
 def _say(text: str) -> None:

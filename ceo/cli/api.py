@@ -19,7 +19,7 @@ from ceo_common.errors import Invalid, WrongHost
 @click.option("--host", help="Ask this host; by default the one that serves the path.")
 @pass_context
 def api(context: Context, method: str, path: str, body: str | None, host: str | None) -> int:
-    """One request to ceod: its answer comes as it is, a line of a stream as soon as it is there.  An error is JSON too.
+    """Send one request to ceod and print its answer unchanged, each line of a stream at once.  An error is JSON too.
 
     With - the body is read from standard input.  A transaction that is undone ends with exit status 1.
 

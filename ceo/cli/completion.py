@@ -104,7 +104,7 @@ def _fitting(begun: str, find: Callable[[], Iterable[str]]) -> list[str]:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete the words of ceo with the Tab key.
+    """Print the shell code that completes the words of ceo with the Tab key.
 
     For everybody on a host, as root:
 

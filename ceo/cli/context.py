@@ -71,7 +71,7 @@ class Context:
                 return
             except tickets.WrongPassword as error:
                 click.echo(f"ceo: {error}", err=True)
-        raise Unauthenticated("no ticket without the right password")
+        raise Unauthenticated("there is no ticket, because no right password was typed")
 
     def _change(self, name: str, old: str) -> None:
         for _ in range(TRIES):
@@ -83,7 +83,7 @@ class Context:
             except tickets.PasswordRefused as error:
                 click.echo(f"ceo: the KDC refused that password: {error}", err=True)
             except (tickets.WrongPassword, tickets.PasswordExpired):
-                raise Unauthenticated("the password is changed, but the KDC does not take it yet: try again in a moment") from None
+                raise Unauthenticated("the password is changed, but the KDC does not accept it yet: try again in a moment") from None
         raise Unauthenticated("the password was not changed")
 
 

@@ -47,9 +47,9 @@ def _group(kind: str, title: str) -> click.Group:
 
 
 def _told(result: Json, title: str) -> list[str]:
-    password = result["password"] or f"shown to whoever asked first; for another: ceo {result['kind']} pwreset {result['uid']}"
+    password = result["password"] or f"shown to the first request only; to set a new one: ceo {result['kind']} pwreset {result['uid']}"
     rows = [("Host", result["host"]), ("Database", result["database"]), ("Username", result["username"]), ("Password", password)]
-    file = [f"It stands in {result['info_file']} too."] if result["info_file"] else []
+    file = [f"It is also in {result['info_file']}."] if result["info_file"] else []
     return [f"The {title} database of {result['uid']}:", *(f"  {name + ':':<11}{value}" for name, value in rows), *file]
 
 

@@ -25,13 +25,13 @@ Json = dict[str, Any]
 @click.command()
 @click.argument("uid", required=False)
 @click.option("--directory", is_flag=True, help="Examine the entries of all accounts and groups.")
-@click.option("--fix", is_flag=True, help="Mend what ceod can, of the account UID.")
+@click.option("--fix", is_flag=True, help="Repair the problems of the account UID that ceod can repair.")
 @writing
 @pass_context
 def doctor(
     context: Context, /, how: How, uid: str | None, fix: bool, directory: bool
 ) -> int:
-    """Examine this machine, or an account over every server; each thing that is wrong comes with how to mend it.
+    """Check this machine, or an account on every server; each problem is shown with its repair.
 
     With --directory, examine what is written into LDAP: entries that are broken, second names,
     attributes with options, numbers that are shared or were chosen by hand, members who are not
@@ -43,11 +43,11 @@ def doctor(
     """
     if directory and (uid is not None or fix):
         raise click.UsageError(
-            "--directory stands alone: ceod mends accounts, with ceo doctor UID --fix"
+            "--directory can't be combined with UID or --fix; to repair an account: ceo doctor UID --fix"
         )
     if uid is None:
         if fix:
-            raise click.UsageError("say whom: ceo doctor UID --fix mends an account")
+            raise click.UsageError("--fix needs a username: ceo doctor UID --fix")
         rows = (
             work.examine_directory(context.client)
             if directory
@@ -62,7 +62,7 @@ def doctor(
     if fix and any(finding["fixable"] for finding in found):
         found, told = _mended(context, how, uid, found)
     elif fix:
-        how.note("There is nothing that ceod can mend.")
+        how.note("There is nothing that ceod can repair.")
     if how.as_json:
         print_json({"findings": found, **told})
     return _status(found)
@@ -77,17 +77,17 @@ def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[li
         if not how.as_json:
             print_rehearsal(told, how)
         return found, {"rehearsal": {name: told[name] for name in ("operation", "subject", "changes", "steps", "warnings")}}
-    how.note("To be mended:")
+    how.note("To be repaired:")
     for finding in found:
         if finding["fixable"]:
             how.note(f"  {finding['check']}: {finding['mend']}")
-    how.confirm(f"Mend the account {uid}?")
+    how.confirm(f"Repair the account {uid}?")
     last = followed(client.mend(uid), Steps(quiet=how.as_json or how.quiet))
     result = last.get("result", {})
     for warning in result.get("warnings", []):
         how.note(f"Note: {warning}")
     if waiting := last.get("waiting"):
-        how.note(f"Waits for its server, and is done by itself later: {', '.join(waiting)}")
+        how.note(f"Not done yet, because the server does not answer; ceod does it later by itself: {', '.join(waiting)}")
     if "temporary_password" in result and not how.as_json:
         for line in show_password(result, again=f"ceo members pwreset {uid}"):
             click.echo(shown(line))

@@ -32,12 +32,12 @@ def add_club(context: Context, uid: str, cn: str, how: How) -> None:
     Example: ceo clubs add chess-club --cn "Chess Club" --dry-run
     """
     transact(context, how, lambda client: client.add_club({"uid": uid, "cn": cn}), lambda result: [
-        f"The club {result['uid']} is ready.  Who acts as it: ceo groups add-member {result['uid']} UID"])
+        f"The club {result['uid']} is ready.  Give it a representative: ceo groups add-member {result['uid']} UID"])
 
 
 @click.group()
 def groups() -> None:
-    """Groups, and who is in them."""
+    """Groups and their members."""
 
 
 @groups.command(name="add")
@@ -57,7 +57,7 @@ def add_group(context: Context, group: str, how: How) -> None:
 @json_option
 @pass_context
 def get(context: Context, group: str, as_json: bool) -> None:
-    """Who is in a group, and what follows from it.
+    """Show the members of a group, and the groups and lists that belong to it.
 
     Example: ceo groups get syscom
     """
@@ -75,7 +75,7 @@ def get(context: Context, group: str, as_json: bool) -> None:
 @listing
 @pass_context
 def search(context: Context, text: str, form: Form) -> None:
-    """Groups that have a text in their name, or all of them; accounts' own groups are left out.
+    """List the groups whose name contains TEXT, or all groups, without each account's own group.
 
     Example: ceo groups search com
     """
@@ -84,7 +84,7 @@ def search(context: Context, text: str, form: Form) -> None:
         print_json({"groups": rows})
         return
     if not rows:
-        raise NotFound("no group has that in its name")
+        raise NotFound("no group name contains that text")
     print_rows(rows, "cn gid_number members", form)
 
 
@@ -94,7 +94,7 @@ def search(context: Context, text: str, form: Form) -> None:
 @writing
 @pass_context
 def add_member(context: Context, group: str, uid: str, how: How) -> None:
-    """Put somebody into a group, and into the groups and on the lists that follow from it.
+    """Add somebody to a group, and to the groups and lists that belong to it.
 
     Example: ceo groups add-member office regular1 --dry-run
     """
@@ -107,11 +107,11 @@ def add_member(context: Context, group: str, uid: str, how: How) -> None:
 @writing
 @pass_context
 def remove_member(context: Context, group: str, uid: str, how: How) -> None:
-    """Take somebody out of a group, and out of what followed from it.
+    """Remove somebody from a group, and from the groups and lists that belong to it.
 
     Example: ceo groups remove-member go-club rep1 --dry-run
     """
-    how.confirm(f"Take {uid} out of {group}, and out of what followed from it?")
+    how.confirm(f"Take {uid} out of {group}, and of the groups and lists that belong to it?")
     transact(context, how, lambda client: client.remove_from_group(group, uid), _outcomes)
 
 
@@ -121,14 +121,14 @@ def _outcomes(result: Json) -> list[str]:
 
 @click.group()
 def positions() -> None:
-    """Who holds which office of the club."""
+    """The positions of the club."""
 
 
 @positions.command(name="get")
 @json_option
 @pass_context
 def get_positions(context: Context, as_json: bool) -> None:
-    """Who holds which office.
+    """Show who holds each position.
 
     Example: ceo positions get
     """
@@ -145,7 +145,7 @@ def get_positions(context: Context, as_json: bool) -> None:
 @writing
 @pass_context
 def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:
-    """Say who shall hold an office; nobody after the = empties it, and an office that is not named stays as it is.
+    """Set who holds a position.  POSITION= without a name empties it; positions that are not named do not change.
 
     Example: ceo positions set librarian=regular1 imapd= --dry-run
     """
@@ -162,4 +162,4 @@ def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:
             click.echo(f"  {shown(name)}: {shown(' '.join(held.get(name, [])) or 'nobody')} -> {shown(' '.join(new) or 'nobody')}", err=True)
     how.confirm(f"Change {len(changes)} {'position' if len(changes) == 1 else 'positions'}?")
     transact(context, how, lambda client: client.set_positions(wanted), lambda result: [
-        f"{name}: {' '.join(uids) or 'nobody'}" for name, uids in wanted.items()] if result["changed"] else ["Nothing was different."])
+        f"{name}: {' '.join(uids) or 'nobody'}" for name, uids in wanted.items()] if result["changed"] else ["Nothing changed."])

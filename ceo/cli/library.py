@@ -22,7 +22,7 @@ EXIT_BAD_ROWS = 65
 
 @click.group()
 def library() -> None:
-    """The library's books, and who has them."""
+    """The library's books and loans."""
 
 
 @library.command()
@@ -31,7 +31,7 @@ def library() -> None:
 @listing
 @pass_context
 def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> None:
-    """Books with these words, or parts of words, in the title, the authors or the ISBN, spelt about like that; the nearest first.
+    """Find books by words, or parts of words, of the title, the authors or the ISBN; the best match first.
 
     Example: ceo library search kernighan programming
     """
@@ -40,7 +40,7 @@ def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> 
         print_json({"books": page["books"], "found": page["found"]})
         return
     if not page["books"]:
-        raise NotFound("no book fits")
+        raise NotFound("no book was found")
     print_rows(page["books"], "book title authors year copies_in", form, {"authors": lambda row: "; ".join(row["authors"])})
     if page["found"] > limit:
         click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
@@ -51,7 +51,7 @@ def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> 
 @json_option
 @pass_context
 def get(context: Context, book: str, as_json: bool) -> None:
-    """One book, and who has it; BOOK is its number or its ISBN.
+    """Show a book and who has borrowed it; BOOK is its number or its ISBN.
 
     Example: ceo library get 9780131103627
     """
@@ -68,11 +68,11 @@ def get(context: Context, book: str, as_json: bool) -> None:
 @library.command()
 @click.option("--title", help="The title.")
 @click.option("--author", "authors", multiple=True, help="An author; may be repeated.")
-@click.option("--isbn", help="Ten or thirteen digits, hyphens do not count.")
+@click.option("--isbn", help="Ten or thirteen digits, with or without hyphens.")
 @click.option("--year", type=int, help="The year.")
-@click.option("--edition", help="Such as 2nd.")
+@click.option("--edition", help="The edition, such as 2nd.")
 @click.option("--publisher", help="The publisher.")
-@click.option("--copies", type=int, default=1, show_default=True, help="How many there are.")
+@click.option("--copies", type=int, default=1, show_default=True, help="How many copies there are.")
 @writing
 @pass_context
 def add(context: Context, /, how: How, **given: Any) -> None:
@@ -138,7 +138,7 @@ def _line(rows: list[sheet.Row], field: str) -> str:
 @writing
 @pass_context
 def copies(context: Context, book: str, count: int, how: How) -> None:
-    """Add copies of a book that is there.
+    """Add copies of a book that the library has.
 
     Example: ceo library copies 9780131103627 2 --dry-run
     """
@@ -149,7 +149,7 @@ def copies(context: Context, book: str, count: int, how: How) -> None:
 @library.command()
 @click.argument("book")
 @click.argument("uid", shell_complete=completion.uids)
-@click.option("--copy", "which", type=int, help="This copy, by its number.")
+@click.option("--copy", "which", type=int, help="The number of the copy.")
 @writing
 @pass_context
 def lend(context: Context, book: str, uid: str, which: int | None, how: How) -> None:
@@ -167,7 +167,7 @@ def lend(context: Context, book: str, uid: str, which: int | None, how: How) -> 
 @writing
 @pass_context
 def return_(context: Context, book: str, uid: str | None, how: How) -> None:
-    """Take a book back; UID may be left out where one person alone has it.
+    """Record that a book was returned; UID may be left out where only one person has it.
 
     Example: ceo library return 9780131103627 ctdalek --dry-run
     """
@@ -179,7 +179,7 @@ def return_(context: Context, book: str, uid: str | None, how: How) -> None:
 def _only_reader(context: Context, number: int) -> str:
     loans = context.client.loans_of_book(number)
     if len(loans) != 1:
-        raise WrongState(f"say who brings it: {', '.join(loan['uid'] for loan in loans)} have it" if loans else "nobody has this book")
+        raise WrongState(f"say who returns it: {', '.join(loan['uid'] for loan in loans)} have it" if loans else "nobody has borrowed this book")
     return str(loans[0]["uid"])
 
 
@@ -189,7 +189,7 @@ def _only_reader(context: Context, number: int) -> str:
 @writing
 @pass_context
 def renew(context: Context, book: str, uid: str, how: How) -> None:
-    """Let somebody keep a book for two weeks more, once.
+    """Renew a loan for two more weeks, once.
 
     Example: ceo library renew 9780131103627 ctdalek --dry-run
     """
@@ -202,7 +202,7 @@ def renew(context: Context, book: str, uid: str, how: How) -> None:
 @listing
 @pass_context
 def loans(context: Context, uid: str | None, form: Form) -> None:
-    """Who has what, or what one person has.
+    """List all loans, or those of one person.
 
     Example: ceo library loans regular1
     """
@@ -223,7 +223,7 @@ def _every_loan(context: Context) -> list[Json]:
 @listing
 @pass_context
 def overdue(context: Context, form: Form) -> None:
-    """What is overdue, the longest first.
+    """List the overdue loans, the longest overdue first.
 
     Example: ceo library overdue
     """
@@ -235,7 +235,7 @@ def overdue(context: Context, form: Form) -> None:
 @writing
 @pass_context
 def remind(context: Context, how: How) -> None:
-    """Mail those with overdue books, at most once a week about each.
+    """Mail a reminder to everybody with overdue books, at most once a week about each.
 
     Example: ceo library remind --dry-run
     """

@@ -36,9 +36,9 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
 
 
 @click.command()
-@click.option("--email", is_flag=True, help="Mail those whose membership is over, too (ceo members remind).")
+@click.option("--email", is_flag=True, help="Also mail a reminder to them (ceo members remind).")
 @click.option("--yes", is_flag=True, help="With --email: don't ask.")
-@click.option("--dry-run", is_flag=True, help="With --email: tell who would be mailed.")
+@click.option("--dry-run", is_flag=True, help="With --email: show who would be mailed.")
 @listing
 @click.pass_context
 def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_run: bool, form: Form) -> None:
@@ -59,7 +59,7 @@ def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_ru
 @listing
 @pass_context
 def inactive(context: Context, terms: int, form: Form) -> None:
-    """Those who have not been members for so many terms.
+    """People who have not been members for N terms.
 
     Example: ceo inactive 3
     """

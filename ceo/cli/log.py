@@ -17,18 +17,18 @@ Json = dict[str, Any]
 
 
 @click.command()
-@click.option("--host", help="Of this host alone; of all of them by default.")
+@click.option("--host", help="Show this host only (default: all hosts).")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows of each host at most.")
-@click.option("--verify", is_flag=True, help="Check that no row was changed, moved or taken out.")
+@click.option("--verify", is_flag=True, help="Check that no row was changed, moved or removed.")
 @listing
 @pass_context
 def log(context: Context, host: str | None, limit: int, verify: bool, form: Form) -> int:
-    """Who did what, newest first: one's own doings, for the systems committee everybody's.
+    """Show who did what, newest first: your own actions, for the systems committee everybody's.
 
-    With --verify, whether the log can be believed: each row's hash covers the row and the hash before
-    it, and the fingerprint outside ceod's state_dir knows the newest row.  Whoever may change that too
-    is found out by ceod's own log, which tells the number and hash of the newest row each hour
-    ("audit head"): there must not be fewer rows.
+    With --verify, check that the log is genuine: each row's hash covers the row and the hash before
+    it, and the fingerprint outside ceod's state_dir knows the newest row.  Somebody who can change
+    that too is found by ceod's own log: each hour it records the number and the hash of the newest
+    row ("audit head"), and the audit log never has fewer rows.
 
     Exit status with --verify: 0 when every chain holds, 1 when one is broken, 75 when a host did not answer.
 
@@ -54,7 +54,7 @@ def _verify(context: Context, hosts: list[str], form: Form) -> int:
         print_rows(chains, "host chain rows erased head", form, {"chain": _chain})
     for chain in chains:
         if chain["state"] == "problem":
-            click.echo(f"ceo: the audit log of {chain['host']} can't be believed: {shown(chain['problem'])}. Keep a copy of"
+            click.echo(f"ceo: the audit log of {chain['host']} was changed: {shown(chain['problem'])}. Keep a copy of"
                        f" ceod's state_dir there, compare with a backup, and find out who did it.", err=True)
         elif chain["state"] == "unknown":
             click.echo(f"ceo: {chain['host']} did not answer: {shown(chain['problem'])}", err=True)

@@ -35,12 +35,12 @@ def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:
 @writing
 @pass_context
 def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
-    """Take an account's address off a list.
+    """Remove an account's address from a list.
 
     Example: ceo mailman unsubscribe regular1 csc-general --dry-run
     """
     how.confirm(f"Take {uid} off {list_name}?")
-    change(context, how, lambda client: client.unsubscribe(list_name, uid), lambda told: f"{uid} is off {list_name}.")
+    change(context, how, lambda client: client.unsubscribe(list_name, uid), lambda told: f"{uid} was removed from {list_name}.")
 
 
 @mailman.command()
@@ -48,7 +48,7 @@ def unsubscribe(context: Context, uid: str, list_name: str, how: How) -> None:
 @json_option
 @pass_context
 def get(context: Context, uid: str, as_json: bool) -> None:
-    """The lists that an account's address is on.
+    """Show the lists that an account's address is on.
 
     Example: ceo mailman get ctdalek
     """

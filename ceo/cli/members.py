@@ -40,8 +40,8 @@ for command in (import_, export, expire, remind):
 @click.option("--sn", metavar="SURNAME", help="The surname.")
 @click.option("--terms", "count", type=COUNT, help="How many terms, from the current one on.")
 @click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
-@click.option("--rep", is_flag=True, help="A club representative, who pays nothing.")
-@click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there; may be repeated.")
+@click.option("--rep", is_flag=True, help="As a club representative, for whom there is no fee.")
+@click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail to this address; may be repeated.")
 @writing
 @pass_context
 def add(context: Context, /, uid: str | None, how: How, **given: Any) -> None:
@@ -83,7 +83,7 @@ def _ask(context: Context, uid: str | None, given: dict[str, Any]) -> tuple[str,
     if not given["exact"] and not given["count"]:
         answers["count"] = click.prompt("Number of terms", default=1, type=COUNT, err=True)
     if not given["addresses"]:
-        text = click.prompt("Forward mail to (empty: nowhere)", default="", show_default=False, err=True)
+        text = click.prompt("Forward mail to (empty: no forwarding)", default="", show_default=False, err=True)
         answers["addresses"] = tuple(work.split(text))
     return uid, answers
 
@@ -100,7 +100,7 @@ def _review(context: Context, member: Json) -> None:
     held = member.get("terms") or member["non_member_terms"]
     fee = "free for a representative" if rep else f"${context.settings.fee_per_term * len(held)}"
     rows = [("Username", member["uid"]), ("Name", member["cn"]), ("Program", member["program"]), ("Terms", ", ".join(held)), ("Fee", fee),
-            ("Forwarding", ", ".join(member.get("forwarding_addresses", [])) or "nowhere")]
+            ("Forwarding", ", ".join(member.get("forwarding_addresses", [])) or "none")]
     for name, value in rows:
         click.echo(f"  {name:<11}{shown(value)}", err=True)
     click.echo("Check a photo ID, and that the machine-usage policy is signed.", err=True)
@@ -122,8 +122,8 @@ def get(context: Context, uid: str, as_json: bool) -> None:
 def _asked(function: Any) -> Any:
     """The options that narrow a search."""
     for name, text, known in (
-        ("position", "Who hold this position.", completion.positions), ("program", "Part of the program.", None),
-        ("group", "Who are in this group.", completion.groups), ("term", "Who are registered for this term.", completion.terms),
+        ("position", "Members who hold this position.", completion.positions), ("program", "Members whose program contains this text.", None),
+        ("group", "Members who are in this group.", completion.groups), ("term", "Members who are registered for this term.", completion.terms),
     ):
         function = click.option(f"--{name}", metavar=name.upper(), help=text, shell_complete=known)(function)
     return function
@@ -134,7 +134,7 @@ def _asked(function: Any) -> Any:
 @listing
 @pass_context
 def list_(context: Context, /, form: Form, **asked: str | None) -> None:
-    """All members, or those whom each option fits, by username.
+    """List all members, or those who match every option, sorted by username.
 
     Example: ceo members list --term f2026 --csv --columns uid,cn
     """
@@ -146,18 +146,18 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
 @click.argument("text", required=False)
 @click.option("--uid", metavar="PART", help="Part of the username alone.")
 @_asked
-@click.option("--sort", metavar="ORDER", help="uid, or another order that ceod names when it does not know one.")
+@click.option("--sort", metavar="ORDER", help="Sort by this field (default: uid); a wrong value lists the fields.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 @listing
 @pass_context
 def search(context: Context, /, text: str | None, limit: int, form: Form, **asked: str | None) -> None:
-    """Find members by name, by a part of it or how it sounds, or by username; lapsed ones too.
+    """Find members by username, name, part of a name, or the sound of a name; former members too.
 
     Example: ceo members search dalek
     """
     query = {name: value for name, value in asked.items() if value}
     if not (text or query):
-        raise click.UsageError("say whom: a TEXT, or an option such as --term")
+        raise click.UsageError("give a TEXT to search for, or an option such as --term")
     rows: dict[str, Json] = {}
     # Who types one word may mean a name or a username.
     for by in (["name", "uid"] if text and "uid" not in query and not text.count(" ") else ["name"] if text else [""]):
@@ -166,7 +166,7 @@ def search(context: Context, /, text: str | None, limit: int, form: Form, **aske
         if page["found"] > limit:
             click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
     if not rows:
-        raise NotFound("nobody fits")
+        raise NotFound("no match")
     _print(list(rows.values()), form)
 
 
@@ -177,8 +177,8 @@ def _print(rows: list[Json], form: Form) -> None:
 @members.command()
 @click.argument("uid", shell_complete=completion.uids)
 @click.option("--shell", "login_shell", metavar="PATH", help="The login shell, one of /etc/shells.")
-@click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail there and nowhere else; may be repeated.")
-@click.option("--no-forward", is_flag=True, help="Forward mail nowhere.")
+@click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail to this address only; may be repeated.")
+@click.option("--no-forward", is_flag=True, help="Stop forwarding mail.")
 @writing
 @pass_context
 def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tuple[str, ...], no_forward: bool, how: How) -> None:
@@ -197,13 +197,13 @@ def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tu
 
 @members.command()
 @click.argument("uid", shell_complete=completion.uids)
-@click.option("--terms", "count", type=COUNT, help="How many terms, from the first one that is not held on.")
+@click.option("--terms", "count", type=COUNT, help="How many terms, starting with the first one that is not paid for.")
 @click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
-@click.option("--rep", is_flag=True, help="As a club representative, who pays nothing.")
+@click.option("--rep", is_flag=True, help="As a club representative, for whom there is no fee.")
 @writing
 @pass_context
 def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ...], rep: bool, how: How) -> None:
-    """Register somebody for more terms; a representative who is given member terms becomes a member.
+    """Renew a membership for more terms; a club representative who gets member terms becomes a member.
 
     Example: ceo members renew regular1 --terms 2 --dry-run
     """

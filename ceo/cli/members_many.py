@@ -33,14 +33,14 @@ _NAMED = 10  # whom a note names at most
 @click.command(name="import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--slips", type=click.Path(dir_okay=False, resolve_path=True), metavar="FILE",
-              help="Write the temporary passwords into this new file, for its owner alone; else they are printed.")
-@click.option("--skip-bad", is_flag=True, help="Add the good rows although others are bad.")
+              help="Write the temporary passwords into this new file, which only you can read (default: print them).")
+@click.option("--skip-bad", is_flag=True, help="Add the good rows even when others have problems.")
 @writing
 @pass_context
 def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool, how: How) -> int:
-    """Sign up the people of a CSV file; cut off in the middle, the same command goes on where it was.
+    """Sign up the people of a CSV file.  If it is interrupted, the same command continues.
 
-    Its columns: uid, cn, program and, if you like, given_name, sn, terms, non_member_terms, forwarding_addresses; several in one
+    Its columns: uid, cn, program and, optionally, given_name, sn, terms, non_member_terms, forwarding_addresses; several in one
     cell have a blank or ; between them. Every row is checked before anything is written.
 
     Example: ceo members import new-members.csv --slips slips.txt --dry-run
@@ -55,7 +55,7 @@ def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool,
     with place.alone():
         begun = None if how.dry_run else place.load()
         if begun:
-            how.note(f"Going on where it was cut off: {len(begun.left)} of {len(begun.batches)} batches are left.")
+            how.note(f"Continuing the interrupted import: {len(begun.left)} of {len(begun.batches)} batches are left.")
             return _run(context, begun, _resumed_slips(begun, slips), None, how)
         checked = _checked(context, rows, how)
         if how.dry_run or not checked.good or (checked.bad and not skip_bad and not how.asking):
@@ -113,7 +113,7 @@ def _refused(checked: _Checked, how: How) -> int:
     elif how.dry_run:
         click.echo(f"{good} rows can be added, {bad} can't; nothing was changed.")
     else:
-        raise Invalid(f"{bad} of {good + bad} rows can't be added, and nobody was" + ("; for the others: --skip-bad" if good else ""))
+        raise Invalid(f"{bad} of {good + bad} rows can't be added, so nobody was added" + ("; for the others: --skip-bad" if good else ""))
     return EXIT_BAD_ROWS if bad else 0
 
 
@@ -142,7 +142,7 @@ def _run(context: Context, begun: Import, out: BinaryIO | None, checked: _Checke
                 done += count
                 told(done)
     except BaseException:
-        click.echo("ceo: not all of it is done; the same command goes on where it was", err=True)
+        click.echo("ceo: not everything is done; run the same command again to continue", err=True)
         raise
     dead = begun.dead_passwords(context.client) if checked is None else {}
     begun.forget()
@@ -243,10 +243,10 @@ def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @click.command()
-@click.option("--term", shell_complete=completion.terms, help="Those who are registered for this term.")
-@click.option("--group", shell_complete=completion.groups, help="Those who are in this group.")
-@click.option("--program", help="Those with this in their program.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Into this file; by default they are printed.")
+@click.option("--term", shell_complete=completion.terms, help="Members who are registered for this term.")
+@click.option("--group", shell_complete=completion.groups, help="Members who are in this group.")
+@click.option("--program", help="Members whose program contains this text.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write into this file (default: print).")
 @json_option
 @pass_context
 def export(context: Context, /, output: Path | None, as_json: bool, **asked: str | None) -> None:

@@ -19,7 +19,7 @@ _WHO = "uid cn program last_term expired"
 @writing
 @pass_context
 def expire(context: Context, how: How) -> None:
-    """Expire the accounts whose last term and its grace month are over, so many in one run.
+    """Expire the accounts whose last term and grace month are over, a limited number in one run.
 
     Example: ceo members expire --dry-run
     """
@@ -28,7 +28,7 @@ def expire(context: Context, how: How) -> None:
         _show(plan, how)
         return
     if not plan["count"]:
-        _nothing(how, "expired", "nobody is due", plan)
+        _nothing(how, "expired", "no account is due", plan)
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["members"], _WHO, _TABLE)
@@ -41,7 +41,7 @@ def expire(context: Context, how: How) -> None:
 @writing
 @pass_context
 def remind(context: Context, how: How) -> None:
-    """Mail those whose membership is over and whose account is not expired yet, once a lapse.
+    """Mail a reminder to members whose membership is over and whose account is not expired yet.  Each gets one mail, until they renew.
 
     Example: ceo members remind --dry-run
     """
@@ -50,7 +50,7 @@ def remind(context: Context, how: How) -> None:
         _show(plan, how)
         return
     if not plan["count"]:
-        _nothing(how, "reminded", "nobody is to be reminded", plan)
+        _nothing(how, "reminded", "there is nobody to remind", plan)
         return
     _note_left_out(plan, how)
     how.confirm(f"Mail {plan['count']} of {plan['due']} who are to be reminded?")
@@ -62,7 +62,7 @@ def remind(context: Context, how: How) -> None:
 @writing
 @pass_context
 def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
-    """Take over what the university says of members' programs: of all, or of those who are named.
+    """Update programs from the university's directory, for all members or for those named.
 
     Example: ceo updateprograms --dry-run
     """
@@ -110,7 +110,7 @@ def _nothing(how: How, what: str, why: str, plan: dict[str, Any]) -> None:
     """The end of a run that had nothing to do, in the form of any other."""
     left_out = plan.get("left_out") or {}
     result = {what: 0, "failed": {}, "left_out": left_out}
-    how.note("everybody is in another transaction; try again later" if left_out else why)
+    how.note("all of them are in another transaction; try again later" if left_out else why)
     print_json({"status": "completed", "result": result, "waiting": []}) if how.as_json else click.echo(_counted(result, what)[0])
 
 

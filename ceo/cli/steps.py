@@ -31,7 +31,7 @@ class Steps:
         if self.quiet or state is None:
             return
         if state == "queued":
-            click.echo("  waiting for a place: many sign-ups are under way", err=True)
+            click.echo("  waiting: many changes are in progress", err=True)
         elif state == "started":
             if self.live:
                 click.echo(f"\r\x1b[K  {self.marks['started']} {shown(event.get('operation', ''))}", nl=False, err=True)
@@ -47,5 +47,5 @@ class Steps:
         if state == "done":
             return f"{line:<32}{event.get('elapsed_ms', 0):>6} ms"
         if state == "waiting":
-            return f"{line}: waits and is tried again by itself ({shown((event.get('error') or {}).get('error', ''))})"
+            return f"{line}: not done yet; ceod tries again by itself ({shown((event.get('error') or {}).get('error', ''))})"
         return f"{line}: {({'undone': 'undone', 'not_ours': 'left as it is'}).get(state, 'could not be undone')}"

@@ -35,8 +35,8 @@ def listing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a listing, as one argument `form`."""
     @json_option
     @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values with a heading.")
-    @click.option("--columns", metavar="NAME,...", help="Which columns, in this order; --columns=help names them.")
-    @click.option("--pager/--no-pager", default=True, help="Page what is longer than the screen; only on a terminal.")
+    @click.option("--columns", metavar="NAME,...", help="Print these columns, in this order; --columns=help lists them.")
+    @click.option("--pager/--no-pager", default=True, help="Show long output in a pager; only on a terminal.")
     @functools.wraps(function)
     def wrapped(*arguments: Any, as_json: bool, as_csv: bool, columns: str | None, pager: bool, **named: Any) -> Any:
         form = Form(as_json, as_csv, columns.split(",") if columns else None, pager)

@@ -18,7 +18,7 @@ _STATES = ["stuck", "checking", "queued", "running", "undoing", "committed", "co
 
 @click.group()
 def transactions() -> None:
-    """What was asked of ceod, and what came of it."""
+    """Show, resume and abandon transactions."""
 
 
 @transactions.command(name="list")
@@ -28,7 +28,7 @@ def transactions() -> None:
 @listing
 @pass_context
 def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
-    """The newest ones of all hosts.
+    """List the newest transactions of all hosts.
 
     Example: ceo transactions list --state aborted
     """
@@ -38,7 +38,7 @@ def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
     else:
         print_rows(rows, "when state operation subject caller transaction", form, {"when": lambda row: work.when(row["created"])})
     if not rows and not form.as_json:
-        click.echo("There are none.", err=True)
+        click.echo("There are no transactions.", err=True)
     for host, why in silent.items():
         click.echo(f"ceo: {host} did not answer: {shown(why)}", err=True)
 
@@ -48,7 +48,7 @@ def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
 @json_option
 @pass_context
 def show(context: Context, transaction: str, as_json: bool) -> None:
-    """The story of one: who asked, each step, how it ended.
+    """Show one transaction: who asked for it, each step, and how it ended.
 
     Example: ceo transactions show 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
     """
@@ -71,7 +71,7 @@ def show(context: Context, transaction: str, as_json: bool) -> None:
 @json_option
 @pass_context
 def follow(context: Context, transaction: str, as_json: bool) -> None:
-    """Attach again to one that goes on: its steps as they come, and its end.
+    """Follow a transaction that still runs: its steps and its end.
 
     Example: ceo transactions follow 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11
     """
@@ -85,22 +85,22 @@ def follow(context: Context, transaction: str, as_json: bool) -> None:
 @writing
 @pass_context
 def resume(context: Context, transaction: str, how: How) -> None:
-    """Try what waits or could not be undone, now.
+    """Retry now the steps that wait or could not be undone.
 
     Example: ceo transactions resume 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --dry-run
     """
     story = work.find(context.client, transaction)
     change(context, how, lambda client: client.resume(story["host"], transaction),
-           lambda told: f"It is tried again; look with: ceo transactions show {transaction}")
+           lambda told: f"ceod tries again; look with: ceo transactions show {transaction}")
 
 
 @transactions.command()
 @click.argument("transaction")
-@click.option("--reason", required=True, help="Why; it stays on record.")
+@click.option("--reason", required=True, help="The reason, which is recorded.")
 @writing
 @pass_context
 def abandon(context: Context, transaction: str, reason: str, how: How) -> None:
-    """Give up what could not be undone or done, or is stuck; what is left is listed.
+    """Give up the steps that failed or are stuck, and list what they left behind.
 
     Example: ceo transactions abandon 4b2f0c9e-5d0e-4e1a-9d59-1f6a3a1f0c11 --reason "removed by hand" --dry-run
     """

@@ -13,7 +13,7 @@ from ceo_common.text import shown
 @json_option
 @pass_context
 def whoami(context: Context, as_json: bool) -> None:
-    """Who you are to ceo, and how long your ticket lives.
+    """Show who you are, and how long your ticket is valid.
 
     Example: ceo whoami
     """
@@ -23,5 +23,5 @@ def whoami(context: Context, as_json: bool) -> None:
         print_json({**told, "ticket_seconds_left": left})
         return
     roles = [name for name in told["standing"] if name not in ("anyone", "signed_in")]
-    click.echo(f"{shown(told['principal'])} ({', '.join(shown(r) for r in roles) or 'no office'}); "
+    click.echo(f"{shown(told['principal'])} ({', '.join(shown(r) for r in roles) or 'no role'}); "
                f"the ticket lives another {left // 3600} h {left % 3600 // 60:02d} min")

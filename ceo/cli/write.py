@@ -42,7 +42,7 @@ class How:
         if self.yes or self.dry_run:
             return
         if not sys.stdin.isatty():
-            raise click.UsageError("missing: --yes (there is nobody to be asked)")
+            raise click.UsageError("missing: --yes (without a terminal ceo can't ask)")
         click.confirm(shown(question), abort=True, err=True)
 
     def note(self, text: str) -> None:
@@ -55,7 +55,7 @@ def writing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of one that writes, as one argument `how`."""
     @click.option("--dry-run", is_flag=True, help="Check everything and show what would change, with old and new values; change nothing.")
     @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-    @click.option("--quiet", is_flag=True, help="Print the result alone, neither steps nor notes.")
+    @click.option("--quiet", is_flag=True, help="Print only the result, no steps and no notes.")
     @json_option
     @functools.wraps(function)
     def wrapped(*arguments: Any, as_json: bool, dry_run: bool, yes: bool, quiet: bool, **named: Any) -> Any:
@@ -80,7 +80,7 @@ def transact(context: Context, how: How, begin: Callable[[Client], Iterator[Even
     for warning in result.get("warnings") or []:
         how.note(f"Note: {warning}")
     if waiting := last.get("waiting"):
-        how.note(f"Waits for its server, and is done by itself later: {', '.join(waiting)}")
+        how.note(f"Not done yet, because the server does not answer; ceod does it later by itself: {', '.join(waiting)}")
     for line in tell(result):
         click.echo(shown(line))
     return result
@@ -92,7 +92,7 @@ def followed(events: Iterator[Event], steps: Steps) -> Event:
         return follow(events, steps)
     except KeyboardInterrupt:
         if steps.transaction:
-            click.echo(f"\nceo: it goes on without you; attach again with: ceo transactions follow {shown(steps.transaction)}", err=True)
+            click.echo(f"\nceo: ceod continues with it; to follow it again: ceo transactions follow {shown(steps.transaction)}", err=True)
         raise
 
 
@@ -147,4 +147,4 @@ def show_password(result: Json, name: str = "temporary_password", again: str = "
     """The lines of a password that is shown once."""
     if result.get(name):
         return [f"Temporary password: {result[name]}   (shown this once; it has to be changed at the first login)"]
-    return [f"The password was shown to whoever asked first.  For another: {again}"]
+    return [f"The password was shown to the first request only.  For another: {again}"]

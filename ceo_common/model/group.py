@@ -56,7 +56,7 @@ class Groups(Wire):
 
 
 class NewPositions(RootModel[dict[Text, Annotated[list[Username], Field(max_length=32)]]]):
-    """POST /api/positions: who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
+    """POST /api/positions: who holds each position; one that is not named does not change, an empty list means nobody."""
 
 
 class Positions(Wire):

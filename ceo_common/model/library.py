@@ -42,7 +42,7 @@ class NewBook(Wire):
         """No author twice."""
         authors = body.get("authors")
         names = [name for name in authors if isinstance(name, str)] if isinstance(authors, list) else []
-        return [("authors", f"{name} stands there twice") for name in dict.fromkeys(names) if names.count(name) > 1]
+        return [("authors", f"{name} is listed twice") for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 class NewBooks(Wire):
@@ -139,7 +139,7 @@ class LoanPage(Wire):
 
 
 class Reminded(Wire):
-    """One mail: to whom, about which loans."""
+    """One mail: its recipient and the loans that it is about."""
 
     uid: str
     loans: list[Loan]
@@ -149,7 +149,7 @@ class OverdueMails(Wire):
     """POST /api/library/overdue/remind: the mails.
 
     `gone` are those whose account is, `broken` those whose entry in the directory nobody can work
-    with, `refused` those whom the mail server knows no way to.  With ?dry_run, `changes` are the
+    with, `refused` those whose address the mail server refuses.  With ?dry_run, `changes` are the
     mails that would be sent.
     """
 

@@ -65,7 +65,7 @@ class NewMembers(Wire):
             found += [(f"members.{i}.{field}", message) for field, message in NewMember.across(row)]
             uid = row.get("uid")
             if isinstance(uid, str) and uid in seen:
-                found.append((f"members.{i}.uid", f"{uid} stands there twice"))
+                found.append((f"members.{i}.uid", f"{uid} is listed twice"))
             seen.add(uid if isinstance(uid, str) else None)
         return found
 
@@ -97,7 +97,7 @@ class MemberChange(Wire):
     def across(cls, body: dict[str, Any]) -> list[Problem]:
         """Something has to change."""
         if all(body.get(name) is None for name in cls.model_fields):
-            return [("(body)", f"nothing to change; what can be: {', '.join(cls.model_fields)}")]
+            return [("(body)", f"nothing to change; you can change: {', '.join(cls.model_fields)}")]
         return []
 
 

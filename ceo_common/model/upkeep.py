@@ -31,7 +31,7 @@ class ExpiryPlan(Wire):
 
 
 class UpdatePrograms(Wire):
-    """POST /api/uwldap/updateprograms: of whom; all of them when nobody is named."""
+    """POST /api/uwldap/updateprograms: the members to update; everybody when nobody is named."""
 
     members: list[Text] | None = Field(default=None, max_length=20000)
 

@@ -53,7 +53,7 @@ def term_problems(terms: list[str], now: Term | None) -> list[str]:
             problems.append(str(error))
             continue
         if term in seen:
-            problems.append(f"{text} stands there twice")
+            problems.append(f"{text} is listed twice")
         seen.add(term)
         if now and term - now > 3 * YEARS_AHEAD:
             problems.append(f"{text} is more than {YEARS_AHEAD} years ahead")
@@ -75,7 +75,7 @@ class FieldProblem(Wire):
 
 
 class Refusal(BaseModel):
-    """Every refusal has this form; some say more, such as `host` or `backend`."""
+    """Every refusal has this form; some have further fields, such as `host` or `backend`."""
 
     error: str
     code: str

@@ -73,7 +73,7 @@ def reset_postgresql(uid: str) -> flask.Response:
 @route(blueprint, "POST", "/db/<uid>/logins", role="database", operation="database.login",
        states=states.KEPT, takes=Logins, gives=LoginsTried)
 def try_logins(uid: str) -> flask.Response:
-    """Whether the passwords that files in a home tell are the account's."""
+    """Check whether the passwords in the files of a home are right."""
     asked, services = parsed(Logins), ceod().services
     _account(uid)
     assert services.mysql

@@ -22,7 +22,7 @@ blueprint = flask.Blueprint("doctor", __name__)
 
 @route(blueprint, "GET", "/members/<uid>/doctor", role="admin", operation="member.examine", gives=Findings)
 def examine(uid: str) -> flask.Response:
-    """Examine an account over every server; of a name without one, what still points at it."""
+    """Check an account on every server; for a name without an account, what still refers to it."""
     running = ceod()
     _check(uid)
     return answer(Findings(uid=uid, findings=Examination(uid, running.services, running.engine.record).findings))
@@ -31,7 +31,7 @@ def examine(uid: str) -> flask.Response:
 @route(blueprint, "POST", "/members/<uid>/doctor", role="admin", operation="member.mend",
        states=states.EVERY, streams=True, writes=True)
 def mend(uid: str) -> flask.Response:
-    """Mend what an examination found and ceod can put right."""
+    """Repair what a check found and ceod can repair."""
     running = ceod()
     _check(uid)
     return transact(mend_account.MEND_ACCOUNT, lambda: Private(bind_as_caller()), subject=uid, names=(f"account:{uid}", f"group:{uid}"),
@@ -40,7 +40,7 @@ def mend(uid: str) -> flask.Response:
 
 @route(blueprint, "GET", "/homes/left", role="admin", operation="homes.left", gives=LeftHomes)
 def left() -> flask.Response:
-    """Homes under temporary names that no transaction works on any more."""
+    """Temporary home directories that no transaction uses any more."""
     homes = left_homes(ceod().config.homes.root, ceod().engine.record)
     return answer(LeftHomes(homes=[LeftHome(**dataclasses.asdict(home)) for home in homes]))
 
@@ -54,7 +54,7 @@ def left() -> flask.Response:
     gives=DirectoryFindings,
 )
 def examine_directory() -> flask.Response:
-    """Examine the entries of accounts and groups: which are broken, odd or somebody's invention."""
+    """Check the entries of accounts and groups: which are broken, or were made by hand."""
     running = ceod()
     directory = directory_examination.read(running.services, running.engine.record)
     return answer(DirectoryFindings(findings=directory_examination.examine(directory)))

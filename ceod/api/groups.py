@@ -21,7 +21,7 @@ blueprint = flask.Blueprint("groups", __name__)
 
 @route(blueprint, "GET", "/groups", role="admin", operation="group.read", gives=Groups)
 def listed() -> flask.Response:
-    """The groups beside those that are one member's own."""
+    """The groups, without each account's own group."""
     directory = ceod().services.directory
     groups, broken = directory.shared_groups(ceod().config.numbers.members)
     rows = [
@@ -35,7 +35,7 @@ def listed() -> flask.Response:
 
 @route(blueprint, "GET", "/groups/<cn>", role="admin", operation="group.read", gives=Group)
 def get(cn: str) -> flask.Response:
-    """Who is in a group, and what follows from it."""
+    """The members of a group, and the groups and lists that belong to it."""
     config, group = ceod().config.groups, _group(cn)
     return answer(
         Group(
@@ -66,14 +66,14 @@ def add() -> flask.Response:
 @route(blueprint, "POST", "/groups/<cn>/members/<uid>", role="admin", operation="group.change",
        states=states.ACTIVE, streams=True, writes=True)
 def join(cn: str, uid: str) -> flask.Response:
-    """Put somebody into a group, with the groups and lists that follow from it."""
+    """Add somebody to a group, and to the groups and lists that belong to it."""
     return _change(cn, uid, join=True)
 
 
 @route(blueprint, "DELETE", "/groups/<cn>/members/<uid>", role="admin", operation="group.change",
        states=states.EVERY, streams=True, writes=True)
 def leave(cn: str, uid: str) -> flask.Response:
-    """Take somebody out of a group, and out of what followed from it alone."""
+    """Remove somebody from a group, and from what belongs to that group alone."""
     return _change(cn, uid, join=False)
 
 
@@ -118,7 +118,7 @@ def add_club() -> flask.Response:
 
 @route(blueprint, "GET", "/positions", role="admin", operation="position.read", gives=Positions)
 def positions() -> flask.Response:
-    """Who holds which position."""
+    """Show who holds each position."""
     running = ceod()
     config = running.config.positions
     people = set_positions.with_positions(running.services.directory)
@@ -134,7 +134,7 @@ def positions() -> flask.Response:
 @route(blueprint, "POST", "/positions", role="admin", operation="position.change",
        states=states.ACTIVE, takes=NewPositions, streams=True, writes=True)
 def change_positions() -> flask.Response:
-    """Say who shall hold which; a position that is not named stays as it is, an empty list means nobody."""
+    """Set who holds each position; one that is not named does not change, an empty list means nobody."""
     running, wanted = ceod(), parsed(NewPositions).root
     names_locked = set_positions.names_locked(running.services, wanted)
     return transact(set_positions.SET_POSITIONS, lambda: Private(bind_as_caller()), subject="positions", names=names_locked, told=wanted,

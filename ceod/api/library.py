@@ -48,9 +48,9 @@ _PAGES = {"size": f"how many a page, up to {PAGE_LIMIT}; 50 by default", "after"
 
 
 @route(blueprint, "GET", "/library/books", role="library", operation="library.read", gives=BookPage, query={
-    "q": "words, or parts of words, of the title, the authors or the ISBN, spelt about like that", **_PAGES})
+    "q": "words, or parts of words, of the title, the authors or the ISBN; small spelling mistakes are allowed", **_PAGES})
 def find() -> flask.Response:
-    """Find books, the nearest first; without q every book, by its title."""
+    """Find books, the best match first; without q every book, by its title."""
     question, size, after = request.args.get("q"), number("size", 50, PAGE_LIMIT, least=1), _after_book()
     if question is not None and (problem := name_rules.text_problem(question, "q")):
         raise _invalid("q", problem)
@@ -91,7 +91,7 @@ def add_many() -> flask.Response:
 
 @route(blueprint, "GET", "/library/books/<book>", role="library", operation="library.read", gives=Book)
 def get(book: str) -> flask.Response:
-    """One book, with how many copies are in."""
+    """One book, and how many of its copies are in the library."""
     which = _book(book)
     return answer(_library().database.run(lambda connection: books.get(connection, which)))
 
@@ -122,7 +122,7 @@ def of_book(book: str) -> flask.Response:
 
 @route(blueprint, "POST", "/library/books/<book>/loans/<uid>", role="library", operation="library.lend",
        states=states.ACTIVE, gives=Loan, rehearsal=Rehearsal,
-       query={"copy": "this copy, by its number; by default the first that is in"})
+       query={"copy": "this copy, by its number; by default the first that is not lent"})
 def lend(book: str, uid: str) -> flask.Response:
     """Lend a book to a member."""
     which, desk = _book(book), _desk()
@@ -141,7 +141,7 @@ def lend(book: str, uid: str) -> flask.Response:
 @route(blueprint, "DELETE", "/library/books/<book>/loans/<uid>", role="library", operation="library.return",
        states=states.EVERY, gives=Loan, rehearsal=Rehearsal)
 def give_back(book: str, uid: str) -> flask.Response:
-    """Take a book back; the account may be gone already."""
+    """Record that a book was returned; the account may be gone already."""
     which = _book(book)
     _username(uid)
     return _write("library.return", uid, f"take book {which} back from {uid}",
@@ -153,7 +153,7 @@ def give_back(book: str, uid: str) -> flask.Response:
        states=states.ACTIVE, subject="uid", gives=Loan,
        rehearsal=Rehearsal)
 def renew(book: str, uid: str) -> flask.Response:
-    """Renew a loan; one that is overdue, for those who may even then."""
+    """Renew a loan; to renew an overdue one is a right of its own."""
     which = _book(book)
     _username(uid)
 
@@ -172,7 +172,7 @@ def renew(book: str, uid: str) -> flask.Response:
 
 @route(blueprint, "GET", "/library/loans", role="library", operation="library.loans", gives=LoanPage, query=_PAGES)
 def every_loan() -> flask.Response:
-    """Who has what, what is due first coming first."""
+    """All loans, the earliest due date first."""
     size, after = number("size", 50, PAGE_LIMIT, least=1), _after_loan()
     some, found, more = _library().database.run(lambda connection: _desk().page(connection, size=size, after=after))
     return answer(LoanPage(loans=some, found=found, next=json.dumps([some[-1].due_on, some[-1].loan]) if more else None))
@@ -180,21 +180,21 @@ def every_loan() -> flask.Response:
 
 @route(blueprint, "GET", "/library/loans/<uid>", role="library", operation="library.loans.own", subject="uid", gives=Loans)
 def of_person(uid: str) -> flask.Response:
-    """What somebody has."""
+    """The loans of one person."""
     _username(uid)
     return answer(Loans(loans=_library().database.run(lambda connection: _desk().of_person(connection, uid))))
 
 
 @route(blueprint, "GET", "/library/overdue", role="library", operation="library.loans", gives=Loans)
 def overdue() -> flask.Response:
-    """Everything that is overdue, the longest first."""
+    """All overdue loans, the longest overdue first."""
     return answer(Loans(loans=_library().database.run(_desk().overdue)))
 
 
 @route(blueprint, "POST", "/library/overdue/remind", role="library", operation="library.remind",
        states=states.NO_ACCOUNT, gives=OverdueMails, rehearsal=OverdueMails)
 def remind() -> flask.Response:
-    """Mail those with overdue books, at most once a week about each loan."""
+    """Mail a reminder to everybody with overdue books, at most once a week about each loan."""
     running, library, desk = ceod(), _library(), _desk()
     if is_rehearsal():
         plan = reminders.plan(library.database, running.services.directory, desk)

@@ -22,7 +22,7 @@ LIMIT = 1000
 @route(blueprint, "GET", "/log", role=None, operation="log.read", gives=Log,
        query={"limit": f"how many rows, up to {LIMIT}; 50 by default", "before": "only rows with a smaller number"})
 def rows() -> flask.Response:
-    """What one did oneself, or for the systems committee everything; newest first."""
+    """Your own actions, newest first; the systems committee sees everybody's."""
     running, who = ceod(), caller()
     everything = Who.SYSCOM in standing(who, running.services.directory)
     limit, before = number("limit", 50, LIMIT, least=1), number("before", 1 << 40, 1 << 40)
@@ -32,9 +32,9 @@ def rows() -> flask.Response:
 
 
 @route(blueprint, "GET", "/log/verify", role=None, operation="log.verify", gives=LogCheck,
-       query={"after": "only rows with a larger number; that row's hash is what the first one is held against"})
+       query={"after": "only rows with a larger number; the first one is checked against the hash of that row"})
 def verify() -> flask.Response:
-    """Check some rows of the audit log's chain: what was changed, moved or taken out shows."""
+    """Check rows of the audit log: whether any was changed, moved or removed."""
     running, after = ceod(), number("after", 0, 1 << 40)
     with running.engine.journal.reading() as connection:
         stretch = audit.check(connection, after=after)

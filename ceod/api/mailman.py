@@ -24,13 +24,13 @@ from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
 
-_WISHED = {"wished": "when it was wished, in seconds since 1970: a newer wish stands; for the club's own hosts"}
+_WISHED = {"wished": "when it was asked for, in seconds since 1970: the newest request wins; for the club's own hosts"}
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
 @route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions)
 def lists(uid: str) -> flask.Response:
-    """The lists that an account's address is on."""
+    """Show the lists that an account's address is on."""
     _check(uid=uid)
     return answer(Subscriptions(uid=uid, lists=_mailman().lists_of(_address(uid))))
 
@@ -38,7 +38,7 @@ def lists(uid: str) -> flask.Response:
 @route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe",
        states=states.OPEN, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def subscribe(list_name: str, uid: str) -> flask.Response:
-    """Subscribe an account's address to a list; of one's own accord, a list that is moderated asks its moderator."""
+    """Subscribe an account's address to a list; who subscribes to a moderated list needs its moderator's consent."""
     _check(list_name, uid)
     wished = _wished()
     _check_group(list_name, [uid], joins=True)
@@ -59,7 +59,7 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
 @route(blueprint, "DELETE", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.unsubscribe",
        states=states.EVERY, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe(list_name: str, uid: str) -> flask.Response:
-    """Take an account's address off a list; the account may be gone already."""
+    """Remove an account's address from a list; the account may be gone already."""
     _check(list_name, uid)
     wished = _wished()
     _check_group(list_name, [uid], joins=False)
@@ -79,7 +79,7 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
 @route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe",
        states=states.EVERY, takes=Unsubscribe, gives=Unsubscribed, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe_many(list_name: str) -> flask.Response:
-    """Take many addresses off a list at once; one that is not on it needs not leave."""
+    """Remove many addresses from a list at once; those that are not on it are ignored."""
     told = parsed(Unsubscribe)
     _check(list_name, *told.uids)
     wished = _wished()
@@ -100,7 +100,7 @@ def _wished() -> float | None:
     if text is None:
         return None
     if caller().host is None:
-        raise Invalid("only the club's own hosts say when something was wished",
+        raise Invalid("only the club's own hosts may say when something was asked for",
                       problems=[{"field": "wished", "message": "for the club's own hosts"}])
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
         raise Invalid("wished has to be seconds since 1970", problems=[{"field": "wished", "message": "not a time"}])
@@ -128,7 +128,7 @@ def _check_group(list_name: str, uids: list[str], *, joins: bool) -> None:
         return
     named, behind = ", ".join(wrong), " or ".join(groups)
     what_to_do = f"put {named} into the group" if joins else f"take {named} out of the group"
-    message = f"the list {list_name} follows from the group {behind}: {what_to_do}"
+    message = f"the list {list_name} belongs to the group {behind}: {what_to_do}"
     raise WrongState(message, groups=groups)
 
 
@@ -142,7 +142,7 @@ class _Outcome:
     def refuse_overtaken(self, done: str) -> None:
         """Of one account: raises Overtaken where somebody wished otherwise later."""
         for uid in self.overtaken:
-            message = f"{uid} was {done} the list {self.list_name} later than this was wished"
+            message = f"{uid} was {done} the list {self.list_name} after this was asked for"
             raise Overtaken(message)
 
 

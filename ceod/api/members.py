@@ -71,7 +71,7 @@ def add_many() -> flask.Response:
     def prepare() -> Json:
         problems, unasked = check()
         if problems:
-            raise Exists(f"{len(problems)} of {len(rows)} can't be added; nobody was", problems=problems)
+            raise Exists(f"{len(problems)} of {len(rows)} can't be added, so nobody was added", problems=problems)
         past = past_terms(sorted({term for member in told.members for term in member.all_terms}), current(running.config.time_zone))
         return {"members": rows, "warnings": past + unasked}
 
@@ -88,7 +88,7 @@ def add_many() -> flask.Response:
 
 @route(blueprint, "GET", "/members/<uid>", role="admin", operation="member.read", gives=Member)
 def get(uid: str) -> flask.Response:
-    """Everything about somebody; the forwarding addresses for those who may see them."""
+    """An account; its forwarding addresses only for those who may see them."""
     running = ceod()
     person = _person(uid)
     member = shown(person, running.services.directory.groups_of(person.uid))
@@ -153,7 +153,7 @@ def _before_the_rules() -> Json:
 @route(blueprint, "POST", "/members/<uid>/renew", role="admin", operation="member.renew",
        states=states.MEMBERS, takes=Renewal, streams=True, writes=True)
 def renew(uid: str) -> flask.Response:
-    """Register somebody for more terms; a representative who is given member terms becomes a member."""
+    """Renew a membership for more terms; a club representative who gets member terms becomes a member."""
     running, renewal = ceod(), parsed(Renewal)
     _person(uid)
 

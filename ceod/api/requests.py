@@ -131,7 +131,7 @@ def _known_query(row: Route) -> None:
     known = {*row.query, *([DRY_RUN] if row.rehearsal else [])}
     problems = [{"field": name, "message": f"unknown parameter; known: {', '.join(sorted(known)) or 'none'}"}
                 for name in request.args if name not in known]
-    problems += [{"field": name, "message": "stands there twice"} for name, values in request.args.lists() if len(values) > 1]
+    problems += [{"field": name, "message": "is given twice"} for name, values in request.args.lists() if len(values) > 1]
     if problems:
         raise errors.Invalid("the query has problems", problems=problems)
 
@@ -296,7 +296,7 @@ def audit(what: str, subject: str, outcome: str, **facts: Any) -> None:
         ceod().engine.record.audit("", who.name, who.address, what, outcome, subject=subject, **facts)
     except errors.JournalFull:
         # It is done by now, and to say that it is not would be worse than a row that only the daemon's log has.
-        log.error("the audit log took no row", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
+        log.error("ceod could not write its audit log", extra={"who": who.name, "what": what, "subject": subject, "outcome": outcome, **facts})
 
 
 def rehearsed(
@@ -352,7 +352,7 @@ def _begin() -> None:
     if config.development and not _in_development_network(config.development_networks):
         raise errors.Forbidden("this ceod is in development mode and answers its development_networks alone", rule="development_networks")
     if "Origin" in request.headers:
-        raise errors.Forbidden("requests from web pages are refused: a browser's ticket is not its pages'", rule="origin")
+        raise errors.Forbidden("requests from web pages are refused, because any page could use the ticket of the browser", rule="origin")
     ours = {config.host, config.host.partition(".")[0], "localhost", "127.0.0.1"}
     if request.host.rpartition(":")[0] not in ours and request.host not in ours:
         raise errors.Forbidden(f"the Host header names another host; this is {config.host}", rule="host")
@@ -429,4 +429,4 @@ def _http_error(error: werkzeug.exceptions.HTTPException) -> flask.Response:
 
 def _unforeseen(error: Exception) -> flask.Response:
     log.error("unforeseen", exc_info=error)
-    return _refused(errors.Internal(f"something unforeseen happened; the daemon's log tells more under request {g.get('id', '')}"))
+    return _refused(errors.Internal(f"an unexpected error happened in ceod; its log has the details under request {g.get('id', '')}"))

@@ -30,13 +30,13 @@ _QUESTION = {
 }
 _QUERY = _QUESTION | {
     "sort": f"one of {', '.join(search.SORTS)}; uid by default", "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
-    "after": "the `next` of the page before", "stream": "all of them, one a line and in no order, the last line telling that the list is complete",
+    "after": "the `next` of the page before", "stream": "all of them, one a line and in no order; the last line says that the list is complete",
 }
 
 
 @route(blueprint, "GET", "/members", role="admin", operation="member.read", gives=MemberPage, query=_QUERY)
 def members() -> flask.Response:
-    """Find members: whatever is asked has to hold at once."""
+    """Find members who match every filter."""
     question, directory = _question(), ceod().services.directory
     if "stream" in request.args:
         pages = search.every(directory, question)
@@ -119,7 +119,7 @@ def near() -> flask.Response:
 
 @route(blueprint, "GET", "/expired", role="admin", operation="member.lapsed", gives=LapsedMembers)
 def expired() -> flask.Response:
-    """The expired accounts, who lapsed first coming first."""
+    """The expired accounts, the longest expired first."""
     now = datetime.now(UTC)
     return _told(lapsed.expired(ceod().services.directory, now), now)
 
@@ -127,7 +127,7 @@ def expired() -> flask.Response:
 @route(blueprint, "GET", "/inactive", role="admin", operation="member.lapsed", gives=LapsedMembers,
        query={"terms": "for how many terms, the current one counted; 1 by default"})
 def inactive() -> flask.Response:
-    """Who has been no member for some terms."""
+    """The people who have not been members for some terms."""
     now, terms = datetime.now(UTC), number("terms", 1, 300, least=1)
     return _told(lapsed.inactive(ceod().services.directory, terms, ceod().config.time_zone, now), now)
 

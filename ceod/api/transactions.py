@@ -34,7 +34,7 @@ def listed() -> flask.Response:
 
 @route(blueprint, "GET", "/transactions/<identifier>", role=None, operation="transactions.read", decide=False, gives=Transaction)
 def show(identifier: str) -> flask.Response:
-    """Its story: the request, each step, how it ended."""
+    """One transaction: the request, each step and how it ended."""
     row = _found(identifier, "transactions.read")
     steps = [{
         "number": step.number, "name": step.name, "state": step.state, "attempts": step.attempts, "began": step.began, "ended": step.ended,
@@ -47,7 +47,7 @@ def show(identifier: str) -> flask.Response:
 @route(blueprint, "GET", "/transactions/<identifier>/events", role=None, operation="transactions.read", decide=False, streams=True,
        query={"after": "the number of the last event that one has"})
 def events(identifier: str) -> flask.Response:
-    """Attach again: the events behind ?after=N, as they come, to the last."""
+    """Follow a transaction: its events after ?after=N, until it ends."""
     _found(identifier, "transactions.read")
     return stream(identifier, asked=False, after=number("after", 0, 1 << 30))
 
@@ -56,7 +56,7 @@ def events(identifier: str) -> flask.Response:
        states=states.NO_ACCOUNT, decide=False, gives=Resumed,
        rehearsal=Rehearsal)
 def resume(identifier: str) -> flask.Response:
-    """Try what waits or could not be undone, now."""
+    """Retry now the steps that wait or could not be undone."""
     row = _found(identifier, "transactions.resume")
     operation = ceod().engine.operations.get((row.operation, row.version))
     if operation is not None and operation.bulk:
@@ -73,7 +73,7 @@ def resume(identifier: str) -> flask.Response:
        states=states.NO_ACCOUNT, takes=Reason, gives=Abandoned,
        rehearsal=Rehearsal)
 def abandon(identifier: str) -> flask.Response:
-    """Give up what could not be undone or done, or does not come to its end, with the reason on record."""
+    """Give up the steps that failed or do not end; the reason is recorded."""
     told = ceod().engine.abandon(identifier, caller().name, caller().address, parsed(Reason).reason, rehearse=is_rehearsal())
     if is_rehearsal():
         names = [item["step"] for item in told["left"]]

@@ -28,7 +28,7 @@ blueprint = flask.Blueprint("upkeep", __name__)
        states=states.NO_ACCOUNT, decide=False, takes=Count, streams=True, writes=True,
        rehearsal=ExpiryPlan, rehearses_without=True)
 def expire() -> flask.Response:
-    """Expire those whose last term and grace month are over, a limited number at once; `count` is what the rehearsal told.
+    """Expire those whose last term and grace month are over, a limited number at once; `count` is the number that the dry run gave.
 
     Accounts that another transaction holds are left out.  Never more are expired than `count`, and
     fewer only by those that are left out.
@@ -82,7 +82,7 @@ def expire() -> flask.Response:
 @route(blueprint, "POST", "/members/remindexpire", role="admin", operation="member.remind",
        states=states.NO_ACCOUNT, streams=True, rehearsal=ExpiryPlan)
 def remind() -> flask.Response:
-    """Mail those in their grace month, each once and a limited number a day; who is in another transaction is left out."""
+    """Remind members in their grace month by mail, each once and a limited number a day."""
     running, now = ceod(), datetime.now(UTC)
 
     def plan() -> tuple[People, list[Person], dict[str, str]]:
@@ -141,7 +141,7 @@ def _nobody(what: str, left_out: dict[str, str]) -> CeoError:
        states=states.MEMBERS, takes=UpdatePrograms, streams=True, writes=True,
        rehearsal=ProgramPlan)
 def programs() -> flask.Response:
-    """Bring programs up to what the university says; of everybody, or of those named."""
+    """Update programs from the university's directory, for everybody or for those named."""
     running, told = ceod(), parsed(UpdatePrograms)
     if is_rehearsal():
         return answer(

@@ -47,9 +47,9 @@ class Desk:
         if late := [loan for loan in mine if loan.overdue]:
             named = ", ".join(f"\"{loan.title}\" (due on {loan.due_on})" for loan in late[:_NAMED_AT_ONCE])
             more = f" and {len(late) - _NAMED_AT_ONCE} more" if len(late) > _NAMED_AT_ONCE else ""
-            raise WrongState(f"{uid} has an overdue book, which has to come back first: {named}{more}")
+            raise WrongState(f"{uid} has an overdue book, which has to be returned first: {named}{more}")
         if not book.copies_in:
-            raise WrongState(f"no copy of \"{book.title}\" is in: the first is due back on {book.due_back}", due_back=book.due_back)
+            raise WrongState(f"no copy of \"{book.title}\" is in the library: the first is due back on {book.due_back}", due_back=book.due_back)
         values = {"book": number, "copy": self._copy_in(connection, number, copy), "uid": uid, "lent_at": self.now, "lent_by": by,
                   "due_on": self._due()}
         identifier = connection.execute(loans.insert().values(values).returning(loans.c.id)).scalar_one()
@@ -67,7 +67,7 @@ class Desk:
         if loan.overdue:
             if_overdue()
         if loan.renewals_left < 1:
-            raise WrongState(f"\"{loan.title}\" was renewed {_times(self.rules.renewals)} already: it has to come back by the end of {loan.due_on}")
+            raise WrongState(f"\"{loan.title}\" was renewed {_times(self.rules.renewals)} already: it has to be returned by the end of {loan.due_on}")
         connection.execute(loans.update().where(loans.c.id == loan.loan).values(due_on=self._due(), renewed=loans.c.renewed + 1))
         return self._loans(connection, loans.c.id == loan.loan)[0]
 
@@ -82,7 +82,7 @@ class Desk:
         return self._loans(connection, loans.c.book == number)
 
     def overdue(self, connection: Connection) -> list[Loan]:
-        """Everything that is overdue, the longest first."""
+        """All overdue loans, the longest overdue first."""
         return self._loans(connection, loans.c.due_on < self.today)
 
     def page(self, connection: Connection, *, size: int, after: tuple[date, int] | None) -> tuple[list[Loan], int, bool]:

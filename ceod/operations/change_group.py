@@ -87,7 +87,7 @@ def ensure_not_last(directory: Directory, uid: str) -> None:
     """Whoever else is in it has to be a living account.  Asked while the group is locked.  Raises WrongState."""
     others = directory.people_named([name for name in directory.members_of(SYSCOM) if name != uid])
     if directory.is_in(SYSCOM, uid) and not any(not person.one("shadowExpire") for person in others.values()):
-        raise WrongState(f"{uid} is the last of the systems committee, and nobody could undo this")
+        raise WrongState(f"{uid} is the last member of the systems committee, and nobody could undo this")
 
 
 def _pairs(*, join: bool) -> JoinLists | LeaveLists:

@@ -75,7 +75,7 @@ class Examination:
     def _of_broken(self, person: Person) -> list[_Check]:
         def faults() -> Iterator[Problem]:
             for fault in person.faults():
-                yield Problem(fault, f"mend {person.dn} with ldapmodify{person.as_whom}")
+                yield Problem(fault, f"repair {person.dn} with ldapmodify{person.as_whom}")
 
         return [_Check("LDAP user", person.dn, faults, "")]
 
@@ -170,7 +170,7 @@ class Examination:
             yield Problem(f"it expires {_day(found.expires)}, the LDAP user {_day(expires)}",
                           f"make them agree: kadmin modprinc -expire {_kadmin_day(expires)} {self.uid}")
         if not found.preauthenticates:
-            yield Problem("anybody can ask for something encrypted with its password", f"kadmin modprinc +requires_preauth {self.uid}")
+            yield Problem("it needs no preauthentication, so anybody can try to guess its password", f"kadmin modprinc +requires_preauth {self.uid}")
 
     def _number(self, person: Person) -> Iterator[Problem]:
         directory, number = self.services.directory, person.number
@@ -234,7 +234,7 @@ class Examination:
         if found.mode & 0o700 != 0o700:
             yield Problem(f"its mode is {found.mode:04o}: its owner can't use it", f"chmod u+rwx {path}")
         if person.is_club and not (found.mode & 0o2000 and person.number in found.may_write and person.number in found.default_write):
-            yield Problem("what one of the club makes in it is not the whole club's",
+            yield Problem("new files in it do not belong to the club's group",
                           f"chmod g+s {path} && setfacl -m g:{person.number}:rwx,d:g:{person.number}:rwx {path}")
 
     def _forwarding(self) -> Iterator[Problem]:
@@ -327,8 +327,8 @@ class Examination:
                               f"look with ceo transactions show {row.id}; then ceo transactions resume or abandon {row.id}")
         for row in self.record.unclear(self.uid):
             yield Problem(
-                f"what became of {row.operation} {row.id} is not known: {row.reason}",
-                "mend what is wrong here; it is shown until the next change of the account",
+                f"it is not known how {row.operation} {row.id} ended: {row.reason}",
+                "repair the other problems of this list; this line is shown until the next change of the account",
             )
 
     # A name without an account
@@ -349,7 +349,7 @@ class Examination:
         if self.group:
             yield Problem(f"{directory.group_dn(self.uid)} is there without its account", f"remove it: ldapdelete {directory.group_dn(self.uid)}")
         for dn in directory.pointed_from(self.uid):
-            yield Problem(f"{dn} names it: whoever got the name would get that too", f"take it out of {dn}")
+            yield Problem(f"{dn} names it, so the next account of this name would get that too", f"take it out of {dn}")
 
     def _left_principal(self) -> Iterator[Problem]:
         if self.services.admin_host.kadmin.get(self.uid):
@@ -371,7 +371,7 @@ class Examination:
     def _left_record(self) -> Iterator[Problem]:
         deleted = self.record.newest_of(names.DELETIONS, self.uid)
         if deleted is not None and deleted.operation != "purge_member":
-            yield Problem(f"{deleted.operation} {deleted.id} tells of an account that is gone", "the name stays taken: choose another")
+            yield Problem(f"{deleted.operation} {deleted.id} is the record of an account that is gone", "the name stays taken: choose another")
         yield from self._transactions()
 
 

@@ -78,12 +78,12 @@ def examine(directory: Directory) -> list[Finding]:
     ):
         rows = sorted(problems, key=lambda finding: finding.looked_at)
         findings += rows or [
-            _finding("entries", "ok", place, f"{len(entries)}, each as it should be")
+            _finding("entries", "ok", place, f"{len(entries)}, all correct")
         ]
     if len(findings) > ROWS:
-        more = f"{len(findings) - ROWS + 1} things more are wrong"
+        more = f"{len(findings) - ROWS + 1} more problems are not listed"
         last = _finding(
-            "entries", "problem", directory.people_dn, more, "mend these, and look again"
+            "entries", "problem", directory.people_dn, more, "repair these, and check again"
         )
         findings = [*findings[: ROWS - 1], last]
     return findings
@@ -115,7 +115,7 @@ def _counters(directory: Directory) -> Iterator[Finding]:
             yield _problem("counter", looked_at, found, f"set its uidNumber to {given + 1}")
         elif following < numbers.first:
             found = (
-                f"it is at {following}, below {numbers.first} to {numbers.last}: it gives nothing"
+                f"it is at {following}, below {numbers.first} to {numbers.last}: it can give no number"
             )
             yield _problem("counter", looked_at, found, "set its uidNumber past the last one given")
         elif ahead := [] if given else _ahead(directory, name):
@@ -163,7 +163,7 @@ def _account(
         return
     faults = person.faults()
     for fault in faults:
-        yield _problem("broken", dn, fault, f"mend it with ldapmodify, or {_DELETE} '{dn}'")
+        yield _problem("broken", dn, fault, f"repair it with ldapmodify, or {_DELETE} '{dn}'")
     yield from _second_names(dn, "uid", uid, entry)
     if is_reserved(uid):
         found = f"{uid} is a reserved name"
@@ -208,15 +208,15 @@ def _groups(directory: Directory) -> Iterator[Finding]:
 def _options(dn: str, entry: Entry) -> Iterator[Finding]:
     for name in sorted(name for name in entry if ";" in name):
         found = f"{name} is {', '.join(entry[name])}: ceod leaves it out, other programs may not"
-        yield _problem("options", dn, found, f"take it away with ldapmodify: delete: {name}")
+        yield _problem("options", dn, found, f"delete it with ldapmodify: delete: {name}")
 
 
 def _second_names(dn: str, attribute: str, name: str, entry: Entry) -> Iterator[Finding]:
     others = sorted(set(entry.get(attribute, [])) - {name})
     if others and name in entry[attribute]:
-        found = f"it has the name {', '.join(others)} too, which counts for nothing here"
+        found = f"it has the name {', '.join(others)} too, which ceod ignores"
         yield _problem(
-            "second name", dn, found, f"take it away with ldapmodify: delete: {attribute}"
+            "second name", dn, found, f"delete it with ldapmodify: delete: {attribute}"
         )
 
 
@@ -283,7 +283,7 @@ def _group_number(
         values = ", ".join(group.attributes.get("gidNumber", [])) or "missing"
         found = f"its gidNumber is {values}: it has to be one number"
         yield _problem(
-            "broken", group.dn, found, f"mend it with ldapmodify, or {_DELETE} '{group.dn}'"
+            "broken", group.dn, found, f"repair it with ldapmodify, or {_DELETE} '{group.dn}'"
         )
         return
     yield from _shared(group.dn, group.cn, group.number, owners)
@@ -312,11 +312,11 @@ def _members(directory: Directory, group: Group, accounts: dict[str, Person]) ->
             found = f"uniqueMember {value}: slapd takes it for {alike}, and ceod for nobody"
             yield _problem("members", group.dn, found, mend)
         elif uid not in accounts:
-            found = f"uniqueMember {value} names nobody: whoever got the name would be in"
+            found = f"uniqueMember {value} names no account: the next account of that name would be in the group"
             yield _problem("members", group.dn, found, mend)
         elif accounts[uid].is_deleted:
             yield _problem("members", group.dn, f"{uid} was deleted and is in it", mend)
     for value in group.attributes.get("memberUid", []):
-        found = f"memberUid {value} makes somebody a member past the list that ceod looks at"
+        found = f"memberUid {value} makes somebody a member, but ceod looks at uniqueMember alone"
         mend = f"take it out with ldapmodify: delete: memberUid: {value}"
         yield _problem("members", group.dn, found, mend)

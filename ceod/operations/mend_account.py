@@ -23,7 +23,7 @@ def plan(services: Services, record: Record, uid: str) -> Json:
     found = Examination(uid, services, record)
     mends = {name: wanted for name, wanted in found.mends.items() if wanted}
     if not mends:
-        raise NotFound(f"there is nothing about {uid} that ceod can mend; look with: ceo doctor {uid}")
+        raise NotFound(f"there is nothing about {uid} that ceod can repair; look with: ceo doctor {uid}")
     person = found.person
     told: Json = {"group": False, "principal": False, "counter": None, "home": None, "wrong": None, "lists": []}
     return told | mends | {

@@ -48,7 +48,7 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
         raise Exists(f"{uid} is {kind} of the operating system. Choose another name.", uid=uid)
     deleted = record.newest_of(DELETIONS, uid)
     if deleted is not None and deleted.operation != "purge_member":
-        raise LeftBehind(f"{uid} was somebody's before: transaction {deleted.id} ({deleted.operation}) tells of it. Choose another name.",
+        raise LeftBehind(f"{uid} was somebody else's before: transaction {deleted.id} ({deleted.operation}) has the record. Choose another name.",
                          uid=uid, pointers=[deleted.id])
     if undone := [f"{admin.homes.settings.archive}/{name}" for name in admin.homes.undone_of(uid)]:
         raise LeftBehind(
@@ -60,7 +60,7 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
     pointers += [f"a {server} database or user has the name" for server, names in taken.items() if uid in names]
     if pointers:
-        raise LeftBehind(f"{uid} was somebody's before, and is still pointed at: {'; '.join(pointers)}. "
+        raise LeftBehind(f"{uid} was somebody else's before, and these still refer to it: {'; '.join(pointers)}. "
                          "Remove that first, or choose another name.", uid=uid, pointers=pointers)
 
 

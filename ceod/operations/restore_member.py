@@ -33,7 +33,7 @@ def arguments(person: Person, deletion: Json | None, services: Services) -> tupl
     if home and services.admin_host.homes.archived_identity(home) is None:
         home, warnings = None, [*warnings, f"the archived home {home} is gone"]
     if "lists" not in deletion:
-        warnings.append("the mailing lists were not left yet: what it is on it stays on")
+        warnings.append("the mailing lists were not left yet: so it stays on its lists")
     told = {
         "home_archived": home,
         "principal": deletion["principal_before"],
@@ -85,7 +85,7 @@ class Enable(ChangeEntries):
         """The day and the shell of the deletion go; one that was expired then is so again."""
         expires, person = run.arguments.get("expires"), run.tools.directory.person(run.arguments["uid"])
         if person is None or not person.is_deleted or expires == DELETED:
-            raise Changed(f"{run.arguments['uid']} is not as it was looked at")
+            raise Changed(f"{run.arguments['uid']} was changed meanwhile; look at it again")
         shell, wanted = tuple(person.attributes.get("loginShell", [])), (run.arguments["login_shell"],)
         return {person.dn: [Change("shadowExpire", remove=(DELETED,), put=(expires,) if expires else ()),
                             *([Change("loginShell", remove=shell, put=wanted)] if shell != wanted else [])]}

@@ -54,7 +54,7 @@ def plan(services: Services, wanted: Holders) -> Json:
         if position not in config.available:
             problems.append((position, f"there is no position {position!r}; there are: {', '.join(config.available)}"))
         if position in config.required and not uids:
-            problems.append((position, f"somebody has to be {position}"))
+            problems.append((position, f"the position {position} has to be held by somebody"))
         problems += [
             (position, people.fault(uid) or f"there is no account {uid}")
             for uid in uids

@@ -218,7 +218,7 @@ def _too_large(limit: int) -> TooLarge:
 
 def unforeseen() -> Internal:
     """What a client hears of an error that is in the log."""
-    return Internal("something unforeseen happened; the daemon's log tells more")
+    return Internal("an unexpected error happened in ceod; its log has the details")
 
 
 def as_input(environ: dict[str, Any], body: bytes) -> None:

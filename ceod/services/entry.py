@@ -160,7 +160,7 @@ class Person:
             return None
         return (
             f"the entry of {self.uid} in the directory is broken: {'; '.join(faults)}."
-            f" The systems committee has to mend {self.dn}{self.as_whom}"
+            f" The systems committee has to repair {self.dn}{self.as_whom}"
         )
 
     def check(self) -> None:

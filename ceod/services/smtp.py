@@ -35,7 +35,7 @@ class Smtp:
     def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
         """Send one mail.  The identifier makes its Message-ID, so that a second sending shows as the same.  Raises BackendDown."""
         if refused := self.send_all([self.mail(template, to, identifier, **facts)]):
-            raise BackendDown(f"the mail server {self.settings.host} took no mail: {refused[to]}", backend=BACKEND)
+            raise BackendDown(f"the mail server {self.settings.host} did not accept the mail: {refused[to]}", backend=BACKEND)
 
     def mail(self, template: str, to: str, identifier: str, **facts: Any) -> EmailMessage:
         """The mail that a template makes of these facts."""
@@ -65,7 +65,7 @@ class Smtp:
                         refused[str(mail["To"])] = str(error)
             return refused
         except (OSError, smtplib.SMTPException) as error:
-            raise BackendDown(f"the mail server {self.settings.host} took no mail: {error}", backend=BACKEND) from None
+            raise BackendDown(f"the mail server {self.settings.host} did not accept the mail: {error}", backend=BACKEND) from None
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:

@@ -23,7 +23,7 @@ _OPEN = (
 )
 _STILL_TO_DO = ("pending", "waiting")
 _ERROR = JournalUntrusted(
-    "what became of this is not in this copy of the journal; look at the account", reason="accepted"
+    "this copy of the journal does not say how this ended; check the account", reason="accepted"
 )
 
 

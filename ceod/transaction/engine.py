@@ -407,7 +407,7 @@ class Engine(Generic[Tools]):
         turn = Turn(identifier, transaction.committed, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
         if operation.bulk and (earlier := self._waits_before(identifier, row.number)):
             # It builds on what that one does.
-            told = BackendDown(f"{earlier.name} comes first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()
+            told = BackendDown(f"{earlier.name} has to be done first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()
             self.record.step(identifier, row.number, None, state="waiting", next_at=(earlier.next_at or 0) + 1, error=told)
             return False
         if row.next_at != 0 and (away_s := self._away_for(later)):
@@ -559,4 +559,4 @@ def _told(error: Exception, identifier: str) -> Json:
     if isinstance(error, CeoError):
         return error.as_json()
     log.error("unforeseen in a step: %s", "".join(traceback.format_exception(error)), extra={"transaction": identifier})
-    return Internal(f"something unforeseen happened; the daemon's log tells more under transaction {identifier}").as_json()
+    return Internal(f"an unexpected error happened in ceod; its log has the details under transaction {identifier}").as_json()

@@ -146,7 +146,7 @@ class Record:
             connection.execute(_SET, {"of": row.id, "key": None})
             return None
         if row.body_hash != request.body_hash:
-            raise KeyReused("this Idempotency-Key came before with another request; use a new one", transaction=row.id)
+            raise KeyReused("this Idempotency-Key was already used for another request; use a new one", transaction=row.id)
         return str(row.id)
 
     def _take_names(
@@ -195,10 +195,10 @@ class Record:
         if row is not None:
             if row.state in _UNDOING:
                 raise InRecovery(
-                    f"{row.name} is being cleaned up after transaction {row.id}; look with: ceo transactions show {row.id}",
+                    f"{row.name} is still in use by transaction {row.id}; look with: ceo transactions show {row.id}",
                     transaction=row.id, retry_after=10,
                 )
-            raise Busy(f"somebody is at work on {row.name} just now; try again in a few seconds", transaction=row.id, retry_after=3)
+            raise Busy(f"somebody else is changing {row.name} just now; try again in a few seconds", transaction=row.id, retry_after=3)
 
     # Steps
 

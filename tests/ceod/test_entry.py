@@ -127,7 +127,7 @@ def test_attributes_with_options_are_not_the_attribute() -> None:
 )
 def test_an_entry_that_nobody_can_work_with_says_why(more: Entry, words: str) -> None:
     broken = Person(f"uid=ctdalek,{PEOPLE}", "ctdalek", _account(**more))
-    with pytest.raises(BrokenEntry, match="mend uid=ctdalek,ou=People") as error:
+    with pytest.raises(BrokenEntry, match="repair uid=ctdalek,ou=People") as error:
         broken.check()
     assert len(error.value.more["faults"]) == 1
     assert words in error.value.more["faults"][0]

@@ -162,7 +162,7 @@ def test_positions_groups_clubs_and_the_library(club: Club) -> None:
     held = json.loads(ceo("positions", "get", "--json"))["positions"]["imapd"]
     wanted = [*held, uid]
     assert ceo("positions", "set", f"imapd={','.join(wanted)}", "--yes") == f"imapd: {' '.join(wanted)}\n"
-    assert "Nothing was different" in ceo("positions", "set", f"imapd={','.join(wanted)}", "--yes")
+    assert "Nothing changed" in ceo("positions", "set", f"imapd={','.join(wanted)}", "--yes")
     ceo("positions", "set", f"imapd={','.join(held)}", "--yes")
     told = json.loads(ceo("library", "add", "--title", f"Scripts of {uid}", "--author", "A. Writer", "--json"))
     number = str(told["book"])

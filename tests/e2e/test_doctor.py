@@ -71,7 +71,7 @@ def test_a_missing_principal_is_made_with_a_password_that_is_shown_once(club: Cl
     _kadmin().delete(uid)
     found = _problems(club, uid)
     assert list(found) == ["Kerberos principal"] and found["Kerberos principal"]["fixable"]
-    with pytest.raises(Forbidden, match="Only the systems committee may mend an account"):
+    with pytest.raises(Forbidden, match="Only the systems committee may repair an account"):
         list(club.client("office1").mend(uid))
     events = list(club.client("ctdalek").mend(uid))
     assert [event["operation"] for event in events if event.get("state") == "started"] == ["Kerberos principal"]
@@ -269,7 +269,7 @@ def test_the_command_tells_mends_and_looks_again(club: Club, uid: str) -> None:
     assert done.returncode == 0 and "Kerberos principal: make it" in done.stderr and done.stdout.count("Temporary password: ") == 1, done
     assert club.principal(uid)
     done = club.run_as("ctdalek", "ceo", "doctor", uid, "--fix", "--yes")
-    assert done.returncode == 0 and "There is nothing that ceod can mend." in done.stderr
+    assert done.returncode == 0 and "There is nothing that ceod can repair." in done.stderr
 
 
 def test_the_command_in_json(club: Club, uid: str) -> None:
@@ -290,7 +290,7 @@ def test_the_command_in_json(club: Club, uid: str) -> None:
 def test_the_command_asks_on_a_terminal(club: Club, terminal: Open, uid: str) -> None:
     shutil.rmtree(f"/users/{uid}")
     window = terminal("ctdalek", "ceo", "doctor", uid, "--fix")
-    window.see("PROBLEM", "make it, from the skeleton", f"Mend the account {uid}?")
+    window.see("PROBLEM", "make it, from the skeleton", f"Repair the account {uid}?")
     window.type("y", "Enter")
     window.see("home directory", "Examined again:")
     assert window.ended() == 0 and club.home(uid)
@@ -354,7 +354,7 @@ def test_a_wrong_ca(club: Club, tmp_path: Path) -> None:
     other.chmod(0o644)
     status, found = _machine(club, **_settings(club, tmp_path, ca=str(other)))
     assert status == 1 and set(found) == {"phosphoric-acid: TLS", "mail: TLS", "coffee: TLS"}
-    assert f"{other} does not vouch for its certificate" in found["mail: TLS"]["found"]
+    assert f"{other} has not signed its certificate" in found["mail: TLS"]["found"]
     status, found = _machine(club, **_settings(club, tmp_path, ca="/nonexistent/ca.pem"))
     assert status == 1 and set(found) == {"certificate authority"}
 

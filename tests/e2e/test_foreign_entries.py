@@ -412,7 +412,7 @@ def test_the_directory_is_examined(club: Club) -> None:
         assert [(row["check"], row["state"], row["fixable"]) for row in rows] == [
             ("members", "problem", False)
         ] * 2
-        assert f"uniqueMember uid=nobody,{PEOPLE} names nobody" in rows[0]["found"]
+        assert f"uniqueMember uid=nobody,{PEOPLE} names no account" in rows[0]["found"]
         assert "memberUid regular1 makes somebody a member" in rows[1]["found"]
         assert all("take it out with ldapmodify" in row["mend"] for row in rows)
         done = club.run_as("office1", "ceo", "doctor", "--directory", "--json")

@@ -263,7 +263,7 @@ def test_positions_the_executive_group_and_its_lists_follow(club: Club) -> None:
 
 @pytest.mark.usefixtures("positions")
 @pytest.mark.parametrize(("body", "message"), [
-    ({"president": []}, "somebody has to be president"), ({"king": ["ctdalek"]}, "there is no position 'king'"),
+    ({"president": []}, "the position president has to be held by somebody"), ({"king": ["ctdalek"]}, "there is no position 'king'"),
     ({"cro": ["nobody-here"]}, "there is no account nobody-here"), ({"cro": ["go-club"]}, "go-club is a club"),
     ({"cro": "ctdalek"}, "list"), ({"cro": ["Bad Name"]}, "a username is"), ([], "dict"),
 ])

@@ -110,7 +110,7 @@ def test_one_isbn_from_two_desks_at_once(club: Club) -> None:
 @pytest.mark.parametrize(("change", "field", "message"), [
     ({"title": ""}, "title", "the title is empty"), ({"title": " x"}, "title", "blank"), ({"title": "x" * 513}, "title", "more than 512"),
     ({"title": "a\x1b[31mb"}, "title", "control"), ({"title": "a\0b"}, "title", "control"), ({"title": "a\u202eb"}, "title", "invisible"),
-    ({"title": "\ud800"}, "title", ""), ({"authors": []}, "authors", "at least 1"), ({"authors": ["x", "x"]}, "authors", "x stands there twice"),
+    ({"title": "\ud800"}, "title", ""), ({"authors": []}, "authors", "at least 1"), ({"authors": ["x", "x"]}, "authors", "x is listed twice"),
     ({"authors": ["a\nb"]}, "authors.0", "control"), ({"authors": ["x" * 129]}, "authors.0", "more than 128"), ({"authors": None}, "authors", ""),
     ({"isbn": "9780131103628"}, "isbn", "would be 7"), ({"isbn": ""}, "isbn", "10 or 13"), ({"year": 99999999999}, "year", "2199"),
     ({"year": "1999"}, "year", "integer"), ({"edition": ""}, "edition", "empty"), ({"publisher": "a\rb"}, "publisher", "control"),
@@ -253,7 +253,7 @@ def test_lent_renewed_and_returned(club: Club, readers: Iterator[str]) -> None:
     assert office.loans_of(uid)[0]["overdue"] is False  # until the end of the day
     renewed = office.renew_loan(book["book"], uid)
     assert (renewed["due_on"], renewed["renewals_left"]) == (due.isoformat(), 0)
-    with pytest.raises(WrongState, match="was renewed once already: it has to come back by the end of"):
+    with pytest.raises(WrongState, match="was renewed once already: it has to be returned by the end of"):
         office.renew_loan(book["book"], uid)
     assert office.give_back(book["book"], uid)["loan"] == loan["loan"]
     assert club.client("regular1").book(book["book"]) == book and office.loans_of(uid) == []
@@ -305,7 +305,7 @@ def test_nothing_more_while_a_book_is_overdue(club: Club, readers: Iterator[str]
     loan = office.lend(first["book"], uid)
     _late(club, loan)
     due = (_today() - timedelta(days=1)).isoformat()
-    with pytest.raises(WrongState, match=rf"{uid} has an overdue book, which has to come back first: \"{first['title']}\" \(due on {due}\)"):
+    with pytest.raises(WrongState, match=rf"{uid} has an overdue book, which has to be returned first: \"{first['title']}\" \(due on {due}\)"):
         office.lend(second["book"], uid)
     assert loan | {"due_on": due, "overdue": True} in office.overdue()
     office.give_back(first["book"], uid)
@@ -320,7 +320,7 @@ def test_a_copy_by_its_number(club: Club, readers: Iterator[str]) -> None:
     with pytest.raises(NotFound, match="numbered from 1 to 2"):
         office.lend(book, next(readers), copy=3)
     assert office.lend(book, next(readers))["copy_number"] == 1
-    with pytest.raises(WrongState, match=f"no copy of .* is in: the first is due back on {_today() + timedelta(days=14)}"):
+    with pytest.raises(WrongState, match=f"no copy of .* is in the library: the first is due back on {_today() + timedelta(days=14)}"):
         office.lend(book, next(readers))
     assert office.book(book)["due_back"] == (_today() + timedelta(days=14)).isoformat()
 

@@ -121,12 +121,12 @@ def test_who_is_on_a_list_that_follows_from_a_group_is_the_groups_to_say(club: C
     rehearsing.rehearsing = True
     for client, who in ((club.client("regular1"), "regular1"), (office, uid), (rehearsing, uid), (syscom, uid)):
         for name in ("syscom", "exec"):
-            with pytest.raises(WrongState, match=f"the list {name} follows from the group {name}: put {who} into the group"):
+            with pytest.raises(WrongState, match=f"the list {name} belongs to the group {name}: put {who} into the group"):
                 client.subscribe(name, who)
     assert club.rosters() == before
     club.done(syscom.add_to_group("exec", uid))
     assert club.on_list(uid, "exec")
-    words = "the list exec follows from the group exec: take .* out of the group"
+    words = "the list exec belongs to the group exec: take .* out of the group"
     with pytest.raises(WrongState, match=words):
         syscom.unsubscribe("exec", uid)
     with pytest.raises(WrongState, match=words):
@@ -170,7 +170,7 @@ def _rename_group(club: Club, old: str, new: str) -> None:
 def test_the_command_says_why(club: Club) -> None:
     done = club.run_as("regular1", "ceo", "mailman", "subscribe", "regular1", "syscom")
     assert done.returncode == 73
-    assert "the list syscom follows from the group syscom: put regular1 into the group" in " ".join(done.stderr.split())
+    assert "the list syscom belongs to the group syscom: put regular1 into the group" in " ".join(done.stderr.split())
 
 
 # Wishes
@@ -180,7 +180,7 @@ def test_a_newer_wish_stands(club: Club) -> None:
     uid, office, host = club.add()["result"]["uid"], club.client("office1"), _as_host(club, "phosphoric-acid")
     long_ago = time.time() - 3600
     office.unsubscribe("csc-general", uid)
-    with pytest.raises(Overtaken, match=f"{uid} was taken off the list csc-general later than this was wished"):
+    with pytest.raises(Overtaken, match=f"{uid} was taken off the list csc-general after this was asked for"):
         host.subscribe("csc-general", uid, wished=long_ago)
     assert not club.on_list(uid)
     office.subscribe("csc-general", uid)

@@ -358,7 +358,7 @@ def test_the_office_resets_the_passwords_of_many_that_it_signed_up(club: Club) -
 
 def test_one_bad_row_and_nobody_is_added(club: Club) -> None:
     good, taken, syscom = club.member(), club.member("regular1"), club.client("office1")
-    with pytest.raises(Exists, match="1 of 2 can't be added; nobody was") as caught:
+    with pytest.raises(Exists, match="1 of 2 can't be added, so nobody was added") as caught:
         list(syscom.add_members([good, taken]))
     assert [problem["field"] for problem in caught.value.problems] == ["members.1.uid"]
     assert syscom.check_members([good, taken])["problems"] == caught.value.problems

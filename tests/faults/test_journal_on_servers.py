@@ -166,7 +166,7 @@ def test_a_journal_that_went_backwards_undoes_nobodys_account(club: Club) -> Non
     accepted = _accept(club, "accept\n")
     assert accepted.returncode == 0, accepted
     (under_way,) = [
-        line for line in accepted.stdout.splitlines() if line.startswith("Under way in it: ")
+        line for line in accepted.stdout.splitlines() if line.startswith("Not ended in it: ")
     ]
     identifier = under_way.split()[4]
     new = _works(club)

@@ -104,7 +104,7 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
 
     waiting.resume()
     ended = {name: waiting.end(name) for name in waiting.by_name}
-    off = "was taken off the list csc-general later than this was wished"
+    off = "was taken off the list csc-general after this was asked for"
     assert not club.on_list(uid["renewed"])
     skipped = ({"skipped"}, [f"{uid['renewed']} {off}"])
     assert ended["renewed"] in (skipped, ({"done"}, []))  # done, if it was tried before the wish

@@ -188,7 +188,7 @@ def test_an_account_is_examined_and_mended(club: Club, terminal: Open) -> None:
         window.type("e", "Enter")
         window.see("✗ Kerberos principal there is none", "→ make it, with a temporary password", "✓ LDAP user", "1 thing is wrong.")
     office, syscom = windows
-    office.see("Only the systems committee may mend an account.")
+    office.see("Only the systems committee may repair an account.")
     office.type("Enter")
     office.see("1 thing is wrong.")
     syscom.type("Enter")

@@ -106,7 +106,7 @@ def test_what_is_refused_stands_at_the_field(club: Club, terminal: Open, reader:
     window.type("Enter")
     window.see("Who takes it?")
     for uid, reason in (("rep1", "rep1 is only a club representative this term"), ("nobody-here", "there is no account 'nobody-here'"),
-                        (reader, f"{reader} has an overdue book, which has to come back first: \"{late['title']}\" (due on {day})")):
+                        (reader, f"{reader} has an overdue book, which has to be returned first: \"{late['title']}\" (due on {day})")):
         window.type("Ctrl-U", uid, "Enter")
         lines = window.see(" ".join(reason.split()[:4])).splitlines()
         field = next(i for i, line in enumerate(lines) if "Lend to" in line)

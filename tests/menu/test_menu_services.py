@@ -47,7 +47,7 @@ def test_ones_own_lists(club: Club, terminal: Open, moderated: str) -> None:
     window.type("Enter", "no-such", "Enter")
     window.see("there is no list no-such")
     window.type("Ctrl-U", "syscom", "Enter")
-    window.see("the list syscom follows from the group syscom")
+    window.see("the list syscom belongs to the group syscom")
     window.type("Ctrl-U", "events", "Enter")
     window.see("regular1 is on events.")
     assert club.on_list("regular1", "events")

@@ -60,7 +60,7 @@ def test_who_is_added_meanwhile_is_left_out_and_the_others_are_added(club: Club,
     finally:
         club.service(ADMIN, "start", "ceod")
         club.settled()
-    assert away.returncode == 69 and "the same command goes on" in away.stderr
+    assert away.returncode == 69 and "run the same command again" in away.stderr
     done = club.run_as("ctdalek", *words)
     told = json.loads(done.stdout)
     assert done.returncode == 73 and list(told["failed"]) == [taken] and sorted([*told["added"], taken]) == uids
