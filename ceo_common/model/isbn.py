@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 # Books and shops print hyphens of many kinds: U+2010 to U+2015, and the minus sign.
 _BETWEEN = frozenset("-‐‑‒–—―−")
 TEXT_LIMIT = 64
 PREFIXES = ("978", "979")
+_MUSIC = "9790"  # ISMN (ISO 10957)
+_OLD_MUSIC = re.compile(r"M[0-9]{9}")
+_OTHERS = "".join(_BETWEEN - {"-"})
+# As Goodreads (="0131103628"), LibraryThing ("ISBN 0-...", "[0-...]"), MARC 21 field 020
+# ("0-201-63361-2 (pbk.) : $50.00") and RFC 3187 (urn:isbn:) write one.
+_WRITTEN = re.compile(
+    rf"""\s*=?["'\[]*\s*
+    (?:(?:urn:)?isbn(?:[-\s]?1[03](?=[:\s]))?[:\s]*)?
+    (?P<digits>[0-9](?:[0-9xX\s{_OTHERS}-]*[0-9xX])?)
+    \s*["'\]]*\s*
+    (?:\([^()]*\)\s*)*(?::\s*(?:[$£€][\s0-9.,]*)?)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def normal(text: str) -> str:
-    """The thirteen digits of an ISBN; hyphens and blanks do not count, an ISBN-10 is converted.  Raises ValueError with a sentence."""
-    bare = stripped(text)
+    """The thirteen digits of an ISBN, as people and catalogues write it; an ISBN-10 is converted.
+
+    Raises ValueError with a sentence.
+    """
+    written = _WRITTEN.fullmatch(text)
+    bare = stripped(written["digits"] if written else text)
+    if _OLD_MUSIC.fullmatch(bare) or (len(bare) == 13 and bare.startswith(_MUSIC)):
+        raise ValueError("this is an ISMN, the number of printed music, and no ISBN: leave it out")
     if not (bare[:-1].isascii() and bare[:-1].isdigit()) or len(bare) not in (10, 13):
         raise ValueError("an ISBN has 10 or 13 digits, and at most hyphens and blanks between them")
     if len(bare) == 13 and not bare.startswith(PREFIXES):

@@ -21,6 +21,8 @@ WORDS_LIMIT = 12
 _NEAR = "0.45"
 _PART = 3  # characters from which on a part of a word will do; fewer have no trigram
 _ISBN_PART = 5
+_WHOLE_WORD = 2.0  # as much as all that trigrams say
+_PUNCTUATION = ",;:!?()[]{}/\"'"
 _RANKS = 10000  # ranks are whole numbers, which come back from a client as they were
 
 _TITLE = books.c.plain_title.label("title")
@@ -88,7 +90,10 @@ def _hits(question: str) -> sa.Select[tuple[int, str, int]] | None:
         return None
     near = [sa.func.word_similarity(_plain(word), books.c.words) for word in asked]
     # The whole question against the whole title tells "Compilers" from "A book that mentions compilers".
-    rank = sa.func.round((sum(near[1:], near[0]) / len(asked) + sa.func.similarity(_plain(question), books.c.plain_title)) * _RANKS)
+    score = sum(near[1:], near[0]) / len(asked) + sa.func.similarity(_plain(question), books.c.plain_title)
+    for word in filter(_has_no_trigrams_of_its_own, asked):
+        score += sa.case((_is_a_word_of_the_title(word), _WHOLE_WORD), else_=0.0)
+    rank = sa.func.round(score * _RANKS)
     return sa.select(books.c.id, _TITLE, sa.cast(rank, sa.Integer).label("rank")).where(*(_with(word) for word in asked))
 
 
@@ -101,6 +106,18 @@ def _with(word: str) -> sa.ColumnElement[bool]:
     if len(digits) >= _ISBN_PART and digits.isascii() and digits.isdigit():
         ways.append(books.c.isbn13.contains(digits))
     return sa.or_(*ways)
+
+
+def _has_no_trigrams_of_its_own(word: str) -> bool:
+    """Whether trigrams can't tell a word from others: they know letters and digits alone, so that C, C++ and C# are one."""
+    return len(word) < _PART or not word.isalnum()
+
+
+def _is_a_word_of_the_title(word: str) -> sa.ColumnElement[bool]:
+    """Whether a word stands between blanks or punctuation in the title, as it is."""
+    title = sa.func.translate(books.c.plain_title, _PUNCTUATION, " " * len(_PUNCTUATION))
+    title = sa.func.replace(sa.func.concat(" ", title, " "), ". ", " ")  # the end of a sentence, but .NET
+    return sa.func.strpos(title, sa.func.concat(" ", _plain(word), " ")) > 0
 
 
 def _has_letters(word: str) -> bool:

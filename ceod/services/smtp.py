@@ -1,10 +1,13 @@
-"""Mail from templates: header injection is impossible because the email package builds the headers."""
+"""Mail from templates: what is put into one arrives as it is, and never makes a header."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
+import unicodedata
 from collections.abc import Iterator
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -18,7 +21,12 @@ from ceo_common.deadline import CONNECT_S, OPERATION_S
 from ceo_common.errors import BackendDown
 
 BACKEND = "smtp"
-_POLICY = SMTP.clone(max_line_length=998)  # an unfolded Message-ID: not every program unfolds
+# An unfolded Message-ID: not every program unfolds.  The subject is folded by _subject() alone.
+_POLICY = SMTP.clone(max_line_length=998, refold_source="none")
+# Single words of printable ASCII, single blanks between them: what stays as it is in a header.
+_PLAIN = re.compile(r"[!-~]{1,70}(?: [!-~]{1,70})*")
+_CONTROLS = frozenset(("Cc", "Cs", "Zl", "Zp"))
+_LINE = 75  # characters, of a line and so of an encoded word (RFC 2047, section 2)
 
 
 class Smtp:
@@ -30,6 +38,7 @@ class Smtp:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(templates)), undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
             autoescape=False,  # noqa: S701 - plain text, where &amp; would be the mistake
+            finalize=_one_line,
         )
 
     def send(self, template: str, to: str, identifier: str, **facts: Any) -> None:
@@ -43,7 +52,8 @@ class Smtp:
         mail = EmailMessage(policy=_POLICY)
         mail["From"] = f"ceo <ceo@{self.domain}>"
         mail["To"] = to
-        mail["Subject"] = " ".join(subject.split())
+        # Assigned, the text would be parsed, and encoded words in it decoded.
+        mail.set_raw("Subject", _subject(subject.strip()))
         mail["Date"] = formatdate(localtime=False)
         mail["Message-ID"] = f"<{identifier}@{self.domain}>"
         mail["Auto-Submitted"] = "auto-generated"
@@ -82,3 +92,15 @@ class Smtp:
                 server.noop()
         except (OSError, smtplib.SMTPException) as error:
             raise BackendDown(f"the mail server {self.settings.host} does not answer: {error}", backend=BACKEND) from None
+
+
+def _one_line(value: object) -> str:
+    """A fact as it stands in a mail: a control character or line end in it becomes U+FFFD."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _CONTROLS else c for c in str(value))
+
+
+def _subject(text: str) -> str:
+    """The header's value, folded.  What looks like an encoded word is encoded, so that nobody decodes it."""
+    plain = _PLAIN.fullmatch(text) and "=?" not in text
+    header = Header(text, "us-ascii" if plain else "utf-8", maxlinelen=_LINE, header_name="Subject")
+    return header.encode(linesep="\r\n")
