@@ -8,6 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
+from ceo import streams
 from ceo_common.krb5 import tickets
 from ceo_common.krb5.errors import Krb5Error
 
@@ -16,6 +17,7 @@ FILE = "cred"
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 and one sentence when there is no ticket, no such host, or no place to write."""
+    streams.claim()
     (host,) = arguments
     try:
         socket.getaddrinfo(host, None)

@@ -68,6 +68,7 @@ class Client:
         self.port = port
         self.ca = ca
         self.answer_s = answer_s
+        self.has_written = False  # whether a request was sent that changes something
         self.rehearsing = False  # what writes only tells what it would do
         self.on_broken: Callable[[int], None] = lambda count: (
             None
@@ -475,6 +476,7 @@ class Client:
             with requests.Session() as session:
                 session.trust_env = False
                 session.verify = self.ca
+                self.has_written |= method != "GET" and not _is_rehearsal(path)
                 response = session.request(
                     method, f"https://{host}:{self.port}{path}", json=body, auth=auth, stream=True, allow_redirects=False,
                     timeout=(_CONNECT_S, timeout), headers={"Idempotency-Key": key} if key else None,

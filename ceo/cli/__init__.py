@@ -5,27 +5,35 @@ A command's module is imported when the command is run: `ceo --help` and complet
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import inspect
-import io
 import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ceo import streams
 from ceo_common.errors import Aborted, CeoError
 from ceo_common.text import shown
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ceo.cli.context import Context
+
 EXIT_CONFIG = 78  # sysexits.h, EX_CONFIG
 EXIT_FILE = 66  # EX_NOINPUT
-EXIT_UNHEARD = 74  # EX_IOERR: something was changed, and whoever listened left
+EXIT_UNFORESEEN = 70  # EX_SOFTWARE
+EXIT_LOST = 74  # EX_IOERR: a result, or a file, could not be written
 EXIT_INTERRUPTED = 130
+
+# The errors of a disk, as a file that was opened is written to.
+_NOT_TAKEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # By section, in the order of `ceo --help`: the name, the module and the command in it, and what it does.
 COMMANDS: dict[str, dict[str, tuple[str, str, str]]] = {
@@ -115,40 +123,42 @@ def cli(context: click.Context) -> None:
 
     context.obj = Context()
     if context.invoked_subcommand is None:
-        from ceo.tui.run import run  # noqa: PLC0415 - only the menu wants urwid
+        from ceo.tui.run import run, terminal_problem  # noqa: PLC0415 - only the menu wants urwid
 
+        if problem := terminal_problem():
+            raise click.UsageError(problem, context)
         run(context.obj.settings)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run; every end has its exit status."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run; every end has its exit status, and words on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "_CEO_COMPLETE" in os.environ:
         _complete(words)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal can't show ends nothing
-    as_json = "--json" in words or words[:1] == ["api"]
+    streams.claim()
+    if not streams.is_output_open():
+        _say("standard output is closed, so no result could be shown; nothing was done")
+        sys.exit(EXIT_LOST)
     context: click.Context | None = None
     try:
         # Not cli.main(): it would end a broken pipe with a status of its own.
         with cli.make_context("ceo", words) as context:
             result = cli.invoke(context)
         sys.stdout.flush()
+        status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        status = stop.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        status = error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("\nceo: interrupted", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:  # ceo members list | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it at the end
-        sys.exit(EXIT_UNHEARD if context and context.obj and context.obj.wrote else 0)
+        status = EXIT_INTERRUPTED
+    except streams.OutputLost as lost:
+        status = _end_without_output(lost, context.obj if context else None)
     except Exception as error:
-        _end(error, as_json=as_json)
-    sys.exit(result if isinstance(result, int) else 0)
+        status = _end(error, as_json="--json" in words or words[:1] == ["api"])
+    sys.exit(status)
 
 
 def _complete(words: list[str]) -> NoReturn:
@@ -160,36 +170,73 @@ def _complete(words: list[str]) -> NoReturn:
     sys.exit(0)
 
 
-def _end(error: Exception, *, as_json: bool) -> NoReturn:
-    """What is told by its class; what is unforeseen is raised again."""
+def _end_without_output(lost: streams.OutputLost, run: Context | None) -> int:
+    """Say what became of a command whose result nobody got; the exit status."""
+    may_write = run is not None and run.may_write
+    if lost.reader_left and not may_write:  # ceo members list | head
+        return 0
+    _say(f"standard output: {lost.strerror}")
+    if run is not None and run.wrote:
+        _say(_lost_result(run.result))
+    elif may_write:
+        _say("nothing was changed")
+    return EXIT_LOST
+
+
+def _lost_result(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return (
+            "The change was sent, but what came of it could not be shown: ceo transactions list"
+        )
+    uid = shown(result.get("uid", ""))
+    if result.get("temporary_password"):
+        return (
+            f"The account {uid} exists; its password could not be shown: ceo members pwreset {uid}"
+        )
+    if result.get("password"):
+        kind = result["kind"]
+        return f"The {kind} database of {uid} exists; its password could not be shown: ceo {kind} pwreset {uid}"
+    return "The change was made; only its result could not be shown."
+
+
+def _end(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong; the exit status."""
+    told = error if isinstance(error, CeoError) else None
+    text, status, code = (told.message, told.exit_status, told.code) if told else _unlike_ours(error)
+    if as_json:
+        body = told.as_json() if told else {"error": text, "code": code, "problems": []}
+        with contextlib.suppress(streams.OutputLost):
+            click.echo(json.dumps(body))
+            return status
+    _say(text)
+    if told:
+        _say_details(told)
+    return status
+
+
+def _unlike_ours(error: Exception) -> tuple[str, int, str]:
+    """Text, exit status and code of an error that is none of the family that crosses the wire."""
     from ceo_common.client_config import ConfigError  # noqa: PLC0415 - only a command that came this far has imported them
     from ceo_common.krb5.errors import Krb5Error  # noqa: PLC0415 - as above
 
-    if isinstance(error, CeoError):
-        _tell(error, as_json=as_json)
-        sys.exit(error.exit_status)
     if isinstance(error, ConfigError):
-        text, status, code = str(error), EXIT_CONFIG, "configuration"
-    elif isinstance(error, Krb5Error):
-        text, status, code = f"Kerberos: {error.message}", 69, "kerberos"
-    elif isinstance(error, UnicodeEncodeError):  # a word of the command line
-        text, status, code = "what was typed is not UTF-8", 65, "invalid"
-    elif isinstance(error, OSError):  # a file that was named: ceod's hosts have errors of their own
-        text, status, code = f"{error.strerror}: {error.filename}" if error.filename else str(error), EXIT_FILE, "file"
-    else:
-        raise error
-    if as_json:
-        click.echo(json.dumps({"error": text, "code": code, "problems": []}))
-    else:
-        _say(text)
-    sys.exit(status)
+        return str(error), EXIT_CONFIG, "configuration"
+    if isinstance(error, Krb5Error):
+        return f"Kerberos: {error.message}", 69, "kerberos"
+    if isinstance(error, UnicodeError):  # a word of the command line, or an answer to a question
+        return "what was typed is not UTF-8", 65, "invalid"
+    if isinstance(error, OSError):  # a file that was named: ceod's hosts have errors of their own
+        text = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror or error)
+        return text, EXIT_LOST if error.errno in _NOT_TAKEN else EXIT_FILE, "file"
+    import traceback  # noqa: PLC0415 - for a fault of ceo alone
+
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+    text = f"this is a fault of ceo, please report it: {type(error).__name__}: {error} ({place})"
+    return text, EXIT_UNFORESEEN, "internal"
 
 
-def _tell(error: CeoError, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(error.as_json()))
-        return
-    _say(error.message)
+def _say_details(error: CeoError) -> None:
     for problem in error.problems:
         click.echo(f"  {shown(problem.get('field', ''))}: {shown(problem.get('message', ''))}", err=True)
     if isinstance(error, Aborted) and (transaction := error.more.get("transaction")):

@@ -26,7 +26,7 @@ def api(context: Context, method: str, path: str, body: str | None, host: str | 
     Example: ceo api GET /members/ctdalek
     """
     told = _parsed(sys.stdin.buffer.read() if body == "-" else body)
-    context.wrote = method.upper() != "GET"
+    context.may_write = method.upper() != "GET"
     where = "/api/" + path.removeprefix("/").removeprefix("api/")
     client = context.client
     lines = client.raw(host or client.hosts.admin, method.upper(), where, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,13 @@ TRIES = 3
 class Context:
     """One run of the command line; what it needs is read when it is first needed."""
 
-    wrote = False  # whether something was asked of ceod that changes something
+    may_write = False  # whether the command is one that changes something, and no dry run
+    result: dict[str, Any] | None = None  # of the change, once it was made
+
+    @property
+    def wrote(self) -> bool:
+        """Whether a request that changes something was sent."""
+        return "client" in self.__dict__ and self.client.has_written
 
     @cached_property
     def settings(self) -> Settings:

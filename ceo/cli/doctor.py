@@ -41,6 +41,7 @@ def doctor(
 
     Example: ceo doctor regular1 --fix --dry-run
     """
+    context.may_write &= fix
     if directory and (uid is not None or fix):
         raise click.UsageError(
             "--directory can't be combined with UID or --fix; to repair an account: ceo doctor UID --fix"

@@ -111,7 +111,6 @@ def import_(context: Context, file: BinaryIO, how: How) -> int:
     if how.dry_run or problems:
         return EXIT_BAD_ROWS if problems else 0
     how.confirm(f"Add {len(books)} books?")
-    context.wrote = True
     numbers = context.client.add_books(books)
     print_json({"books": numbers}) if how.as_json else click.echo(f"{len(numbers)} {'book is' if len(numbers) == 1 else 'books are'} added.")
     return 0

@@ -125,8 +125,6 @@ def _confirm(checked: _Checked, how: How) -> None:
 
 def _run(context: Context, begun: Import, out: BinaryIO | None, checked: _Checked | None, how: How) -> int:
     """Add what is left; `checked` is None where a run that was cut off goes on."""
-    context.wrote = True
-
     def slip(member: Json, password: str) -> None:
         if out:
             _append(out, _SLIP.format(name=member["cn"], uid=member["uid"], password=password))

@@ -59,6 +59,9 @@ def writing(function: Callable[..., Any]) -> Callable[..., Any]:
     @json_option
     @functools.wraps(function)
     def wrapped(*arguments: Any, as_json: bool, dry_run: bool, yes: bool, quiet: bool, **named: Any) -> Any:
+        context = click.get_current_context().find_object(Context)
+        assert context
+        context.may_write = not dry_run
         return function(*arguments, how=How(as_json, dry_run, yes, quiet), **named)
 
     return wrapped
@@ -67,16 +70,16 @@ def writing(function: Callable[..., Any]) -> Callable[..., Any]:
 def transact(context: Context, how: How, begin: Callable[[Client], Iterator[Event]], tell: Callable[[Json], Iterable[str]]) -> Json:
     """Run a transaction and print its result, whose lines tell() makes; the result, empty of a rehearsal."""
     client = context.client
-    client.rehearsing, context.wrote = how.dry_run, not how.dry_run
+    client.rehearsing = how.dry_run
     steps = Steps(quiet=how.as_json or how.quiet or how.dry_run)
     last = followed(begin(client), steps)
     if how.dry_run:
         print_rehearsal(dict(last), how)
         return {}
+    result = context.result = dict(last.get("result", {}))
     if how.as_json:
         print_json(last)
-        return dict(last.get("result", {}))
-    result = last.get("result", {})
+        return result
     for warning in result.get("warnings") or []:
         how.note(f"Note: {warning}")
     if waiting := last.get("waiting"):
@@ -99,8 +102,8 @@ def followed(events: Iterator[Event], steps: Steps) -> Event:
 def change(context: Context, how: How, call: Callable[[Client], Json], tell: Callable[[Json], str]) -> None:
     """A change that is one step, and what to say of it."""
     client = context.client
-    client.rehearsing, context.wrote = how.dry_run, not how.dry_run
-    told = call(client)
+    client.rehearsing = how.dry_run
+    told = context.result = call(client)
     if how.dry_run:
         print_rehearsal(told, how)
     elif how.as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import curses
 import os
 import sys
 from typing import NoReturn
@@ -17,8 +18,31 @@ from ceo_common.client_config import Client as Settings
 from ceo_common.text import shown
 
 
+def terminal_problem() -> str:
+    """Why the menu cannot be shown here, and what to do; nothing where it can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "The menu needs a terminal.  The commands do not: ceo --help"
+    name = os.environ.get("TERM", "")
+    if _can_move_cursor(name):
+        return ""
+    what = f"The terminal {shown(name)} (TERM)" if name else "A terminal without a name (TERM)"
+    return f"{what} cannot show the menu.\nIf yours can, name it: TERM=xterm-256color ceo"
+
+
+def _can_move_cursor(name: str) -> bool:
+    """Whether terminfo(5) knows the terminal, and a way to put its cursor anywhere."""
+    try:
+        curses.setupterm(name, sys.stdout.fileno())
+    except curses.error:
+        return False
+    return curses.tigetstr("cup") is not None
+
+
 def run(settings: Settings) -> NoReturn:
-    """Open it with the ticket that is there, else with one of its own that nobody else sees; it ends the process.  Raises Unauthenticated."""
+    """Open it with the ticket that is there, else with one of its own that nobody else sees.
+
+    It ends the process.  Raises Unauthenticated.
+    """
     app = App(settings, Session(settings), Doors(people=People, help=Help, lock=Lock, sign_in=SignIn, welcome=how_it_ended))
     app.run(MainMenu(app))
     if app.turned_away:
