@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +17,15 @@ import urwid
 
 from ceo.session import Session
 from ceo.tui import keys, standing, theme
+from ceo.tui.hints import Hints, hints_of
+from ceo.tui.incoming import Background, Pasted
 from ceo.tui.standing import Standing
-from ceo.tui.terminal import Loop, Paste, Terminal
+from ceo.tui.terminal import Loop, Terminal
+from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.safe import Markup, safe
 from ceo.tui.workers import Workers
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import CeoError, Unauthenticated
+from ceo_common.errors import CeoError, Internal, Unauthenticated
 from ceo_common.krb5.errors import Krb5Error
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ _LOOK_S = 30.0
 _LOOK_AGAIN_S = 3.0  # while it is not known who one is, or a host is silent
 _RESIZED = "window resize"
 _LOOK_ANSWER_S = 5.0
+_ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+_NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
 
 
 class Layer(Protocol):
@@ -41,6 +49,8 @@ class Layer(Protocol):
     note: Markup  # the line beneath the body
     role: str  # of the host that it needs, or nothing
     locked: bool  # whether no key works but its own, and nothing beneath is to be seen
+    finds_people: bool  # whether it is the one that finds somebody
+    only_shows: bool  # whether nothing is lost when it is left
 
     def on_top(self) -> None:
         """It came to the top, first or again."""
@@ -51,8 +61,8 @@ class Layer(Protocol):
     def standing_told(self) -> None:
         """It has become known, or has changed, what one may do."""
 
-    def takes_text(self) -> bool:
-        """Whether the cursor is in a field."""
+    def focused_field(self) -> Field | None:
+        """The field with the cursor."""
 
     def bound(self) -> list[keys.Bindings]:
         """The keys that work now: its own, and those of the widget in its focus."""
@@ -80,6 +90,7 @@ class App:
         self.session = session
         self.doors = doors
         self.turned_away: CeoError | None = None
+        self.ended_by = 0  # the number of the signal that ended the menu
         self.operator = ""  # who uses the menu, once it is known
         self.standing = Standing(settings.hosts)
         self.stack: list[Layer] = []
@@ -92,27 +103,24 @@ class App:
         self._touched = time.time()  # of the wall clock, which goes on while the machine sleeps
         self._looked = time.monotonic()
         self._looking = False
-        self._paste = Paste()
         self._shut = False
         self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
         self.bindings: dict[keys.Key, keys.Action] = {
-            keys.BACK: self.pop, keys.PEOPLE: lambda: self.push(doors.people(self)), keys.HELP: lambda: self.push(doors.help(self)),
+            keys.BACK: self.pop, keys.PEOPLE: self.find, keys.HELP: lambda: self.push(doors.help(self)),
             keys.LOCK: self.lock, keys.QUIT: self.leave}
         self._title = urwid.Text("", wrap=urwid.CLIP)
-        self._note = urwid.Text("")
-        self._hint = urwid.Text("", wrap=urwid.CLIP)
+        self._note = Hints(self.press)
+        self._hint = Hints(self.press, wrap=urwid.CLIP)
         self._status, self._hosts = urwid.Text("", wrap=urwid.CLIP), urwid.Text("", wrap=urwid.CLIP)
         head = urwid.Pile([urwid.AttrMap(self._title, "title"), urwid.Divider()])
         status = urwid.AttrMap(urwid.Columns([self._status, ("pack", self._hosts)], dividechars=1), "status")
         foot = urwid.Pile([urwid.Padding(self._note, left=1, right=1), urwid.Padding(urwid.AttrMap(self._hint, "hint"), left=1, right=1), status])
         self.frame = urwid.Frame(urwid.SolidFill(" "), header=head, footer=foot)
-        self.screen = Terminal()
+        self.screen = Terminal(asks_background=theme.asks_background(os.environ))
         self.bindings[keys.REDRAW] = self.screen.clear
         self.loop = Loop(self.frame, theme.dress(self.screen), screen=self.screen, input_filter=self._typed, unhandled_input=self._key)
-        self.loop.unforeseen = self._unforeseen
+        self.loop.unforeseen, self.loop.after_input = self._unforeseen, self._show_hints
         self.workers = Workers(self.loop, self._unforeseen)
-        urwid.command_map.update({"ctrl u": "delete to start of line", "ctrl w": "delete word left", "ctrl a": "cursor max left",
-                              "ctrl e": "cursor max right"})
 
     # Screens
 
@@ -151,6 +159,22 @@ class App:
         self.redraw()
         self.stack[-1].on_top()
 
+    def find(self) -> None:
+        """Find somebody; there is one such screen at most.
+
+        Screens above it that only show something give way to it; from any other it opens anew.
+        """
+        above = next((i for i, screen in enumerate(self.stack) if screen.finds_people), None)
+        if above is not None and all(screen.only_shows for screen in self.stack[above + 1 :]):
+            while not self.stack[-1].finds_people:
+                self.stack.pop().left()
+            self.redraw()
+            self.stack[-1].on_top()
+            return
+        if above is not None:
+            self.remove(self.stack[above])
+        self.push(self.doors.people(self))
+
     def leave(self) -> None:
         """End the menu; what was begun goes on without it."""
         raise urwid.ExitMainLoop
@@ -167,19 +191,20 @@ class App:
         banner = urwid.Pile([urwid.AttrMap(urwid.Padding(urwid.Text(safe(down)), left=1, right=1), "alarm"), urwid.Divider()]) if down else None
         self.frame.body = urwid.Padding(urwid.Frame(top.body, header=banner), left=2, right=2)
         self._title.set_text(safe(self._crumbs()))
-        self._note.set_text(safe(top.note))
-        bindings = [*top.bound(), *([] if top.locked else [self.bindings])]
-        self._hint.set_text(safe(self._hints(bindings)))
+        self._show_hints()
         self._tell_status()
 
-    def _hints(self, bindings: list[keys.Bindings]) -> str:
-        """Each key that has a word for it, once; where there is no room for all, those that work everywhere stay."""
-        told = {key.label: key.word for binding in reversed(bindings) for key in binding if key.word}
-        order = dict.fromkeys(key.label for binding in bindings for key in binding if key.word)
-        hints = [f"{label} {told[label]}" for label in order]
-        while len("   ".join(hints)) > self.screen.width - 2 and len(hints) > 3:
-            del hints[0]
-        return "   ".join(hints)
+    def _show_hints(self) -> None:
+        """The keys that work now, in the line beneath the note; a click on one presses it, and on the note what it speaks of."""
+        top = self.stack[-1]
+        bindings = [*top.bound(), *([] if top.locked else [self.bindings])]
+        field = top.focused_field()
+        if top.finds_people:
+            bindings = [{key: action for key, action in binding.items() if key is not keys.PEOPLE} for binding in bindings]
+        hints = hints_of(bindings, self.screen.width - 2, is_text=field.takes if field else lambda _: False)
+        self._hint.show([(safe(f"{hint.label} {hint.word}"), hint.name) for hint in hints], "   ")
+        confirms = any(key in (keys.CONFIRM, keys.LAST_LOOK) for binding in bindings for key in binding)
+        self._note.show([(safe(top.note), keys.CONFIRM.names[0] if confirms else "")])
 
     def _crumbs(self) -> str:
         if self.stack[-1].locked:
@@ -205,15 +230,44 @@ class App:
         """What was typed, before any widget sees it."""
         if _RESIZED in typed:
             self.loop.set_alarm_in(0, lambda *_: self.redraw())  # the crumbs and hints that there is room for
-        if any(key != _RESIZED for key in typed):
+        if any(key != _RESIZED and not isinstance(key, Background) for key in typed):
             self._touched = time.time()
-        return self._paste.filtered(typed, into_text=self.stack[-1].takes_text())
+        return [key for key in typed if not self._is_no_key(key)]
+
+    def _is_no_key(self, came: object) -> bool:
+        """Take what is no key: a paste, the colour of the background."""
+        if isinstance(came, Background):
+            which = theme.choose(os.environ, self.screen.colors, is_light=came.is_light)
+            self.screen.register_palette(theme.palette(which))
+            self.screen.clear()
+        elif isinstance(came, Pasted):
+            try:
+                self._paste(came)
+            except Exception as error:
+                self._unforeseen(error)
+        else:
+            return False
+        return True
+
+    def _paste(self, pasted: Pasted) -> None:
+        """Into the field with the cursor; elsewhere it does nothing."""
+        if field := self.stack[-1].focused_field():
+            field.paste(pasted.text, is_cut=pasted.is_cut)
+            self._show_hints()
+
+    def press(self, name: str) -> None:
+        """As if a key was pressed; for a click on its hint."""
+        self.loop.process_input([name])
 
     def _key(self, key: object) -> bool:
         """A key that no widget wanted."""
         if not isinstance(key, str):
             return False
         top = self.stack[-1]
+        if _NO_TEXT.fullmatch(key) and top.focused_field():
+            top.note = ("problem", "This letter did not arrive as UTF-8, so it was left out.  Set the terminal to UTF-8.")
+            self.redraw()
+            return True
         return top.key(key) or (not top.locked and keys.press(self.bindings, key))
 
     def _unforeseen(self, error: Exception) -> None:
@@ -303,8 +357,19 @@ class App:
         else:
             self.sign_in()
         self.loop.set_alarm_in(0, self._begin)
-        with contextlib.suppress(KeyboardInterrupt):
+        for number in _ENDS:
+            signal.signal(number, self._end)
+        try:
             self.loop.run()
+        except KeyboardInterrupt:
+            pass
+        except Exception as error:  # in drawing, or in an alarm: the terminal is given back by now
+            self.turned_away = Internal(f"the menu ended, which is a fault of this program: {type(error).__name__}: {error}")
+
+    def _end(self, number: int, _frame: object) -> None:
+        """A signal ends the menu as Ctrl-C does: in the loop, so that the terminal is given back."""
+        self.ended_by = number
+        self.workers.say(self.leave)
 
     def _welcome(self) -> None:
         if welcome := self.doors.welcome(self):

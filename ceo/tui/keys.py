@@ -21,8 +21,8 @@ Bindings = Mapping[Key, Action]
 
 # On every screen.
 BACK = Key(("esc",), "Esc", "back", "Back to where you came from; what you typed stays.")
-PEOPLE = Key(("/", "f2"), "/", "find", "Find somebody, from anywhere; in a field that holds text already: F2.")
-HELP = Key(("?", "f1"), "?", "help", "The keys of this screen; in a field that holds text already: F1.")
+PEOPLE = Key(("/", "f2"), "/", "find", "Find somebody, from anywhere; where / is text: F2.")
+HELP = Key(("?", "f1"), "?", "help", "The keys of this screen; where ? is text: F1.")
 LOCK = Key(("f9",), "F9", "", "Lock the screen; your password opens it again.")
 REDRAW = Key(("ctrl l",), "Ctrl-L", "", "Draw the screen anew.")
 QUIT = Key(("ctrl c",), "Ctrl-C", "", "Leave at once; what was begun goes on, and the next start tells how it ended.")
@@ -41,10 +41,19 @@ LAST = Key(("end",), "End", "", "To the last.")
 NEXT = Key(("enter",), "Enter", "next", "On to the next field; from the last one: go on.")
 ACCEPT = Key(("enter",), "Enter", "go on", "Go on with what is typed.")
 DOWN_FIELD = Key(("down", "tab"), "Tab", "", "The next field.")
-LOOK_UP = Key(("tab",), "Tab", "look up", "In the username: ask the university, and fill in what it knows.")
 UP_FIELD = Key(("up", "shift tab"), "Shift-Tab", "", "The field before.")
 DONE = Key(("ctrl d",), "Ctrl-D", "", "Go on from any field.")
 ANEW = Key(("ctrl n",), "Ctrl-N", "", "Empty the whole form.")
+
+# In a field.
+UNDO = Key(("ctrl _",), "Ctrl-_", "", "Undo: the field as it was before the last change.")
+WORD_LEFT = Key(("meta b", "ctrl left"), "Alt-B", "", "A word to the left.")
+WORD_RIGHT = Key(("meta f", "ctrl right"), "Alt-F", "", "A word to the right.")
+LINE_START = Key(("ctrl a", "home"), "Ctrl-A", "", "To the beginning of the field.")
+LINE_END = Key(("ctrl e", "end"), "Ctrl-E", "", "To the end of the field.")
+CUT_LEFT = Key(("ctrl u",), "Ctrl-U", "", "Delete what is left of the cursor.")
+CUT_RIGHT = Key(("ctrl k",), "Ctrl-K", "", "Delete what is right of the cursor.")
+CUT_WORD = Key(("ctrl w", "meta backspace"), "Ctrl-W", "", "Delete the word left of the cursor.")
 
 # Where something is confirmed, shown, or to be tried again.
 CONFIRM = Key(("enter",), "Enter", "do it", "Do what is shown.")
@@ -54,15 +63,14 @@ AGAIN = Key(("ctrl r", "f5"), "Ctrl-R", "again", "Ask once more.")
 # Of single screens.
 COLUMN = Key(("right", "left", "tab"), "Right", "", "To the other column.")
 SIDE = Key(("tab", "left", "right"), "Tab", "other side", "Between what is shown, which scrolls, and what can be done.")
-RENEW_INSTEAD = Key(("ctrl r",), "Ctrl-R", "renew instead", "Renew the account that is shown, instead of making another.")
-OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open that book", "Open the book that has this ISBN, instead of adding another.")
+OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open instead", "Open the account or the book that exists already, instead of adding another.")
 MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; shown first.")
 MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")
 LAST_LOOK = Key(("enter",), "Enter", "go on", "To a last look; nothing is done before.")
-MEND = Key(("enter",), "Enter", "mend", "Mend what ceod can; shown once more before.")
+MEND = Key(("enter",), "Enter", "go on", "To a last look at what ceod can mend; nothing is done before.")
 VERIFY = Key(("v", "V"), "V", "verify", "Check on every host that no row was changed, moved or taken out.")
 DIRECTORY = Key(("d", "D"), "D", "directory", "Examine the entries of all accounts and groups.")
-STORY = Key(("enter",), "Enter", "its transaction", "Open the story of the transaction that it tells of.")
+STORY = Key(("enter",), "Enter", "open", "Open the transaction that this line is about.")
 
 
 def press(bindings: Bindings, name: str) -> bool:

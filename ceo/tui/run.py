@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import curses
 import os
 import sys
@@ -47,10 +48,11 @@ def run(settings: Settings) -> NoReturn:
     app.run(MainMenu(app))
     if app.turned_away:
         raise app.turned_away
-    if app.running:
-        titles = ", ".join(screen.title for screen in app.running)
-        print(f"ceo: it goes on without you: {shown(titles)}.  The next start tells how it ended.", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        if app.running:
+            titles = ", ".join(screen.title for screen in app.running)
+            print(f"ceo: it goes on without you: {shown(titles)}.  The next start tells how it ended.", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
     # At once: a worker's thread may be inside libkrb5, which crashes when the interpreter is torn down around it.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    os._exit(128 + app.ended_by if app.ended_by else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import urwid
@@ -32,6 +32,8 @@ class Screen:
     about = ""
     role = ""
     locked = False
+    finds_people = False
+    only_shows = False
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -54,11 +56,11 @@ class Screen:
     def bound(self) -> list[keys.Bindings]:
         """The screen's own keys, and those of the widgets down to the one in focus."""
         theirs = (getattr(widget, "bindings", None) for widget in _focused(self.body))
-        return [self.bindings, *(bindings for bindings in theirs if isinstance(bindings, dict))]
+        return [self.bindings, *(bindings for bindings in theirs if isinstance(bindings, Mapping))]
 
-    def takes_text(self) -> bool:
-        """Whether the cursor is in a field."""
-        return any(isinstance(widget, Field) for widget in _focused(self.body))
+    def focused_field(self) -> Field | None:
+        """The field with the cursor."""
+        return next((widget for widget in _focused(self.body) if isinstance(widget, Field)), None)
 
     def key(self, name: str) -> bool:
         """A key that no widget wanted."""

@@ -1,4 +1,4 @@
-"""How the menu looks: its few colours in four palettes, which all read without colour too, its marks, and its title."""
+"""How the menu looks: its few colours in five palettes, which all read without colour too, its marks, and its title."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Mapping
 
 import urwid
 
-# style: (on dark, on light, with 16 colours on the terminal's own background, without colours); a colour is foreground/background.
+# style: (on dark, on light, with 16 colours on the terminal's own background, without colours, where the background is not known); a colour is
+# foreground/background.  A style names both or its colour reads on its background: tests/ceo/test_tui.py measures the contrast.
 _STYLES = {
-    "title": ("#fff,bold/#036", "#fff,bold/#06a", "white,bold/dark blue", "standout,bold"),
-    "status": ("#dff/#036", "#fff/#06a", "light gray/dark blue", "standout"),
-    "alarm": ("#fff,bold/#a00", "#fff,bold/#a00", "white,bold/dark red", "standout,bold"),
-    "heading": ("#8cf,bold/", "#036,bold/", "light cyan,bold/", "bold"),
-    "label": ("#aaa/", "#555/", "default/", "default"),
-    "field": ("default,underline/g19", "default,underline/g93", "default,underline/", "underline"),
-    "field focus": ("#000/#fd8", "#000/#fd6", "black/light gray", "standout"),
-    "choice": ("default/", "default/", "default/", "default"),
-    "choice focus": ("#000/#8cf", "#fff/#06a", "black/light gray", "standout"),
-    "greyed": ("#777/", "#999/", "dark gray/", "default"),
-    "greyed focus": ("#fff/#555", "#fff/#888", "white/dark gray", "standout"),
-    "problem": ("#f88,bold/", "#a00,bold/", "light red,bold/", "bold"),
-    "good": ("#8e8/", "#060/", "light green/", "default"),
-    "hint": ("#999/", "#666/", "default/", "default"),
-    "secret": ("#000,bold/#fd0", "#000,bold/#fd0", "black/yellow", "standout,bold"),
+    "title": ("#fff,bold/#036", "#fff,bold/#06a", "white,bold/dark blue", "standout,bold", "#fff,bold/#036"),
+    "status": ("#dff/#036", "#fff/#06a", "light gray/dark blue", "standout", "#dff/#036"),
+    "alarm": ("#fff,bold/#a00", "#fff,bold/#a00", "white,bold/dark red", "standout,bold", "#fff,bold/#a00"),
+    "heading": ("#8cf,bold/", "#036,bold/", "dark magenta,bold/", "bold", "#66f,bold/"),
+    "label": ("#aaa/", "#555/", "default/", "default", "g46/"),
+    "field": ("#fff,underline/g19", "#000,underline/g93", "default,underline/", "underline", "default,underline/"),
+    "field focus": ("#000/#fd8", "#000/#fd6", "black/light gray", "standout", "#000/#fd8"),
+    "choice": ("default/", "default/", "default/", "default", "default/"),
+    "choice focus": ("#000/#8cf", "#fff/#06a", "black/light gray", "standout", "#fff/#06a"),
+    "greyed": ("#777/", "g46/", "dark gray/", "default", "g46/"),
+    "greyed focus": ("#fff/#555", "#fff/#666", "white/dark gray", "standout", "#fff/#555"),
+    "problem": ("#f88,bold/", "#a00,bold/", "dark red,bold/", "bold", "#d06,bold/"),
+    "good": ("#8e8/", "#060/", "default/", "default", "#080/"),
+    "hint": ("#999/", "#666/", "default/", "default", "g46/"),
+    "secret": ("#000,bold/#fd0", "#000,bold/#fd0", "black/yellow", "standout,bold", "#000,bold/#fd0"),
 }
-_ON_DARK, _ON_LIGHT, _SIXTEEN, _MONO = range(4)
+_ON_DARK, _ON_LIGHT, _SIXTEEN, _MONO, _UNKNOWN = range(5)
 _LIGHT_BACKGROUNDS = ("7", "9", "10", "11", "12", "13", "14", "15")
 
 # What a terminal without Unicode shows instead, each one cell wide as the original is.
@@ -35,13 +36,27 @@ _ASCII = {"✓": "+", "·": ".", "↶": "<", "…": "~", "✗": "!", "→": ">",
 Palette = list[tuple[str, str, str, str, str, str]]
 
 
-def choose(environ: Mapping[str, str], colours: int) -> int:
-    """Which palette: by the terminal's colours and, where it tells (COLORFGBG: foreground;background), whether its background is light."""
+def choose(environ: Mapping[str, str], colours: int, *, is_light: bool | None = None) -> int:
+    """Which palette: by the terminal's colours and its background.
+
+    The background is what the terminal answered (`is_light`), else what COLORFGBG says
+    (foreground;background).
+    """
     if colours == 1:
         return _MONO
     if colours < 256:
         return _SIXTEEN
-    return _ON_LIGHT if environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS else _ON_DARK
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    if is_light is None and not background.isdigit():
+        return _UNKNOWN
+    is_light = background in _LIGHT_BACKGROUNDS if is_light is None else is_light
+    return _ON_LIGHT if is_light else _ON_DARK
+
+
+def asks_background(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal's answer can change the palette.  The Linux console would print the question."""
+    colours = urwid.display.raw.Screen().colors
+    return not environ.get("TERM", "").startswith("linux") and choose(environ, colours) == _UNKNOWN
 
 
 def palette(which: int) -> Palette:
@@ -49,7 +64,7 @@ def palette(which: int) -> Palette:
     made: Palette = []
     for style, looks in _STYLES.items():
         low_front, _, low_back = looks[_SIXTEEN].partition("/")
-        front, _, back = looks[which if which in (_ON_DARK, _ON_LIGHT) else _SIXTEEN].partition("/")
+        front, _, back = looks[which if which in (_ON_DARK, _ON_LIGHT, _UNKNOWN) else _SIXTEEN].partition("/")
         made.append((style, low_front, low_back or "default", looks[_MONO], front, back or "default"))
     return made
 

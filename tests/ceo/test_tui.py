@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from ceo import members
 from ceo.tui import keys, theme
+from ceo.tui.hints import hints_of
+from ceo.tui.incoming import Background, Incoming, Pasted, Typed
 from ceo.tui.screens.help import labels
 from ceo.tui.standing import Standing
+from ceo.tui.terminal import Terminal
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Page
 from ceo.tui.widgets.safe import safe
-from ceo.tui.widgets.table import Column, fit, layout
+from ceo.tui.widgets.table import Column, Table, fit, layout
 from ceo.under_way import Trail, folder, left_behind
 from ceo_common.client_config import Hosts
 from ceo_common.permissions import Who
@@ -81,7 +84,7 @@ def test_the_title_is_drawn_at_random_as_it_always_was() -> None:
     assert 0 < places.count("Outpost") < places.count("Office")
 
 
-@pytest.mark.parametrize(("environ", "colours", "which"), [({}, 1, 3), ({}, 16, 2), ({}, 256, 0), ({"COLORFGBG": "15;0"}, 256, 0), ({"COLORFGBG": "0;15"}, 1 << 24, 1),
+@pytest.mark.parametrize(("environ", "colours", "which"), [({}, 1, 3), ({}, 16, 2), ({}, 256, 4), ({"COLORFGBG": "15;0"}, 256, 0), ({"COLORFGBG": "0;15"}, 1 << 24, 1),
                                                            ({"COLORFGBG": "0;default;7"}, 256, 1), ({"COLORFGBG": "0;15"}, 16, 2)])
 def test_the_palette_is_what_the_terminal_can_show(environ: dict[str, str], colours: int, which: int) -> None:
     assert theme.choose(environ, colours) == which
@@ -262,3 +265,203 @@ def test_what_is_no_term_in_the_directory_ends_nothing(held: list[str]) -> None:
     member = {"terms": held, "non_member_terms": ["w2019"] if held else [], "deleted": False, "is_club": False, "expired": False}
     assert members.last_term(member) == ("f2020" if "f2020" in held else "w2019" if held else "")
     assert members.standing_of(member, Term.parse("f2026")) == "lapsed"
+
+
+# What a terminal sends
+
+
+def _parts(*reads: bytes) -> list[Typed | Pasted | Background]:
+    incoming = Incoming()
+    return [part for read in reads for part in incoming.feed(read)]
+
+
+@pytest.mark.parametrize(("data", "text"), [
+    (b"Jane Doe\x0e", "Jane Doe"), (b"krb5\r", "krb5"), (b"krb5\r\n", "krb5"), (b"a\r\n\r\n", "a"), (b"a\rb\tc\n", "a b c"), (b"/home/x", "/home/x"),
+    (b"\x1b[31mred\x1b[0m", "red"), (b"a\x1b]0;title\x07b", "ab"), (b"\x1b[A\x1bOP\x03\x04x", "x"), (b"\x1b\x1b", ""), ("José 漢\u202e".encode(), "José 漢"),
+    ("a\u200cb".encode(), "a\u200cb"), (b"\xe9", ""), (b"", "")])
+def test_a_paste_is_text_whatever_is_inside(data: bytes, text: str) -> None:
+    assert _parts(b"\x1b[200~" + data + b"\x1b[201~") == [Pasted(text)]
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(1, 9), max_size=30))
+def test_a_paste_is_the_same_however_it_is_cut_into_reads(data: bytes, cuts: list[int]) -> None:
+    """But for its beginning: an escape sequence that is cut is urwid's to keep."""
+    data = data.replace(b"\x1b[201~", b"").replace(b"\x1b[200~", b"") + b"\x1b[201~"
+    reads, at = [b"x\x1b[200~"], 0
+    for cut in cuts:
+        reads.append(data[at : at + cut])
+        at += cut
+    pasted = [part for part in _parts(*reads, data[at:], b"y") if isinstance(part, Pasted)]
+    assert pasted == [part for part in _parts(b"\x1b[200~" + data) if isinstance(part, Pasted)]
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in pasted[0].text)
+
+
+def test_a_paste_whose_end_is_lost_ends_by_itself() -> None:
+    incoming = Incoming()
+    assert incoming.feed(b"\x1b[200~abc\x03") == [] and incoming.waits_s > 0
+    assert incoming.lost() == [Pasted("abc"), Typed(b"\x03")]  # the key of somebody who waits
+    assert incoming.feed(b"d\x1b[A") == [Typed(b"d\x1b[A")] and incoming.waits_s == 0
+    assert incoming.lost() == []
+
+
+def test_a_long_paste_is_cut_and_says_so() -> None:
+    incoming = Incoming()
+    for _ in range(1000):
+        assert incoming.feed(b"x" * 1000 if incoming.waits_s else b"\x1b[200~") == []
+    (pasted,) = incoming.feed(b"\x1b[201~")
+    assert isinstance(pasted, Pasted) and pasted.is_cut and len(pasted.text) == 1 << 16
+
+
+@pytest.mark.parametrize(("answer", "is_light"), [
+    (b"rgb:ffff/ffff/ffff", True), (b"rgb:fdfd/f6f6/e3e3", True), (b"rgb:0000/0000/0000", False), (b"rgb:1/2/3", False), (b"rgba:ff/ff/ff/ff", True)])
+@pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
+def test_the_terminals_answer_is_no_key(answer: bytes, is_light: bool, end: bytes) -> None:
+    data = b"\x1b]11;" + answer + end
+    assert _parts(b"a" + data + b"b") == [Typed(b"a"), Background(is_light), Typed(b"b")]
+    for at in range(2, len(data)):  # an Esc alone is a key, until more comes
+        assert _parts(data[:at], data[at:]) == [Background(is_light)]
+
+
+def test_an_answer_that_stays_unfinished_types_nothing_and_alt_bracket_is_a_key() -> None:
+    incoming = Incoming()
+    assert incoming.feed(b"\x1b]11;rgb:ff") == [] and incoming.lost() == []
+    assert incoming.feed(b"\x1b]") == [] and incoming.lost() == [Typed(b"\x1b]")]
+
+
+@pytest.mark.parametrize(("encoding", "data", "keys_"), [
+    ("ascii", b"Jos\xc3\xa9", "José"), ("iso-8859-1", b"Jos\xc3\xa9", "José"), ("iso-8859-1", b"Jos\xe9 x", "José x"), ("utf-8", b"Jos\xc3\xa9", "José"),
+    ("koi8-r", "Дом".encode(), "Дом"), ("koi8-r", "Дом".encode("koi8-r"), "Дом"), ("ascii", b"Jos\xe9x", ["J", "o", "s", "<233>", "x"])])
+def test_letters_are_what_was_typed_in_any_locale(encoding: str, data: bytes, keys_: str | list[str]) -> None:
+    """A locale of one byte a letter in a terminal that sends UTF-8 never makes two letters of one."""
+    heard: list[object] = []
+    before = urwid.util.get_encoding()
+    urwid.set_encoding(encoding)
+    try:
+        terminal = Terminal()
+        terminal._hear = lambda typed, _raw: heard.extend(typed)
+        terminal.parse_input(None, None, [*data, ord(".")])  # the rest of a letter is waited for
+    finally:
+        urwid.set_encoding(before)
+    assert heard == [*keys_, "."]
+
+
+# Fields
+
+
+def _typed(field: Field, *typed: str) -> str:
+    for key in typed:
+        field.keypress((60,), key)
+    return field.text
+
+
+def test_a_paste_goes_into_a_field_as_text() -> None:
+    field = Field("A", "suggested")
+    field.paste("/home/x?")
+    assert field.text == "/home/x?" and field.takes("/") and field.takes("?")
+    field.paste("x" * 2000)
+    assert len(field.text) == 1000 and "1,000" in field._under[1]
+    assert _typed(field, "y") == field.text and len(field.text) == 1000
+
+
+def test_a_field_is_edited_as_a_shell_s_line_is() -> None:
+    field = Field("A")
+    assert _typed(field, *"one two three") == "one two three"
+    assert _typed(field, "meta b", "ctrl left", "X") == "one Xtwo three"
+    assert _typed(field, "meta f", "ctrl k") == "one Xtwo"
+    assert _typed(field, "ctrl w") == "one" and _typed(field, "home", "ctrl right", "!") == "one!"
+    assert _typed(field, "ctrl u") == ""
+    assert [_typed(field, "ctrl _") for _ in range(6)] == ["one!", "one", "one Xtwo", "one Xtwo three", "one two three", ""]
+    assert "secret" not in str(vars(_secret("secret"))["_before"])
+
+
+def _secret(typed: str) -> Field:
+    field = Field("S", mask="*")
+    _typed(field, *typed, "ctrl u")
+    return field
+
+
+# Hints
+
+
+def _hints(width: int, *bindings: keys.Bindings, is_text: str = "") -> list[str]:
+    return [f"{hint.label} {hint.word}" for hint in hints_of(bindings, width, lambda name: name in is_text)]
+
+
+_EVERYWHERE: keys.Bindings = dict.fromkeys((keys.BACK, keys.PEOPLE, keys.HELP, keys.LOCK), lambda: None)
+_OWN: keys.Bindings = dict.fromkeys((keys.AGAIN, keys.CONFIRM, keys.OPEN_INSTEAD), lambda: None)
+
+
+def test_what_matters_most_stays_in_the_hints() -> None:
+    whole = ["Enter do it", "Ctrl-R again", "Ctrl-O open instead", "Esc back", "/ find", "? help"]
+    assert _hints(100, _OWN, _EVERYWHERE) == whole
+    assert _hints(70, _OWN, _EVERYWHERE) == [hint for hint in whole if hint != "/ find"]
+    assert _hints(50, _OWN, _EVERYWHERE) == ["Enter do it", "Ctrl-R again", "Esc back", "? help"]
+    assert _hints(10, _OWN, _EVERYWHERE) == ["Enter do it", "Esc back"]
+
+
+def test_a_key_that_is_text_now_is_not_offered() -> None:
+    assert _hints(100, _EVERYWHERE, is_text="/?") == ["Esc back", "F2 find", "F1 help"]
+
+
+_ENTER = {"choose", "open", "next", "go on", "do it"}
+
+
+def test_one_key_has_one_word_on_every_screen() -> None:
+    """Enter alone has several, for what it does to what is marked; only "do it" changes anything."""
+    words: dict[str, set[str]] = {}
+    for key in TABLE.values():
+        for name in key.names if key.word else ():
+            words.setdefault(name, set()).add(key.word)
+    assert words.pop("enter") == _ENTER
+    assert words.pop(" ") <= _ENTER
+    assert all(len(of_key) == 1 for of_key in words.values()), words
+    assert [name for name, key in TABLE.items() if key.word == "do it"] == ["CONFIRM"]
+
+
+# Looks on every background
+
+
+def _luminance(r: int, g: int, b: int) -> float:
+    """Relative luminance (WCAG 2.1)."""
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize(("which", "grounds"), [
+    (0, [(0, 0, 0), (0, 43, 54)]), (1, [(255, 255, 255), (253, 246, 227)]), (4, [(0, 0, 0), (255, 255, 255)])])
+def test_every_style_reads_on_its_background(which: int, grounds: list[tuple[int, int, int]]) -> None:
+    """At least 3.8 to 1, for a text that is bold or stands beside others (WCAG 2.1 asks for 3 there)."""
+    screen = urwid.display.raw.Screen()
+    screen.set_terminal_properties(colors=256)
+    for style, *_, front, back in theme.palette(which):
+        assert ("default" in front) <= (back == "default"), f"{style}: a background alone"
+        spec = urwid.display.AttrSpec(front, back, 256)
+        for ground in grounds:
+            values = spec.get_rgb_values()
+            ink = values[:3] if values[0] is not None else tuple(255 - c for c in ground)
+            paper = values[3:] if values[3] is not None else ground
+            high, low = sorted((_luminance(*ink), _luminance(*paper)), reverse=True)
+            assert (high + 0.05) / (low + 0.05) > 3.8, (style, ground)
+
+
+# Tables
+
+
+def test_a_title_that_is_cut_keeps_its_end() -> None:
+    title = "The Art of Computer Programming, Volume 2"
+    assert fit(title, 24, keeps_end=True) == "The Art of Comp…Volume 2"
+    assert "Volume 2" not in fit(title, 24)
+
+
+@given(st.text(), st.integers(1, 60))
+def test_a_cell_that_keeps_its_end_is_as_wide_as_its_column(text: str, width: int) -> None:
+    fitted = fit(str(safe(text)), width, keeps_end=True)
+    assert urwid.calc_width(fitted, 0, len(fitted)) == width
+
+
+@pytest.mark.parametrize("count", [5, 63])
+def test_the_head_of_a_table_stands_above_its_columns(count: int) -> None:
+    columns = [Column("Username", lambda row: row["uid"], 12), Column("Name", lambda _: "name"), Column("Program", lambda _: "program", least=74)]
+    canvas = Table(columns, None, [{"uid": i} for i in range(count)]).render((76, 20), focus=True)
+    head, row = (line.decode() for line in list(canvas.text)[:2])
+    assert head.index("Name") == row.index("name") and head.index("Program") == row.index("program")

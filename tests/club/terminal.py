@@ -18,7 +18,7 @@ import pyte
 KEYS = {
     "Enter": "\r", "Tab": "\t", "Shift-Tab": "\x1b[Z", "Esc": "\x1b", "Backspace": "\x7f", "Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C",
     "Left": "\x1b[D", "Home": "\x1b[H", "End": "\x1b[F", "Page-Up": "\x1b[5~", "Page-Down": "\x1b[6~", "F1": "\x1bOP", "F2": "\x1bOQ",
-    "F5": "\x1b[15~", "F9": "\x1b[20~", **{f"Ctrl-{letter}": chr(ord(letter) - 64) for letter in "ABCDEFGHKLNPRSTUWXYZ"},
+    "F5": "\x1b[15~", "F9": "\x1b[20~", **{f"Ctrl-{letter}": chr(ord(letter) - 64) for letter in "ABCDEFGHKLNOPRSTUWXYZ"},
 }
 _ESC_S = 0.15  # urwid waits that long for the rest of a sequence
 

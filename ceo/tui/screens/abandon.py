@@ -25,7 +25,7 @@ class Abandon(Screen):
         super().__init__(app)
         self.story = story
         self.draft = app.drafts.setdefault(f"abandon {story['transaction']}", {})
-        self.form = Form({"reason": Field("Reason")}, self._accept, draft=self.draft, head=[
+        self.form = Form({"reason": Field("Reason")}, self._accept, draft=self.draft, writes=True, head=[
             ("heading", f"{story['operation']} of {story['subject']}"),
             "", "It is never tried again: what is left has to be put right by hand.", "Say why it is given up; Enter does it."])
         self.body = self.form

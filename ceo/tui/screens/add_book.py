@@ -33,7 +33,8 @@ class AddBook(Screen):
         self.fields = {"isbn": Field("ISBN"), "title": Field("Title"), "authors": Field("Authors"), "year": Field("Year"),
                        "edition": Field("Edition"), "publisher": Field("Publisher"), "copies": Field("Copies", "1")}
         self.form = Form(self.fields, self._accept, draft=app.drafts.setdefault(self.title, {}), leaving=self._leaving, changed=self._changed,
-                         head=[("hint", "Enter goes from field to field; from the last one, or with Ctrl-D from any, the book is added.")])
+                         head=[("hint", "Enter goes from field to field; from the last one, or with Ctrl-D from any, the book is added.")],
+                         writes=True)
         self.body = self.form
         self._held = ""  # the ISBN in the form that the library has already
 

@@ -14,6 +14,7 @@ from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import Markup
+from ceo.tui.widgets.table import fit
 from ceo_common.errors import CeoError, Forbidden
 from ceo_common.model import names
 
@@ -35,7 +36,7 @@ class BookPage(WithLoans):
         super().__init__(app)
         self.book = book
         self.looking = looking  # whether somebody came to look: then the mark begins where Enter changes nothing
-        self.title = book["title"] if len(book["title"]) <= _CRUMB else f"{book['title'][:_CRUMB - 1]}…"
+        self.title = fit(book["title"], _CRUMB, keeps_end=True).rstrip()
         self.loans: list[Json] | None = None  # None until they are known
         self._touched = False  # whether somebody typed, or pressed Enter
         self.draft = app.drafts.setdefault(f"lend {book['book']}", {})

@@ -64,7 +64,8 @@ class Shell(Screen):
         self.member = member
         now = member["login_shell"]
         shells = dict.fromkeys([*usable_shells(), now])
-        self.body = Menu([f"The login shell of {member['uid']}", *(Choice(shell, partial(self._go, shell)) for shell in shells)], self.tell, at=now)
+        self.body = Menu([f"The login shell of {member['uid']}", *(Choice(shell, partial(self._go, shell), writes=shell != now) for shell in shells)],
+                         self.tell, at=now)
 
     def _go(self, shell: str) -> None:
         uid = self.member["uid"]
@@ -97,7 +98,7 @@ class Forwarding(Screen):
         self.draft = app.drafts.setdefault(f"forwarding {member['uid']}", {})
         self.field = Field("Forward mail to", " ".join(member["forwarding_addresses"] or []))
         self.form = Form({"forwarding_addresses": self.field}, self._accept, draft=self.draft,
-                         head=[("heading", f"{member['cn']} ({member['uid']})")])
+                         head=[("heading", f"{member['cn']} ({member['uid']})")], writes=True)
         self.field.fill(self.draft.get("forwarding_addresses", self.field.suggestion))
         self.body = self.form
 
@@ -128,7 +129,7 @@ class Delete(Screen):
     def __init__(self, app: App, member: Json) -> None:
         super().__init__(app)
         self.member = member
-        self.form = Form({"uid": Field("Username")}, self._accept, head=[
+        self.form = Form({"uid": Field("Username")}, self._accept, writes=True, head=[
             ("heading", f"Delete {member['cn']} ({member['uid']})"),
             "", "The login is closed, the home is put away, groups and lists are left.  It can be restored.", "Type the username to confirm."])
         self.body = self.form

@@ -23,7 +23,7 @@ class Copies(Screen):
     def __init__(self, app: App, book: Json, added: Callable[[str], None]) -> None:
         super().__init__(app)
         self.book, self.added = book, added
-        self.form = Form({"copies": Field("How many more", "1")}, self._accept,
+        self.form = Form({"copies": Field("How many more", "1")}, self._accept, writes=True,
                          head=[("heading", book["title"]), "", f"There {'is' if book['copies'] == 1 else 'are'} {count(book['copies'])} now."])
         self.body = self.form
         self.tell("hint", "Enter adds them.")

@@ -39,7 +39,7 @@ class Databases(Offering[Json]):
         never = self.app.standing.never("database.change", self.uid)
         rows: list[Choice | str] = []
         for kind, title in _KINDS.items():
-            create = Choice(f"Create a {title} database", partial(self._create, kind), "Its password is shown once.", never)
+            create = Choice(f"Create a {title} database", partial(self._create, kind), "Its password is shown once.", never, writes=True)
             reset = Choice(f"Reset the {title} password", partial(self._reset, kind), "Another password, after a last look.", never)
             rows += [f"{title}: {self.uid} has {'a' if told[kind] else 'no'} database", reset if told[kind] else create, ""]
         return rows[:-1]

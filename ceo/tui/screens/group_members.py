@@ -58,7 +58,7 @@ class AddSomebody(Screen):
         super().__init__(app)
         self.cn = cn
         self.draft = app.drafts.setdefault(f"add to {cn}", {})
-        self.form = Form({"uid": Field("Username")}, self._accept, draft=self.draft, head=[("heading", f"Into the group {cn}")])
+        self.form = Form({"uid": Field("Username")}, self._accept, draft=self.draft, head=[("heading", f"Into the group {cn}")], writes=True)
         self.body = self.form
         self.tell("hint", "Enter adds them.")
 

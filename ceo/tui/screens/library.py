@@ -26,7 +26,7 @@ class Library(Searching):
 
     def __init__(self, app: App, borrower: str = "") -> None:
         super().__init__(app, "Which book?", [
-            Column("Title", lambda row: row["title"]), Column("Authors", lambda row: "; ".join(row["authors"]), 24, least=66),
+            Column("Title", lambda row: row["title"], keeps_end=True), Column("Authors", lambda row: "; ".join(row["authors"]), 24, least=66),
             Column("Year", lambda row: row["year"] or "", 4, least=76), Column("In", lambda row: f"{row['copies_in']} of {row['copies']}", 8)])
         self.borrower = borrower
         self.tell("hint", f"Title, author or ISBN{f' of what {borrower} takes' if borrower else ''}.")

@@ -58,7 +58,8 @@ class Subscribe(Screen):
         super().__init__(lists.app)
         self.lists, self.uid = lists, lists.uid
         self.draft = self.app.drafts.setdefault(f"subscribe {self.uid}", {})
-        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=[("heading", f"Put {self.uid} on a list")])
+        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=[("heading", f"Put {self.uid} on a list")],
+                         writes=True)
         self.body = self.form
         self.tell("hint", "Enter puts them on it.")
 

@@ -24,7 +24,6 @@ class OfAllHosts(Listing):
         super().__init__(app)
         self.limit = _PAGE
         self.silent: dict[str, str] = {}
-        self.bindings[keys.MORE] = self._more
 
     def load(self) -> None:
         """Ask the hosts."""
@@ -36,6 +35,10 @@ class OfAllHosts(Listing):
 
     def _gathered(self, gathered: tuple[list[Json], dict[str, str]]) -> None:
         rows, self.silent = gathered
+        if self.limit <= len(rows) and self.limit < _MOST:
+            self.bindings[keys.MORE] = self._more
+        else:
+            self.bindings.pop(keys.MORE, None)
         self._show(rows)
         if self.silent:
             told = self.told(rows)

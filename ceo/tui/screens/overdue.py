@@ -25,7 +25,7 @@ class _OfLoans(Listing):
 
     role = "library"
     columns = (Column("Due on", lambda row: row["due_on"], 10), Column("Username", lambda row: row["uid"], 16),
-               Column("Title", lambda row: row["title"]))
+               Column("Title", lambda row: row["title"], keeps_end=True))
 
     def open(self, row: Json) -> None:
         """The book's page."""

@@ -27,12 +27,13 @@ class People(Searching):
              "you may do for them.")
     role = "admin"
     none = "Nobody fits."
+    finds_people = True
 
     def __init__(self, app: App) -> None:
         now = terms.current(app.settings.time_zone)
         super().__init__(app, "Whom?", [
             Column("Username", lambda row: row["uid"], 12), Column("Name", lambda row: row["cn"]),
-            Column("Program", lambda row: row["program"] or "", least=76),
+            Column("Program", lambda row: row["program"] or "", least=74),
             Column("Until", last_term, 6), Column("", lambda row: standing_of(row, now), 8)])
         self.bindings[keys.PEOPLE] = lambda: None  # one is there already
 

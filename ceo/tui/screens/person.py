@@ -34,6 +34,7 @@ class Person(Screen):
 
     about = "Everything about somebody, and beside it what can be done.  What is grey you may not do; mark it and the reason stands beneath."
     role = "admin"
+    only_shows = True
 
     def __init__(self, app: App, uid: str) -> None:
         super().__init__(app)

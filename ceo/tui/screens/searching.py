@@ -41,7 +41,7 @@ class Searching(Screen):
         self._asking = self._wanted = False
         self._alarm: object = None
         self._count = _COUNT
-        self.bindings = {keys.OPEN: self._enter, keys.MORE: self._more}
+        self.bindings = {keys.OPEN: self._enter}
         urwid.connect_signal(self.field.edit, "postchange", lambda *_: self._typed())
         self.body = Search(self.field, self.table)
         self.tell("hint", f"At least {_LEAST} letters.")
@@ -63,6 +63,7 @@ class Searching(Screen):
 
     def _typed(self) -> None:
         self._wanted, self._count = False, _COUNT
+        self.bindings.pop(keys.MORE, None)
         self.app.loop.remove_alarm(self._alarm)
         self._alarm = self.app.loop.set_alarm_in(_PAUSE_S, lambda *_: self._ask())
 
@@ -95,6 +96,10 @@ class Searching(Screen):
             self._ask()
             return
         self.table.show(rows, at)
+        if all_of_them:
+            self.bindings.pop(keys.MORE, None)
+        else:
+            self.bindings[keys.MORE] = self._more
         found = f"{len(rows)} found." if all_of_them else f"The first {len(rows)}; type more to find fewer, or Ctrl-F for more."
         self.tell("hint", found if rows else self.none)
         wanted, self._wanted = self._wanted, False

@@ -47,7 +47,6 @@ class SignUp(Screen):
         self.draft = app.drafts.setdefault(self.title, {})
         self.form = Form(self.fields, self._accept, draft=self.draft, leaving=self._leaving, changed=self._changed,
                          head=[("hint", "Current students: their university userid, then Tab.")])
-        self.form.bindings = {keys.LOOK_UP: self._tab, **self.form.bindings}
         self.body = self.form
         self._hint()
 
@@ -55,7 +54,7 @@ class SignUp(Screen):
         """What was wanted of the form before it was changed is not wanted any more."""
         self._accepting = False
         if self.form.text("uid") != self.looked_up:
-            self.bindings.pop(keys.RENEW_INSTEAD, None)
+            self.bindings.pop(keys.OPEN_INSTEAD, None)
         self._hint()
 
     def _hint(self) -> None:
@@ -67,9 +66,6 @@ class SignUp(Screen):
             self.fields["terms"].under("hint", f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}")
 
     # What is known of the username
-
-    def _tab(self) -> None:
-        self.form.bindings[keys.DOWN_FIELD]()
 
     def _leaving(self, name: str) -> None:
         """Leaving the username: ask whether it is taken, and what the university knows."""
@@ -86,9 +82,9 @@ class SignUp(Screen):
             return
         self.there, self.known = told
         if self.there:
-            self.bindings[keys.RENEW_INSTEAD] = lambda: self.app.push(Person(self.app, uid))
+            self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.push(Person(self.app, uid))
             self.fields["uid"].under("problem", f"{uid} has an account: {self.there['cn']}, until {members.last_term(self.there) or 'never'}.  "
-                                     "Ctrl-R opens it, to renew.")
+                                     "Ctrl-O opens it, to renew.")
             self.app.redraw()
         else:
             self.fields["uid"].under("hint", "" if self.known else "The university does not know this userid.")
@@ -125,7 +121,7 @@ class SignUp(Screen):
         texts = self.form.texts()
         problems = members.form_problems(self.app.settings, *(texts[name] for name in self.fields))
         if self.there and self.looked_up == texts["uid"]:
-            problems["uid"] = f"{texts['uid']} has an account already; Ctrl-R opens it, to renew"
+            problems["uid"] = f"{texts['uid']} has an account already; Ctrl-O opens it, to renew"
         self.form.complain(problems)
         self._hint() if "terms" not in problems else None
         if not problems:
@@ -177,8 +173,8 @@ class LastLook(Review):
             told: list[Markup | Record] = ["", ("problem", "Did you mean renew?  A lapsed member of a like name:")]
             told += [f"  {row['uid']:<16} {row['cn']}, until {row['last_term'] or 'never'}" for row in near[:5]]
             self.page.show([*self.lines, *told])
-            self.bindings[keys.RENEW_INSTEAD] = lambda: self.app.replace(self, Person(self.app, near[0]["uid"]))
-            self.tell("heading", f"Enter adds the account all the same; Ctrl-R opens {near[0]['uid']} instead.")
+            self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.replace(self, Person(self.app, near[0]["uid"]))
+            self.tell("heading", f"Enter adds the account all the same; Ctrl-O opens {near[0]['uid']} instead.")
         elif self._wanted and self.in_sight and (doing := self._doing()):
             self.app.replace(self, doing)
         else:

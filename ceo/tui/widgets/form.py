@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import urwid
+from urwid.command_map import Command
 
 from ceo.members import by_field
 from ceo.tui import keys
@@ -15,6 +17,19 @@ from ceo_common.text import shown
 
 _LABEL = 18
 _OPENS = (keys.PEOPLE.names[0], keys.HELP.names[0])
+_MOST = 1000  # characters in a field
+_MOST_UNDONE = 100
+_EDITING = {
+    keys.WORD_LEFT: Command.WORD_LEFT,
+    keys.WORD_RIGHT: Command.WORD_RIGHT,
+    keys.LINE_START: Command.MAX_LEFT,
+    keys.LINE_END: Command.MAX_RIGHT,
+    keys.CUT_LEFT: Command.DELETE_TO_LINE_START,
+    keys.CUT_RIGHT: Command.DELETE_TO_LINE_END,
+    keys.CUT_WORD: Command.DELETE_WORD_LEFT,
+}
+for _key, _command in _EDITING.items():
+    urwid.command_map.update(dict.fromkeys(_key.names, _command))
 
 
 class Field(urwid.WidgetWrap):  # type: ignore[misc]
@@ -25,20 +40,68 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         self.is_secret = mask is not None  # kept in no draft, and taken as typed
         self.edit = urwid.Edit(edit_text=suggestion, mask=mask, wrap=urwid.CLIP)
         self._untouched = True
+        self._before: list[str] = []  # what the field held, change by change
+        self._typed_at = -1  # behind the letter that was typed last
         self._under: Markup = ""
         self._line = urwid.Columns([(_LABEL, text(label, urwid.ELLIPSIS)), urwid.AttrMap(self.edit, "field", "field focus")])
         self._pile = urwid.Pile([self._line])
+        self.bindings: keys.Bindings = {keys.UNDO: self._undo, **{key: partial(self._edit, key.names[0]) for key in _EDITING}}
+        urwid.connect_signal(self.edit, "postchange", self._changed)
         super().__init__(self._pile)
 
+    def takes(self, key: str) -> bool:
+        """Whether a key that means something everywhere is text here: `/` and `?` are, but in an empty field."""
+        return key in _OPENS and (self.is_secret or bool(self.text and not self._untouched))
+
     def keypress(self, size: tuple[int], key: str) -> str | None:
-        """A first letter takes the place of what was suggested; in an empty field `/` and `?` mean what they mean everywhere."""
-        if key in _OPENS and (not self.text or self._untouched) and not self.is_secret:
+        """A first letter takes the place of what was suggested."""
+        if key in _OPENS and not self.takes(key):
             return key
-        if self._untouched and len(key) == 1:
-            self.edit.set_edit_text("")
+        if keys.press(self.bindings, key):
+            return None
+        if len(key) == 1:
+            self._begin()
+            if len(self.edit.edit_text) >= _MOST:
+                self.under("problem", f"At most {_MOST:,} characters.")
+                return None
         found: str | None = super().keypress(size, key)
         self._untouched = self._untouched and found is not None
         return found
+
+    def paste(self, pasted: str, *, is_cut: bool = False) -> None:
+        """Insert text, whatever it is, at the cursor; as much as there is room for."""
+        if pasted:
+            self._begin()
+            self._untouched = False
+        room = _MOST - len(self.edit.edit_text)
+        self.edit.insert_text(pasted[:max(0, room)])
+        if is_cut or len(pasted) > room:
+            self.under("problem", f"At most {_MOST:,} characters: the rest of what was pasted is left out.")
+
+    def _begin(self) -> None:
+        if self._untouched:
+            self.edit.set_edit_text("")
+
+    def _edit(self, name: str) -> None:
+        self._untouched = False
+        self.edit.keypress((_MOST,), name)
+
+    def _changed(self, _edit: urwid.Edit, before: str) -> None:
+        """Remember what can be undone; letters that are typed in a row are one change."""
+        at = int(self.edit.edit_pos)
+        is_letter = len(self.edit.edit_text) == len(before) + 1
+        if not (is_letter and at == self._typed_at + 1) and not self.is_secret:
+            self._before = [*self._before[-_MOST_UNDONE:], before]
+        self._typed_at = at if is_letter else -1
+
+    def _undo(self) -> None:
+        if self._before:
+            before = self._before.pop()
+            kept = list(self._before)
+            self.edit.set_edit_text(before)
+            self.edit.set_edit_pos(len(before))
+            self._before, self._typed_at = kept, -1
+            self._untouched = before == self.suggestion != ""
 
     @property
     def text(self) -> str:
@@ -62,12 +125,18 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
 
 
 class Form(urwid.WidgetWrap):  # type: ignore[misc]
-    """Fields, and perhaps lines above them.  `draft` keeps what is typed for as long as the menu runs; `leaving` hears which field is left."""
+    """Fields, and perhaps lines above them.
+
+    `draft` keeps what is typed for as long as the menu runs; `leaving` hears which field is left;
+    `writes` says that `accept` changes something, without a last look.
+    """
 
     def __init__(self, fields: Mapping[str, Field], accept: Callable[[], None], *, draft: dict[str, str] | None = None,
-                 leaving: Callable[[str], None] | None = None, changed: Callable[[], None] | None = None, head: Sequence[Markup] = ()) -> None:
+                 leaving: Callable[[str], None] | None = None, changed: Callable[[], None] | None = None, head: Sequence[Markup] = (),
+                 writes: bool = False) -> None:
         self.fields = dict(fields)
         self.accept = accept
+        self._last_enter = keys.CONFIRM if writes else keys.ACCEPT
         self.leaving = leaving
         self.changed = changed
         self.draft = {} if draft is None else draft
@@ -79,10 +148,19 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
         self._first = len(top)
         self.walker = urwid.SimpleFocusListWalker([*top, *self.fields.values()])
         self.walker.set_focus(self._first)
-        self.bindings: keys.Bindings = {
-            keys.NEXT if len(self.fields) > 1 else keys.ACCEPT: self._next, keys.DONE: self._done, keys.DOWN_FIELD: lambda: self._move(1),
-            keys.UP_FIELD: lambda: self._move(-1), keys.ANEW: self.clear}
         super().__init__(barred(urwid.ListBox(self.walker)))
+
+    @property
+    def bindings(self) -> keys.Bindings:
+        """Its keys; Enter has another word in the last field."""
+        is_last = self.walker.focus == len(self.walker) - 1
+        return {
+            self._last_enter if is_last else keys.NEXT: self._next,
+            keys.DONE: self._done,
+            keys.DOWN_FIELD: lambda: self._move(1),
+            keys.UP_FIELD: lambda: self._move(-1),
+            keys.ANEW: self.clear,
+        }
 
     @property
     def at(self) -> str:

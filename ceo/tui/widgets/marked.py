@@ -30,8 +30,8 @@ class Marked(urwid.WidgetWrap):  # type: ignore[misc]
         self.names: list[str | None] = []
         self._letter = ""  # that was typed last
         self.bindings: keys.Bindings = {
-            key: take, keys.UP: lambda: self._step(-1), keys.DOWN: lambda: self._step(1), keys.FIRST: lambda: self._edge(0),
-            keys.LAST: lambda: self._edge(-1), keys.PAGE_UP: lambda: self._page("page up"), keys.PAGE_DOWN: lambda: self._page("page down")}
+            key: take, keys.UP: lambda: self._step(-1), keys.DOWN: lambda: self._step(1), keys.FIRST: lambda: self.edge(0),
+            keys.LAST: lambda: self.edge(-1), keys.PAGE_UP: lambda: self._page("page up"), keys.PAGE_DOWN: lambda: self._page("page down")}
         super().__init__(barred(self.box))
 
     def fill(self, lines: Sequence[urwid.Widget], names: Sequence[str | None], at: int | None = None) -> None:
@@ -40,8 +40,7 @@ class Marked(urwid.WidgetWrap):  # type: ignore[misc]
         self.names = list(names)
         places = self.places
         if places:
-            self.walker.set_focus(0)  # the first lines stay in sight, headings too
-            self.box.shift_focus(self.box.size, 0)
+            self._show_top()
             self.mark(places[0] if at is None or at not in places else at)
 
     @property
@@ -110,8 +109,16 @@ class Marked(urwid.WidgetWrap):  # type: ignore[misc]
         if around or 0 <= to < len(places):
             self.mark(places[to % len(places)])
 
-    def _edge(self, end: int) -> None:
+    def edge(self, end: int) -> None:
+        """Mark the first line that can be marked (0) or the last (-1)."""
+        if end == 0:
+            self._show_top()
         self.mark(self.places[end])
+
+    def _show_top(self) -> None:
+        """Bring the first lines in sight, headings too."""
+        self.walker.set_focus(0)
+        self.box.shift_focus(self.box.size, 0)
 
     def _page(self, key: str) -> None:
         self.box.keypress(self.box.size, key)

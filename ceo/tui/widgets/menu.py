@@ -16,13 +16,16 @@ from ceo.tui.widgets.safe import safe, text
 
 @dataclass(frozen=True)
 class Choice:
-    """`about` says what it does; `never` why it may not be taken, or nothing; `asks` is a field that stands for the label, to be typed in first."""
+    """`about` says what it does; `never` why it may not be taken, or nothing; `asks` is a field that stands for the label, to be typed in
+    first; `writes` that taking it changes something, without a last look.
+    """
 
     label: str
     action: Callable[[], None]
     about: str = ""
     never: str = ""
     asks: Field | None = None
+    writes: bool = False
 
 
 class Menu(Marked):
@@ -55,6 +58,9 @@ class Menu(Marked):
     def moved(self) -> None:
         """Say what the marked one does."""
         choice = self.marked
+        others = {key: action for key, action in self.bindings.items() if key not in (keys.CHOOSE, keys.CONFIRM)}
+        enter = keys.CONFIRM if choice.writes and not choice.never else keys.CHOOSE
+        self.bindings = {enter: self._take, **others}
         self.note("problem" if choice.never else "hint", choice.never or choice.about)
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:

@@ -36,7 +36,8 @@ class Page(urwid.WidgetWrap):  # type: ignore[misc]
         self.walker = urwid.SimpleListWalker([])
         self.box = Box(self.walker)
         self.bindings: keys.Bindings = {keys.UP: lambda: self._press("up"), keys.DOWN: lambda: self._press("down"),
-                                        keys.PAGE_UP: lambda: self._press("page up"), keys.PAGE_DOWN: lambda: self._press("page down")}
+                                        keys.PAGE_UP: lambda: self._press("page up"), keys.PAGE_DOWN: lambda: self._press("page down"),
+                                        keys.FIRST: lambda: self._edge(0), keys.LAST: lambda: self._edge(-1)}
         super().__init__(barred(self.box))
         self.show(lines)
 
@@ -51,6 +52,10 @@ class Page(urwid.WidgetWrap):  # type: ignore[misc]
     def keypress(self, size: tuple[int, int], key: str) -> str | None:
         """Scroll."""
         return None if keys.press(self.bindings, key) else key
+
+    def _edge(self, end: int) -> None:
+        if self.walker:
+            self.box.set_focus(end % len(self.walker), coming_from="above" if end else "below")
 
     def _press(self, key: str) -> None:
         self.box.keypress(self.box.size, key)

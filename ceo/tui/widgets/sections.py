@@ -20,7 +20,11 @@ class Sections(urwid.WidgetWrap):  # type: ignore[misc]
         self.note = note
         self.halves = halves
         self._broad = True
-        self.bindings: keys.Bindings = {keys.COLUMN: self._other}
+        self.bindings: keys.Bindings = {
+            keys.COLUMN: self._other,
+            keys.FIRST: lambda: self._edge(0),
+            keys.LAST: lambda: self._edge(-1),
+        }
         self.menus: list[Menu] = []
         super().__init__(urwid.SolidFill(" "))
         self._arrange(at)
@@ -53,8 +57,7 @@ class Sections(urwid.WidgetWrap):  # type: ignore[misc]
     def keypress(self, size: tuple[int, int], key: str) -> str | None:
         """A letter that begins nothing in this column may begin something in the other."""
         here = self.focused
-        if self._broad and key in keys.COLUMN.names:
-            self._other()
+        if (self._broad or key not in keys.COLUMN.names) and keys.press(self.bindings, key):
             return None
         found: str | None = super().keypress(size, key)
         for menu in self.menus:
@@ -75,6 +78,12 @@ class Sections(urwid.WidgetWrap):  # type: ignore[misc]
         if self._broad:
             self._w.focus_position = self.menus.index(menu)
         menu.moved()
+
+    def _edge(self, end: int) -> None:
+        """To the first choice of the first column, or to the last of the last."""
+        menu = self.menus[end]
+        menu.edge(end)
+        self._to(menu)
 
     def _other(self) -> None:
         if self._broad:

@@ -19,12 +19,16 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """`width` in cells, 0 for an equal share of what the others leave; on a screen narrower than `least` it is left out."""
+    """`width` in cells, 0 for an equal share of what the others leave; in a table narrower than `least`, with the bar at its side, it is left out.
+
+    Of a text that is too long the middle is cut out where the end tells things apart (`keeps_end`).
+    """
 
     title: str
     of: Callable[[Json], object]
     width: int = 0
     least: int = 0
+    keeps_end: bool = False
 
 
 class Table(Marked):
@@ -37,8 +41,8 @@ class Table(Marked):
             self.bindings = {key: action for key, action in self.bindings.items() if key is not keys.OPEN}
         self.columns, self.style = columns, style
         self.data: list[Json] = []
-        head = urwid.AttrMap(_Cells(columns, [column.title for column in columns]), "heading")
-        self._w = urwid.Frame(barred(self.box), header=head)
+        self._head = urwid.Padding(_Cells(columns, [column.title for column in columns]))
+        self._w = urwid.Frame(barred(self.box), header=urwid.AttrMap(self._head, "heading"))
         self.show(rows)
 
     def show(self, rows: Sequence[Json], at: int | None = None) -> None:
@@ -47,6 +51,14 @@ class Table(Marked):
         texts = [[str(column.of(row)) for column in self.columns] for row in self.data]
         lines = [urwid.AttrMap(_Cells(self.columns, cells), self.style(row), "choice focus") for row, cells in zip(self.data, texts, strict=True)]
         self.fill(lines, [cells[0] for cells in texts], at)
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:
+        """The head is as broad as the rows, which leave room for the bar where there is one."""
+        has_bar = len(self.data) > size[1] - 1
+        if self._head.right != has_bar:
+            self._head.right = int(has_bar)
+            self._head._invalidate()
+        return super().render(size, focus)
 
     @property
     def marked(self) -> Json:
@@ -73,7 +85,8 @@ class _Cells(Line):
     def render(self, size: tuple[int], focus: bool = False) -> urwid.Canvas:
         """For this width."""
         widths = layout(self.columns, size[0])
-        laid = (" " * _GAP).join(fit(cell, width) for cell, width in zip(self.cells, widths, strict=True) if width)
+        laid = (" " * _GAP).join(fit(cell, width, keeps_end=column.keeps_end)
+                                   for column, cell, width in zip(self.columns, self.cells, widths, strict=True) if width)
         return urwid.CompositeCanvas(urwid.Text(laid, wrap=urwid.CLIP).render(size))
 
     def rows(self, size: tuple[int], focus: bool = False) -> int:
@@ -90,10 +103,21 @@ def layout(columns: Sequence[Column], width: int) -> list[int]:
     return [0 if column.least > width else column.width or share for column in columns]
 
 
-def fit(cell: str, width: int) -> str:
+def fit(cell: str, width: int, *, keeps_end: bool = False) -> str:
     """A text cut or filled to so many cells; East Asian letters take two."""
     if urwid.calc_width(cell, 0, len(cell)) <= width:
         return cell + " " * (width - int(urwid.calc_width(cell, 0, len(cell))))
     more = "…" if urwid.supports_unicode() else "~"
-    at, taken = urwid.calc_text_pos(cell, 0, len(cell), width - 1)
-    return f"{cell[:at]}{more}{' ' * (width - 1 - taken)}"
+    end = _last_cells(cell, (width - 1) // 2) if keeps_end else ""
+    room = width - 1 - int(urwid.calc_width(end, 0, len(end)))
+    at, taken = urwid.calc_text_pos(cell, 0, len(cell), room)
+    return f"{cell[:at]}{more}{' ' * (room - taken)}{end}"
+
+
+def _last_cells(text: str, width: int) -> str:
+    """The end of a text, at most so many cells of it, from the beginning of a word where there is one."""
+    at = len(text)
+    while at and urwid.calc_width(text, at - 1, len(text)) <= width:
+        at -= 1
+    end = text[at:]
+    return end[end.find(" ") + 1 :] if " " in end else end
