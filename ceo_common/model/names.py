@@ -1,20 +1,44 @@
-"""What a username, a person's name, a program and a forwarding address may look like.  No third-party import: the CLI reads this."""
+"""What usernames, people's names, programs and forwarding addresses may look like.
+
+The command line reads this at its start: no third-party import outside of a function.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from ceo_common.text import is_unsafe
+from ceo_common.text import is_needed_joiner, is_unsafe
 
 _USERNAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # As slapd has it (etc/slapd-acl.conf), the shell of deleted accounts left out.
 _SHELL = re.compile(r"/(usr/)?bin/[a-z0-9]+")
-_ATOM = r"[A-Za-z0-9_&*+=?^{}~!%-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 
-TEXT_LIMIT = 128
+TEXT_LIMIT = 128  # characters that one sees
+_BYTES_A_CHARACTER = 4  # of UTF-8: slapd's limit for a name (etc/slapd-acl.conf) is in bytes
 ADDRESSES_LIMIT = 16
+FULL_NAME_LEAST = 2
+
+# Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt), the two joiners included:
+# nothing is drawn for them.  The last one, an empty Braille pattern, is a blank.
+_INVISIBLE = (
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5),
+    (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF), (0x2800, 0x2800),
+)  # fmt: skip
+_LOST = "\ufffd"  # REPLACEMENT CHARACTER: what a program writes for bytes that it can't read
+# Burmese and Tibetan need up to six marks on a letter; those that pile up above or below it, in
+# any language that people write their names in, are two at most.
+_MARKS_LIMIT, _PILE_LIMIT = 6, 2
+_PILED_UP = 200  # canonical combining classes from here on are above, below and beside the letter
+
+_ATEXT = r"[A-Za-z0-9_&*+=?^{}~!%#'-]"
+# The first character is nothing that a mailer takes for an option, a comment or a home directory.
+_LOCAL_PART = re.compile(rf"(?![-#~]){_ATEXT}+(?:\.{_ATEXT}+)*")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_ADDRESS_LIMIT, _LOCAL_PART_LIMIT = 254, 64  # RFC 5321, 4.5.3.1
+_THIS_HOST = ("localhost", "localhost.localdomain")
 
 
 def username_problem(name: str) -> str | None:
@@ -29,32 +53,141 @@ def is_shell(path: str) -> bool:
     return _SHELL.fullmatch(path) is not None
 
 
+def normal(text: str) -> str:
+    """The text as it is stored: composed (NFC), and with plain blanks for those of other widths."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(" " if unicodedata.category(c) == "Zs" else c for c in composed)
+
+
+def _is_invisible(character: str) -> bool:
+    return is_unsafe(character) or any(
+        first <= ord(character) <= last for first, last in _INVISIBLE
+    )
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _characters_seen(text: str) -> int:
+    """How many characters one sees: marks belong to their letters, blanks do not count."""
+    return sum(not (c.isspace() or _is_mark(c) or _is_invisible(c)) for c in text)
+
+
+def _is_no_character(character: str) -> bool:
+    """Whether a code point is for private use, or for none: each font draws its own box."""
+    return unicodedata.category(character) == "Co" or ord(character) & 0xFFFE == 0xFFFE
+
+
+def _marks_problem(text: str) -> str | None:
+    """Marks, such as accents, need a letter, and there are only so many on one."""
+    letter = False
+    marks = piled = 0
+    for character in text:
+        if not _is_mark(character):
+            letter, marks, piled = not character.isspace(), 0, 0
+            continue
+        marks += 1
+        piled += unicodedata.combining(character) >= _PILED_UP
+        if not letter:
+            return f"has a mark ({_code_point(character)}) without a letter"
+        if marks > _MARKS_LIMIT or piled > _PILE_LIMIT:
+            return "has too many marks on one letter"
+    return None
+
+
+def _code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
 def text_problem(text: str, what: str, limit: int = TEXT_LIMIT) -> str | None:
-    """Why this can't be a name, a program or the like, or None."""
+    """Why this can't be a name, a program or the like, or None.
+
+    It has to show something, and to hold nothing invisible but the joiners that scripts need.  The
+    limit counts the characters that one sees, however they were typed.
+    """
+    text = normal(text)
     if not text.strip():
         return f"{what} is empty"
     if text != text.strip():
         return f"{what} begins or ends with a blank"
-    if len(text) > limit:
+    if not _characters_seen(text):
+        return f"{what}: there is nothing to be seen in it"
+    for index, character in enumerate(text):
+        if _is_invisible(character) and not is_needed_joiner(text, index):
+            return f"{what} has a control or invisible character in it: {_code_point(character)}"
+        if character == _LOST:
+            return f"{what} has a character in it that was lost on the way ({_LOST}): type it again"
+        if _is_no_character(character):
+            return f"{what} has a character in it that is none: {_code_point(character)}"
+    if problem := _marks_problem(text):
+        return f"{what} {problem}"
+    if _characters_seen(text) + text.count(" ") > limit:
         return f"{what} has more than {limit} characters"
-    if any(is_unsafe(c) for c in text):
-        return f"{what} has a control or invisible character in it"
+    if len(text.encode()) > _BYTES_A_CHARACTER * limit:
+        return f"{what} is longer than {_BYTES_A_CHARACTER * limit} bytes"
     return None
 
 
 def full_name_problem(name: str, uid: str) -> str | None:
-    """Why this can't be the full name of uid, or None (2010: at least 4 characters and not the username)."""
+    """Why this can't be the full name of uid, or None: at least 2 characters, not the username.
+
+    In 2010 it was 4; 李明 and Bo are names.
+    """
     if problem := text_problem(name, "the full name"):
         return problem
-    if len(name) < 4:
-        return "the full name has fewer than 4 characters"
+    if _characters_seen(normal(name)) < FULL_NAME_LEAST:
+        return "the full name is one character alone: type the whole name"
     if name == uid:
         return "the full name is the username; ask for the person's name"
     return None
 
 
 def address_problem(address: str) -> str | None:
-    """Why mail can't be forwarded there, or None: an address and nothing else, never a pipe, a file or an include."""
-    if len(address) <= 254 and _ADDRESS.fullmatch(address):
-        return None
-    return "a forwarding address looks like name@example.org; pipes, files, quotes and lists are not allowed"
+    """Why mail can't be forwarded there, or None: an address, never a pipe, a file or an include.
+
+    The name before the @ is one of RFC 5321 without quotes; what means something to a mailer or to
+    a shell is left out of it: / | $ `.  The domain is one of the DNS; one of other letters than
+    a-z is written in its form for the DNS, which begins with xn--.
+    """
+    local_part, _, domain = address.rpartition("@")
+    if address.startswith("-"):
+        return "a forwarding address does not begin with -"
+    if not _LOCAL_PART.fullmatch(local_part):
+        return (
+            "a forwarding address looks like name@example.org; pipes, files, quotes and lists are"
+            " not allowed"
+        )
+    if len(local_part) > _LOCAL_PART_LIMIT or len(address) > _ADDRESS_LIMIT:
+        return (
+            f"a forwarding address has at most {_LOCAL_PART_LIMIT} characters before the @ and"
+            f" {_ADDRESS_LIMIT} in all"
+        )
+    if not domain.isascii():
+        return f"write the domain {domain} as the DNS does, which begins with xn--"
+    labels = domain.split(".")
+    if len(labels) < 2 or labels[-1].isdigit() or not all(map(_LABEL.fullmatch, labels)):
+        return (
+            "a forwarding address ends with a domain such as example.org: letters, digits and -,"
+            " with dots between them"
+        )
+    return None
+
+
+def club_user(address: str, domain: str) -> str | None:
+    """The user of the club whom an address reaches, or None for an address elsewhere.
+
+    All of the club's hosts deliver to the same homes, so each name under the domain counts.  What
+    follows a + is the user's own (the recipient delimiter of mail servers).  Routes through the
+    club's server (name%host@domain, host!name@domain) are read as it reads them.
+    """
+    local_part, _, host = address.lower().rpartition("@")
+    while True:
+        if host != domain and not host.endswith(f".{domain}") and host not in _THIS_HOST:
+            return None
+        if "!" in local_part:
+            host, _, local_part = local_part.partition("!")
+        elif "%" in local_part:
+            local_part, _, host = local_part.rpartition("%")
+        else:
+            return local_part.partition("+")[0]

@@ -83,8 +83,14 @@ class Refusal(BaseModel):
 
 
 def text(what: str, limit: int = names.TEXT_LIMIT) -> AfterValidator:
-    """A text of this kind, for people to read."""
-    return checked(lambda value: names.text_problem(value, what, limit))
+    """A text of this kind, for people to read, in the form that is stored."""
+
+    def check(value: str) -> str:
+        if problem := names.text_problem(value, what, limit):
+            raise ValueError(problem)
+        return names.normal(value)
+
+    return AfterValidator(check)
 
 
 def one_of_two_kinds(body: dict[str, Any]) -> list[Problem]:

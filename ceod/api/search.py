@@ -69,7 +69,9 @@ def _lines(pages: Iterator[People]) -> Iterator[str]:
 
 def _question() -> search.Question:
     """Raises Invalid with every problem."""
-    told = {name: request.args[name] for name in _QUESTION if name in request.args}
+    told = {
+        name: name_rules.normal(request.args[name]) for name in _QUESTION if name in request.args
+    }
     problems = [(name, found) for name, value in told.items() if (found := name_rules.text_problem(value, name))]
     if "term" in told:
         try:
@@ -107,7 +109,7 @@ def _after() -> tuple[str, str] | None:
        query={"uid": "a username that somebody wants", "cn": "a full name"})
 def near() -> flask.Response:
     """Did you mean renew?  Who has this username, and lapsed members whose name is near this one."""
-    uid, cn = request.args.get("uid", ""), request.args.get("cn", "")
+    uid, cn = request.args.get("uid", ""), name_rules.normal(request.args.get("cn", ""))
     problems = [(name, found) for name, value in (("uid", uid), ("cn", cn)) if value and (found := name_rules.text_problem(value, name))]
     if not uid and not cn:
         problems.append(("uid", "give a username or a full name"))

@@ -41,7 +41,8 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
     at_university = services.admin_host.uwldap.people(list(members))
     changes, left_out = list[ProgramChange](), dict[str, str]()
     for uid, person in sorted(members.items()):
-        new, old = at_university.get(uid, {}).get("program", "").strip(), person.one("program")
+        new = name_rules.normal(at_university.get(uid, {}).get("program", "")).strip()
+        old = person.one("program")
         skipped = new == old or name_rules.text_problem(new, "") or any(word in new.casefold() for word in _NOT_PROGRAMS)
         if skipped:
             continue

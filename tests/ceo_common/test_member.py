@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceo_common.errors import Invalid
+from ceo_common.model.group import NewClub
 from ceo_common.model.member import parse_new_member
+from ceo_common.model.wire import parse
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 GOOD: dict[str, Any] = {"uid": "test_1", "cn": "Test One", "program": "Math", "terms": ["f2026"]}
@@ -27,6 +29,13 @@ def test_the_least_that_is_needed() -> None:
 
 def test_past_terms_are_warned_of() -> None:
     assert parse_new_member(GOOD | {"terms": ["s2021"]}, "America/Toronto", NOW)[1] == ["past terms: s2021"]
+
+
+def test_names_are_stored_composed() -> None:
+    typed = {"cn": "Zoe\u0308\u00a0A\u030angstro\u0308m", "given_name": "Zoe\u0308", "program": "E\u0301tudes"}
+    member, _ = parse_new_member(GOOD | typed, "America/Toronto", NOW)
+    assert (member.cn, member.given_name, member.program) == ("Zoë Ångström", "Zoë", "Études")
+    assert parse(NewClub, {"uid": "tclub", "cn": "Cafe\u0301"}).cn == "Café"
 
 
 def test_each_rule() -> None:

@@ -548,6 +548,9 @@ def _entries() -> Iterator[Write]:
         person(term=None, nonMemberTerm="f2026"),
         person(sn="Person", givenName="Test"),
         person(cn="Zoë Łukasz 李明"),
+        # The longest name that ceod takes, and joiners that scripts need.
+        person(cn="𠮷" * 128),
+        person(cn="علی\u200cرضا", sn="शर्\u200dमा"),
         person(term=["f2026", "w2027", "s2027"]),
         person(program=None),
         person(uidNumber="29999", gidNumber="29999"),

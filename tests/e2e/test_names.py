@@ -1,4 +1,4 @@
-"""A name of the system is no member's, no club's and no group's."""
+"""Names of people in every script; names of the system and of mail, which are no member's, no club's and no group's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ceo_common.errors import NotFound
 from tests.club.club import Club
 
 SYSTEM_USER, SYSTEM_GROUP = "tdaemon", "tdaemons"  # of packages that nobody has heard of
@@ -65,3 +66,38 @@ def test_the_problem_is_of_the_field_that_holds_the_name(club: Club) -> None:
         assert [problem["field"] for problem in json.loads(text)["problems"]] == [
             "uid" if path == "/clubs" else "cn"
         ]
+
+
+# Names of people
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("李明", "李明"),
+        ("Bo", "Bo"),
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("ශ්\u200dරී ලංකා", "ශ්\u200dරී ලංකා"),
+        ("Zoe\u0308 A\u030angstro\u0308m", "Zoë Ångström"),
+        ("𠮷" * 128, "𠮷" * 128),
+    ],
+    ids=ascii,
+)
+def test_names_of_every_script(club: Club, typed: str, stored: str) -> None:
+    """slapd takes what ceod takes; it is found and shown as it is."""
+    uid = club.add(cn=typed)["result"]["uid"]
+    office = club.client("office1")
+    assert office.member(uid)["cn"] == stored
+    assert uid in [row["uid"] for row in office.members(name=typed, size=1000)["members"]]
+    assert stored in club.run_as("office1", "ceo", "members", "get", uid).stdout
+
+
+def test_a_name_of_nothing_is_refused_at_the_desk(club: Club) -> None:
+    uid, blank = club.name(), "\u3164" * 4
+    words = ["ceo", "members", "add", uid, "--program", "CS", "--terms", "1", "--yes", "--cn"]
+    done = club.run_as("office1", *words, blank)
+    assert done.returncode == 65 and "there is nothing to be seen in it" in done.stderr, done
+    status, _ = club.post("office1", club.member(uid, cn=blank))
+    assert status == 400
+    with pytest.raises(NotFound):
+        club.client("office1").member(uid)

@@ -76,10 +76,10 @@ def test_every_problem_stands_at_its_field_and_nothing_typed_is_lost(club: Club,
     window = opened(terminal)
     window.type("Enter")
     window.see("Username")
-    window.type("X!", "Enter", "abc", "Enter", "Enter", "0", "Enter", "|sh", "Enter")
-    text = window.see("begins with a letter", "fewer than 4", "the program is empty", "a number of terms", "looks like")
+    window.type("X!", "Enter", "a", "Enter", "Enter", "0", "Enter", "|sh", "Enter")
+    text = window.see("begins with a letter", "one character alone", "the program is empty", "a number of terms", "looks like")
     shown = list(lines(window))
-    for label, problem in (("Username", "begins with"), ("Full name", "fewer"), ("Program", "empty"), ("Terms", "a number of terms from"),
+    for label, problem in (("Username", "begins with"), ("Full name", "one character"), ("Program", "empty"), ("Terms", "a number of terms from"),
                            ("Forward mail to", "looks like")):
         at = next(i for i, line in enumerate(shown) if line.startswith(label))
         assert problem in " ".join(shown[at + 1 : at + 3]), text
