@@ -60,7 +60,7 @@ def test_every_screen(club: Club, terminal: Open, look: str) -> None:
 
 def test_the_main_menu_at_each_size(club: Club, terminal: Open) -> None:
     """In two columns, or in one that scrolls; the mark stays on the same choice.  With sixteen colours on a light ground."""
-    window = opened(terminal, "ctdalek", TERM="xterm-16color", COLORFGBG="0;15")
+    window = opened(terminal, "ctdalek", TERM="xterm", COLORFGBG="0;15")
     window.type("l")
     for columns, rows in _SIZES * 2:
         window.resize(columns, rows)
