@@ -86,6 +86,7 @@ ANSWERS = {
     "library remind": Answer("OverdueMails"),
     "library renew": Answer("Loan"),
     "library return": Answer("Loan"),
+    "library undo": Answer("LoanChange"),
     "library search": Answer("Book", "several, under `books`, and how many were `found`"),
     "memberlist": Answer("Member", _MANY),
     "expiredaccounts": Answer("LapsedMembers"),

@@ -315,6 +315,14 @@ class Client:
         """POST /api/library/books/BOOK/loans/UID/renew."""
         return self._library("POST", f"/books/{book}/loans/{_part(uid)}/renew", {})
 
+    def loan_changes(self) -> list[Json]:
+        """GET /api/library/changes: what the caller did to loans within the last minute."""
+        return cast(list[Json], self._library("GET", "/changes")["changes"])
+
+    def undo_loan_change(self, change: int) -> Json:
+        """POST /api/library/changes/CHANGE/undo; asked again, it answers the same."""
+        return self._library("POST", f"/changes/{change}/undo", {})
+
     def loans(self, **query: str | int) -> Json:
         """GET /api/library/loans: one page of who has what.  size, after."""
         return self._library("GET", f"/loans?{urlencode(query)}")

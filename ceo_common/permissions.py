@@ -90,6 +90,7 @@ RULES: dict[str, Rule] = {
     "library.return": _rule("take books back", *_STAFF),
     "library.renew": _rule("renew a loan", Who.SELF, *_STAFF),
     "library.renew.overdue": _rule("renew an overdue loan", *_STAFF),
+    "library.undo": _rule("undo what they did to a loan within the last minute", Who.SIGNED_IN),
     "library.loans": _rule("see all loans", *_STAFF),
     "library.loans.own": _rule("see the loans of one person", Who.SELF, *_STAFF),
     "library.remind": _rule("mail those with overdue books", Who.SYSCOM, Who.TIMER),

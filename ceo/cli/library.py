@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, BinaryIO
 
 import click
@@ -157,7 +158,7 @@ def lend(context: Context, book: str, uid: str, which: int | None, how: How) -> 
     Example: ceo library lend 9780131103627 ctdalek --dry-run
     """
     number = _book(context, book)["book"]
-    change(context, how, lambda client: client.lend(number, uid, which), lambda told: f"{told['uid']} has {told['title']} until {told['due_on']}.")
+    change(context, how, lambda client: client.lend(number, uid, which), partial(_has_until, how))
 
 
 @library.command(name="return")
@@ -172,7 +173,7 @@ def return_(context: Context, book: str, uid: str | None, how: How) -> None:
     """
     number = _book(context, book)["book"]
     who = uid or _only_reader(context, number)
-    change(context, how, lambda client: client.give_back(number, who), lambda told: f"{told['title']} is back from {told['uid']}.")
+    change(context, how, lambda client: client.give_back(number, who), partial(_is_back, how))
 
 
 def _only_reader(context: Context, number: int) -> str:
@@ -188,12 +189,56 @@ def _only_reader(context: Context, number: int) -> str:
 @writing
 @pass_context
 def renew(context: Context, book: str, uid: str, how: How) -> None:
-    """Renew a loan for two more weeks, once.
+    """Renew a loan of a member of this term for two more weeks, once.
 
     Example: ceo library renew 9780131103627 ctdalek --dry-run
     """
     number = _book(context, book)["book"]
-    change(context, how, lambda client: client.renew_loan(number, uid), lambda told: f"{told['uid']} has {told['title']} until {told['due_on']}.")
+    change(context, how, lambda client: client.renew_loan(number, uid), partial(_has_until, how))
+
+
+@library.command()
+@click.argument("number", metavar="[CHANGE]", type=click.IntRange(1), required=False)
+@writing
+@pass_context
+def undo(context: Context, number: int | None, how: How) -> None:
+    """Undo a loan, return or renewal of yours that is less than a minute old: the last one, or the one of that number.
+
+    Example: ceo library undo --dry-run
+    """
+    if number is None:
+        last = _last_change(context)
+        number = int(last["change"])
+        how.confirm(f"Undo {_change_in_words(last)}?")
+    change(context, how, lambda client: client.undo_loan_change(number), lambda undone: f"Undone: {_change_in_words(undone)}.")
+
+
+def _last_change(context: Context) -> Json:
+    """Raises NotFound."""
+    changes = context.client.loan_changes()
+    if not changes:
+        raise NotFound("you lent, renewed and took back no book within the last minute: there is nothing to undo")
+    return changes[0]
+
+
+def _change_in_words(loan_change: Json) -> str:
+    loan = loan_change["loan"]
+    noun = {"lend": "loan", "return": "return", "renew": "renewal"}[loan_change["kind"]]
+    return f"the {noun} of {loan['title']} ({loan['uid']})"
+
+
+def _has_until(how: How, loan: Json) -> str:
+    _note_undo(how, loan)
+    return f"{loan['uid']} has {loan['title']} until {loan['due_on']}."
+
+
+def _is_back(how: How, loan: Json) -> str:
+    _note_undo(how, loan)
+    return f"{loan['title']} is back from {loan['uid']}."
+
+
+def _note_undo(how: How, loan: Json) -> None:
+    how.note(f"Within a minute you can undo this: ceo library undo {loan['change']}")
 
 
 @library.command()

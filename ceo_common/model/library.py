@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -122,6 +122,7 @@ class Loan(Wire):
     due_on: str  # until the end of that day
     overdue: bool
     renewals_left: int
+    change: int | None  # the number of what was done to it last, for an undo
 
 
 class Loans(Wire):
@@ -136,6 +137,28 @@ class LoanPage(Wire):
     loans: list[Loan]
     found: int
     next: str | None = None
+
+
+ChangeKind = Literal["lend", "return", "renew"]
+
+
+class LoanChange(Wire):
+    """What was done to a loan, and the loan as it is now.
+
+    `seconds_left` is how long whoever did it can still undo it, by the database's clock.
+    """
+
+    change: int
+    kind: ChangeKind
+    loan: Loan
+    undone: bool
+    seconds_left: int
+
+
+class LoanChanges(Wire):
+    """GET /api/library/changes: what the caller did within the last minute, the newest first."""
+
+    changes: list[LoanChange]
 
 
 class Reminded(Wire):

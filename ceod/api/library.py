@@ -21,6 +21,8 @@ from ceo_common.model.library import (
     BookPage,
     CheckedBooks,
     Loan,
+    LoanChange,
+    LoanChanges,
     LoanPage,
     Loans,
     NewBook,
@@ -34,7 +36,7 @@ from ceo_common.model.transaction import Rehearsal
 from ceod.api import json_body
 from ceod.api.requests import allow, answer, audit, caller, ceod, is_rehearsal, number, parsed, rehearsed, route
 from ceod.auth import states
-from ceod.library import books, reminders, search
+from ceod.library import books, reminders, search, undo
 from ceod.library.lending import Desk
 from ceod.services.all import Library
 
@@ -127,10 +129,7 @@ def lend(book: str, uid: str) -> flask.Response:
     """Lend a book to a member."""
     which, desk = _book(book), _desk()
     copy = number("copy", 1, COPIES_LIMIT, least=1) if "copy" in request.args else None
-    person = ceod().services.directory.person(_username(uid))
-    if person is None:
-        raise states.missing(uid)
-    desk.check_reader(person)
+    _check_reader(desk, uid)
     return _write(
         "library.lend", uid, f"lend book {which} to {uid}",
         lambda connection: desk.lend(connection, which, uid, caller().name, copy),
@@ -153,9 +152,9 @@ def give_back(book: str, uid: str) -> flask.Response:
        states=states.ACTIVE, subject="uid", gives=Loan,
        rehearsal=Rehearsal)
 def renew(book: str, uid: str) -> flask.Response:
-    """Renew a loan; to renew an overdue one is a right of its own."""
-    which = _book(book)
-    _username(uid)
+    """Renew a loan of a member of this term; to renew an overdue one is a right of its own."""
+    which, desk = _book(book), _desk()
+    _check_reader(desk, uid)
 
     def new_day(renewed: Loan) -> list[Change]:
         loans = _library().database.run(lambda connection: _desk().of_person(connection, uid))
@@ -166,8 +165,39 @@ def renew(book: str, uid: str) -> flask.Response:
         ]
 
     return _write("library.renew", uid, f"renew the loan of book {which} to {uid}",
-                  lambda connection: _desk().renew(connection, which, uid, lambda: allow("library.renew.overdue")),
+                  lambda connection: desk.renew(connection, which, uid, caller().name, lambda: allow("library.renew.overdue")),
                   new_day, book=which)
+
+
+@route(blueprint, "GET", "/library/changes", role="library", operation="library.undo", gives=LoanChanges)
+def loan_changes() -> flask.Response:
+    """What the caller did to loans within the last minute and can undo, the newest first."""
+    who = caller().name
+    return answer(LoanChanges(changes=_library().database.run(lambda connection: undo.undoable(connection, _desk(), who))))
+
+
+@route(blueprint, "POST", "/library/changes/<change>/undo", role="library", operation="library.undo",
+       states=states.EVERY, gives=LoanChange, rehearsal=Rehearsal)
+def undo_change(change: str) -> flask.Response:
+    """Undo a loan, a return or a renewal: by whoever did it, within a minute; asked again, the same answer."""
+    identifier, desk, who = _change(change), _desk(), caller().name
+    before = _library().database.run(lambda connection: undo.change(connection, desk, identifier, who))
+    if before.undone and not is_rehearsal():
+        return answer(before)
+
+    def changes_of(undone: LoanChange) -> Iterable[Change]:
+        uid, loan = undone.loan.uid, _loan_text(undone.loan)
+        if undone.kind == "renew":
+            return [changed(f"due day of {undone.loan.title}", uid, before.loan.due_on, undone.loan.due_on)]
+        return (removed if undone.kind == "lend" else added)("loan", uid, [loan])
+
+    return _write(
+        "library.undo",
+        before.loan.uid,
+        f"undo the {undo.NOUNS[before.kind]} of book {before.loan.book} ({before.loan.uid})",
+        lambda connection: undo.undo(connection, desk, identifier, who),
+        changes_of,
+    )
 
 
 @route(blueprint, "GET", "/library/loans", role="library", operation="library.loans", gives=LoanPage, query=_PAGES)
@@ -257,6 +287,8 @@ def _loan_text(loan: Loan) -> str:
 def _facts_of(result: object) -> dict[str, Any]:
     if isinstance(result, Loan):
         return {"title": result.title, "copy": result.copy_number, "due_on": result.due_on}
+    if isinstance(result, LoanChange):
+        return {"change": result.change, "kind": result.kind, "book": result.loan.book, **_facts_of(result.loan)}
     if isinstance(result, Book):
         return {"book": result.book, "title": result.title}
     return {"books": result.books} if isinstance(result, NewBooksAdded) else {}
@@ -273,11 +305,29 @@ def _desk() -> Desk:
     return Desk(config.library, config.time_zone, datetime.now(UTC))
 
 
+def _check_reader(desk: Desk, uid: str) -> None:
+    """Raises NotFound, WrongState, BackendDown."""
+    person = ceod().services.directory.person(_username(uid))
+    if person is None:
+        raise states.missing(uid)
+    desk.check_reader(person)
+
+
 def _book(text: str) -> int:
     """Raises NotFound."""
+    return _number_of(text, f"there is no book {text!r}: books have numbers")
+
+
+def _change(text: str) -> int:
+    """Raises NotFound."""
+    return _number_of(text, f"there is no change {text!r} of a loan: changes have numbers")
+
+
+def _number_of(text: str, problem: str) -> int:
+    """Raises NotFound with the problem."""
     if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _HIGHEST:
         return int(text)
-    raise NotFound(f"there is no book {text!r}: books have numbers")
+    raise NotFound(problem)
 
 
 def _username(uid: str) -> str:

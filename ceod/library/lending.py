@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection, Row
 
 from ceo_common.config import Library
 from ceo_common.errors import NotFound, WrongState
-from ceo_common.model.library import Loan
+from ceo_common.model.library import ChangeKind, Loan
 from ceo_common.terms import current
 from ceod.library.books import lock
-from ceod.library.tables import books, copies, is_out, loans
+from ceod.library.tables import books, copies, is_done, is_out, loan_changes, loans
 from ceod.services.entry import Person
 
 _NAMED_AT_ONCE = 3
@@ -32,7 +32,7 @@ class Desk:
         self.today: date = now.astimezone(ZoneInfo(zone)).date()
 
     def check_reader(self, person: Person) -> None:
-        """Raises WrongState unless they are a member this term."""
+        """Whoever borrows or renews is a member this term.  Raises WrongState."""
         uid, term = person.uid, str(current(self.zone, self.now))
         if term not in person.attributes.get("term", []):
             kind = "only a club representative" if term in person.attributes.get("nonMemberTerm", []) else "no member"
@@ -53,23 +53,31 @@ class Desk:
         values = {"book": number, "copy": self._copy_in(connection, number, copy), "uid": uid, "lent_at": self.now, "lent_by": by,
                   "due_on": self._due()}
         identifier = connection.execute(loans.insert().values(values).returning(loans.c.id)).scalar_one()
-        return self._loans(connection, loans.c.id == identifier)[0]
+        _note(connection, identifier, "lend", by)
+        return self.loan(connection, identifier)
 
     def give_back(self, connection: Connection, number: int, uid: str, by: str) -> Loan:
         """The loan that is over.  Raises NotFound."""
         loan = self._loan_of(connection, number, uid)
         connection.execute(loans.update().where(loans.c.id == loan.loan).values(returned_at=self.now, returned_by=by))
-        return loan
+        _note(connection, loan.loan, "return", by)
+        return self.loan(connection, loan.loan)
 
-    def renew(self, connection: Connection, number: int, uid: str, if_overdue: Callable[[], object]) -> Loan:
+    def renew(self, connection: Connection, number: int, uid: str, by: str, if_overdue: Callable[[], object]) -> Loan:
         """The loan with its new day; `if_overdue` says whether the caller may even then.  Raises NotFound, WrongState."""
         loan = self._loan_of(connection, number, uid)
         if loan.overdue:
             if_overdue()
         if loan.renewals_left < 1:
             raise WrongState(f"\"{loan.title}\" was renewed {_times(self.rules.renewals)} already: it has to be returned by the end of {loan.due_on}")
+        before = connection.execute(sa.select(loans.c.due_on, loans.c.renewed).where(loans.c.id == loan.loan)).one()
         connection.execute(loans.update().where(loans.c.id == loan.loan).values(due_on=self._due(), renewed=loans.c.renewed + 1))
-        return self._loans(connection, loans.c.id == loan.loan)[0]
+        _note(connection, loan.loan, "renew", by, due_before=before.due_on, renewed_before=before.renewed)
+        return self.loan(connection, loan.loan)
+
+    def loan(self, connection: Connection, identifier: int) -> Loan:
+        """A loan by its number; it may be over."""
+        return self._shown(connection.execute(_shown_columns().where(loans.c.id == identifier)).one())
 
     # Who has what
 
@@ -141,13 +149,23 @@ class Desk:
         return found[0]
 
     def _loans(self, connection: Connection, *which: sa.ColumnElement[bool], limit: int | None = None) -> list[Loan]:
-        query = sa.select(loans, books.c.title).join(books, books.c.id == loans.c.book).where(is_out, *which)
+        query = _shown_columns().where(is_out, *which)
         return [self._shown(row) for row in connection.execute(query.order_by(loans.c.due_on, loans.c.id).limit(limit))]
 
     def _shown(self, row: Row[Any]) -> Loan:
         return Loan(loan=row.id, book=row.book, title=row.title, copy_number=row.copy, uid=row.uid, lent_at=row.lent_at.timestamp(),
                     lent_by=row.lent_by, due_on=row.due_on.isoformat(), overdue=row.due_on < self.today,
-                    renewals_left=max(0, self.rules.renewals - row.renewed))
+                    renewals_left=max(0, self.rules.renewals - row.renewed), change=row.change)
+
+
+def _shown_columns() -> sa.Select[Any]:
+    """Loans, each with its book's title and the number of its last change that was not undone."""
+    last = sa.select(sa.func.max(loan_changes.c.id)).where(loan_changes.c.loan == loans.c.id, is_done).scalar_subquery()
+    return sa.select(loans, books.c.title, last.label("change")).join(books, books.c.id == loans.c.book)
+
+
+def _note(connection: Connection, loan: int, kind: ChangeKind, by: str, **before: Any) -> None:
+    connection.execute(loan_changes.insert().values(loan=loan, kind=kind, changed_by=by, **before))
 
 
 def _times(count: int) -> str:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Date, DateTime, ForeignKey, ForeignKeyConstraint, Identity, Index, Integer, MetaData, String, Table, Text
 
 # The number of the newest migration: what this ceod can work with, nothing older and nothing newer.
-REVISION = "0001"
+REVISION = "0002"
 VERSION_TABLE = "alembic_version"
 
 metadata = MetaData()
@@ -64,11 +64,27 @@ loans = Table(
     sa.CheckConstraint("(returned_at IS NULL) = (returned_by IS NULL)", name="returned_to_somebody"),
 )
 
+# One row for each loan, renewal and return, with what the loan was before it.
+loan_changes = Table(
+    "loan_changes", metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("loan", Integer, ForeignKey("loans.id"), nullable=False),
+    Column("kind", Text, sa.CheckConstraint("kind IN ('lend', 'return', 'renew')", name="kind_of_change"), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
+    Column("changed_by", Text, nullable=False),
+    Column("due_before", Date),  # of a renewal
+    Column("renewed_before", Integer),
+    Column("undone_at", DateTime(timezone=True)),
+)
+
 is_out = loans.c.returned_at.is_(None)
+is_done = loan_changes.c.undone_at.is_(None)
 
 # Whatever ceod does: a copy is with one person at most, and nobody has two copies of a book.
 Index("one_loan_a_copy", loans.c.book, loans.c.copy, unique=True, postgresql_where=is_out)
 Index("one_copy_a_person", loans.c.uid, loans.c.book, unique=True, postgresql_where=is_out)
+Index("changes_of_loan", loan_changes.c.loan, loan_changes.c.id, postgresql_where=is_done)
+Index("changes_by_person", loan_changes.c.changed_by, loan_changes.c.id)
 Index("loans_by_day", loans.c.due_on, postgresql_where=is_out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import pytest
 
 from ceo import manual
 from ceo.cli import COMMANDS, cli
+from ceo_common.client import Client
 from tests.club.club import Club
 
 CONTEXT = click.Context(cli, info_name="ceo")
@@ -32,6 +34,11 @@ PUT_IN = {
 FILES = {
     "members import": {"new-members.csv": "uid,cn,program\nexample1,Example One,Mathematics\nexample2,Example Two,Physics\n"},
     "library import": {"new-books.csv": "title,authors,year\nAn Example,Example One; Example Two,2026\n"},
+}
+
+# What is done by the same person just before.
+BEFORE: dict[str, Callable[[Client, dict[str, str]], object]] = {
+    "library undo": lambda client, scene: client.renew_loan(client.books(q="9780131103627")["books"][0]["book"], scene["reader"]),
 }
 
 # Exit statuses other than 0, and why.
@@ -78,6 +85,8 @@ def test_it_works(club: Club, scene: dict[str, str], path: str) -> None:
     for file, text in files.items():
         file.write_text(text)
         file.chmod(0o644)
+    if path in BEFORE:
+        BEFORE[path](club.client("ctdalek"), scene)
     try:
         done = club.run_as("ctdalek", *words)
     finally:
@@ -88,5 +97,5 @@ def test_it_works(club: Club, scene: dict[str, str], path: str) -> None:
 
 
 def test_the_tables_name_what_there_is() -> None:
-    for table in (PUT_IN, FILES, STATUS):
+    for table in (PUT_IN, FILES, BEFORE, STATUS):
         assert LEAVES.keys() >= set(table)

@@ -377,6 +377,150 @@ def test_who_renews_what(club: Club, readers: Iterator[str]) -> None:
             ask()
 
 
+def test_lapsed_expired_and_deleted_borrowers_renew_nothing(club: Club, readers: Iterator[str]) -> None:
+    """The rules of lending hold for a renewal too, for the office as for oneself; returning goes on."""
+    office, term = club.client("office1"), current(ZONE)
+    lapsed, rep, expired, deleted = (next(readers) for _ in range(4))
+    books = {uid: _book(club)["book"] for uid in (lapsed, rep, expired, deleted)}
+    before = {uid: office.lend(book, uid) for uid, book in books.items()}
+    entries = {uid: club.entries(f"(uid={uid})").popitem()[1] for uid in books}
+    head = "dn: uid={},ou=People,%s\nchangetype: modify\n" % BASE_DN
+    past = f"replace: term\nterm: {term + -4}\n"
+    change = "\n".join((
+        head.format(lapsed) + past, head.format(rep) + past + f"-\nadd: nonMemberTerm\nnonMemberTerm: {term}\n",
+        head.format(expired) + "add: shadowExpire\nshadowExpire: 20000\n", head.format(deleted) + "add: shadowExpire\nshadowExpire: 1\n"))
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
+    try:
+        for uid, why in ((lapsed, f"is no member this term .{term}."), (rep, "is only a club representative this term"),
+                         (expired, "is expired; renew it first"), (deleted, "was deleted")):
+            for days in (0, 900):  # overdue or not
+                _late(club, before[uid], days)
+                with pytest.raises((Deleted, WrongState), match=f"^{uid} {why}"):
+                    office.renew_loan(books[uid], uid)
+                assert [loan["renewals_left"] for loan in office.loans_of(uid)] == [1]
+            done = club.run_as("office1", "ceo", "library", "renew", str(books[uid]), uid)
+            assert done.returncode == 73, done
+            assert uid in done.stderr
+            assert office.give_back(books[uid], uid)["uid"] == uid
+    finally:
+        admin = club.ldap_as(club.key("ceod/admin"))
+        for uid, entry in entries.items():
+            values = {name: [("MODIFY_REPLACE", [value.decode() for value in entry.get(name, [])])] for name in ("term", "nonMemberTerm", "shadowExpire")}
+            assert admin.modify(f"uid={uid},ou=People,{BASE_DN}", values), admin.result
+
+
+# Undoing
+
+
+def test_a_loan_a_renewal_and_a_return_are_undone(club: Club, readers: Iterator[str]) -> None:
+    """By whoever did it, within a minute; asked again, nothing happens once more."""
+    office, uid, book = club.client("office1"), next(readers), _book(club)["book"]
+    assert office.undo_loan_change(office.lend(book, uid)["change"])["kind"] == "lend"
+    assert office.loans_of(uid) == []
+    lent = office.lend(book, uid)
+    _sql(club, f"UPDATE loans SET due_on = '{_today() + timedelta(days=3)}' WHERE id = {lent['loan']};")
+    (before,) = office.loans_of(uid)
+    renewed = office.renew_loan(book, uid)
+    undone = office.undo_loan_change(renewed["change"])
+    assert (undone["kind"], undone["undone"], undone["seconds_left"]) == ("renew", True, 0)
+    assert undone["loan"] == before
+    assert office.loans_of(uid) == [before]
+    returned = office.give_back(book, uid)
+    for _ in range(2):
+        assert office.undo_loan_change(returned["change"])["loan"] == before
+        assert office.loans_of(uid) == [before]
+    rows = [row for row in club.client("ctdalek").log(COFFEE, limit=200)["rows"] if row.get("book") == book and row["what"] == "library.undo"]
+    assert [(row["who"], row["subject"], row["outcome"], row["kind"], row["change"]) for row in rows[:2]] == [
+        ("office1", uid, "done", "return", returned["change"]), ("office1", uid, "done", "renew", renewed["change"])]
+    assert len(rows) == 3
+    (last,) = [change for change in office.loan_changes() if change["loan"]["book"] == book]
+    assert last["change"] == lent["change"]
+    assert 0 < last["seconds_left"] <= 60
+    assert all(change["loan"]["book"] != book for change in club.client("ctdalek").loan_changes())
+
+
+def test_one_undoes_ones_own_renewal(club: Club) -> None:
+    office, member, book = club.client("office1"), club.client("regular1"), _book(club)["book"]
+    office.lend(book, "regular1")
+    try:
+        renewed = member.renew_loan(book, "regular1")
+        with pytest.raises(Forbidden, match="Only whoever lent, renewed or took back a book may undo it"):
+            office.undo_loan_change(renewed["change"])
+        assert member.undo_loan_change(renewed["change"])["loan"]["renewals_left"] == 1
+    finally:
+        office.give_back(book, "regular1")
+
+
+def test_what_can_no_longer_be_undone(club: Club, readers: Iterator[str]) -> None:
+    """After a minute, after something else was done, and when the copy is with somebody else; in words, and nothing changes."""
+    office, other, uid, second = club.client("office1"), club.client("ctdalek"), next(readers), next(readers)
+    one, two = _book(club)["book"], _book(club, copies=2)["book"]
+    loan = office.lend(one, uid)
+    with pytest.raises(Forbidden, match="You are ctdalek"):
+        other.undo_loan_change(loan["change"])
+    _sql(club, f"UPDATE loan_changes SET changed_at = now() - interval '61 s' WHERE id = {loan['change']};")
+    with pytest.raises(WrongState, match=r"more than 60 seconds old .* take the book back instead"):
+        office.undo_loan_change(loan["change"])
+    assert loan["change"] not in [change["change"] for change in office.loan_changes()]
+    returned = other.give_back(one, uid)
+    with pytest.raises(WrongState, match="more than 60 seconds old"):
+        office.undo_loan_change(loan["change"])
+    _sql(club, f"UPDATE loan_changes SET changed_at = now() WHERE id = {loan['change']};")
+    with pytest.raises(WrongState, match="ctdalek noted a return of it since"):
+        office.undo_loan_change(loan["change"])
+    office.lend(one, second)
+    with pytest.raises(WrongState, match=f"{second} borrowed it meanwhile"):
+        other.undo_loan_change(returned["change"])
+    assert office.loans_of(uid) == []
+    # Another copy of the same book: nobody has two.
+    office.lend(two, uid)
+    back = office.give_back(two, uid)
+    office.lend(two, uid, copy=2)
+    with pytest.raises(WrongState, match=f"{uid} borrowed it meanwhile"):
+        office.undo_loan_change(back["change"])
+    assert [loan["copy_number"] for loan in office.loans_of(uid)] == [2]
+    for number in (2**31 - 1, 0):
+        with pytest.raises(NotFound, match="there is no change"):
+            office.undo_loan_change(number)
+
+
+def test_an_undo_at_two_desks_at_once_is_one(club: Club, readers: Iterator[str]) -> None:
+    office, uid, book = club.client("office1"), next(readers), _book(club)["book"]
+    office.lend(book, uid)
+    returned = office.give_back(book, uid)
+    answers = _at_once([lambda: office.undo_loan_change(returned["change"])] * 4)
+    assert all(isinstance(answer, dict) and answer["undone"] for answer in answers), answers
+    assert [loan["loan"] for loan in office.loans_of(uid)] == [returned["loan"]]
+    # Undone or lent to somebody else: one of the two.
+    for who in (next(readers), next(readers)):
+        returned = office.give_back(book, office.loans_of_book(book)[0]["uid"])
+        answers = _at_once([lambda: office.undo_loan_change(returned["change"]), lambda: club.client("ctdalek").lend(book, who)])  # noqa: B023
+        assert sum(isinstance(answer, dict) for answer in answers) == 1, answers
+        assert len(office.loans_of_book(book)) == 1
+
+
+def test_the_command_undoes_the_last_change(club: Club, readers: Iterator[str]) -> None:
+    office, uid, book = club.client("office1"), next(readers), _book(club)
+
+    def ceo(*words: str) -> tuple[int, str, str]:
+        done = club.run_as("office1", "ceo", "library", *words)
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+    status, _, note = ceo("lend", str(book["book"]), uid)
+    (loan,) = office.loans_of(uid)
+    assert (status, note) == (0, f"Within a minute you can undo this: ceo library undo {loan['change']}")
+    assert ceo("undo", "--dry-run")[0] == 0
+    assert office.loans_of(uid) == [loan]
+    assert ceo("undo")[0] == 2  # nobody is there to be asked
+    assert ceo("undo", "--yes") == (0, f"Undone: the loan of {book['title']} ({uid}).", "")
+    assert ceo("undo", str(loan["change"]))[0] == 0
+    assert office.loans_of(uid) == []
+    _sql(club, "UPDATE loan_changes SET changed_at = changed_at - interval '61 s' WHERE changed_by = 'office1';")
+    status, _, note = ceo("undo", "--yes")
+    assert status == 66
+    assert "there is nothing to undo" in note
+
+
 def _at_once(calls: list[Callable[[], Any]]) -> list[Any]:
     told: list[Any] = [None] * len(calls)
     start = threading.Barrier(len(calls))

@@ -174,16 +174,18 @@ def test_lists_are_looked_at_and_left_alone(club: Club) -> None:
 def test_the_library_takes_it_back(club: Club) -> None:
     office, desk = club.client("office1"), club.client("office1")
     book = office.add_book({"title": f"Book {club.name()}", "authors": ["Ann Author"]})["book"]
-    dump = ["SELECT * FROM books ORDER BY id;", "SELECT * FROM copies ORDER BY book, number;", "SELECT * FROM loans ORDER BY id;"]
+    dump = ["SELECT * FROM books ORDER BY id;", "SELECT * FROM copies ORDER BY book, number;", "SELECT * FROM loans ORDER BY id;",
+            "SELECT * FROM loan_changes ORDER BY id;"]
     reader, lent = club.add()["result"]["uid"], club.add()["result"]["uid"]
     office.add_copies(book, 1)
-    office.lend(book, lent)
+    loan = office.lend(book, lent)
     before = [_sql(club, query) for query in dump]
     desk.rehearsing = True
     asked = [desk.add_book({"title": "Never", "authors": ["x"]}), desk.add_copies(book, 3), desk.lend(book, reader), desk.give_back(book, lent),
-             desk.renew_loan(book, lent)]
-    assert [told["operation"] for told in asked] == ["library.add", "library.add", "library.lend", "library.return", "library.renew"]
+             desk.renew_loan(book, lent), desk.undo_loan_change(loan["change"])]
+    assert [told["operation"] for told in asked] == ["library.add", "library.add", "library.lend", "library.return", "library.renew",
+                                                     "library.undo"]
     assert all(told["dry_run"] and len(told["steps"]) == 1 for told in asked)
-    assert [len(told["changes"]) for told in asked] == [1] * 5
+    assert [len(told["changes"]) for told in asked] == [1] * 6
     assert [_sql(club, query) for query in dump] == before
     office.give_back(book, lent)
