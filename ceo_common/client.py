@@ -252,7 +252,7 @@ class Client:
         return self._json(self.hosts.mail, "DELETE", path, {"uids": uids})
 
     def lists_of(self, uid: str) -> Json:
-        """GET /api/mailman/UID: the lists that an account is on."""
+        """GET /api/mailman/UID: the lists that an account is on, and those that it was taken off last."""
         return self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}")
 
     def databases(self, uid: str) -> Json:

@@ -43,10 +43,11 @@ class Subscription(Wire):
 
 
 class Subscriptions(Wire):
-    """GET /api/mailman/UID."""
+    """GET /api/mailman/UID.  `left` are lists that the account was taken off, by ceo, as the last that was wished."""
 
     uid: str
     lists: list[str]
+    left: list[str]
 
 
 class Unsubscribe(Wire):

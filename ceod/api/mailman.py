@@ -30,9 +30,10 @@ _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 @route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions)
 def lists(uid: str) -> flask.Response:
-    """Show the lists that an account's address is on."""
+    """Show the lists that an account's address is on, and those that somebody took it off last."""
     _check(uid=uid)
-    return answer(Subscriptions(uid=uid, lists=_mailman().lists_of(_address(uid))))
+    lists, left = _mailman().lists_of(_address(uid)), Wishes(ceod().engine.journal).left(uid)
+    return answer(Subscriptions(uid=uid, lists=lists, left=[name for name in left if name not in lists]))
 
 
 @route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe",

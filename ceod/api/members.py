@@ -28,6 +28,7 @@ from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
+from ceod.operations.lists_to_join import still_to_join
 from ceod.operations.password import generate
 from ceod.operations.planned_changes import planned_changes
 from ceod.operations.private import Private
@@ -195,7 +196,7 @@ def delete(uid: str) -> flask.Response:
 
     def prepare() -> Json:
         delete_member.check(_person(uid), ceod().services)
-        return {"uid": uid}
+        return {"uid": uid, "lists_to_join": still_to_join(ceod().engine, uid)}
 
     return transact(delete_member.DELETE_MEMBER, lambda: Private(bind_as_caller()), subject=uid, told=None, prepare=prepare,
                     names=(*_locked(uid), *(f"group:{name}" for name in groups)))
@@ -212,7 +213,7 @@ def restore(uid: str) -> flask.Response:
         record = running.engine.record
         row = record.newest_of(names.DELETIONS, uid)
         facts = record.facts(row.id) if row is not None and row.operation == delete_member.DELETE_MEMBER.name else None
-        told, warnings = restore_member.arguments(_person(uid), facts, running.services)
+        told, warnings = restore_member.arguments(_person(uid), facts, running.services, row.id if row is not None else "")
         return {"uid": uid, **told, "warnings": warnings}
 
     return transact(restore_member.RESTORE_MEMBER, lambda: Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None,

@@ -12,13 +12,15 @@ from ceod.services.entry import DELETED, Person
 from ceod.services.kadmin import Principal
 from ceod.services.ldap_connection import Change
 from ceod.services.ldap_names import first_value
-from ceod.transaction.step import Json, Operation, Step, Undone
+from ceod.transaction.step import Json, Operation, Step, Turn, Undone
 
 
-def arguments(person: Person, deletion: Json | None, services: Services) -> tuple[Json, list[str]]:
+def arguments(
+    person: Person, deletion: Json | None, services: Services, transaction: str = ""
+) -> tuple[Json, list[str]]:
     """What the deletion's record says is to be brought back, and warnings of what can't be.
 
-    `deletion` is what that transaction noted, None when this host has no record of it.
+    `deletion` is what that `transaction` noted, None when this host has no record of it.
     """
     if deletion is None:
         # The directory and the KDC remember enough for a login; what only the journal knew is said to be missing.
@@ -41,6 +43,7 @@ def arguments(person: Person, deletion: Json | None, services: Services) -> tupl
         "expires": next(iter(disabled["shadowExpire"].remove), None),
         "groups": {dn: list(changes[0].remove) for dn, changes in groups.items() if dn not in gone},
         "lists": deletion.get("lists", []),
+        "lists_left_by": "" if "lists" in deletion else transaction,
     }
     return told, warnings
 
@@ -112,6 +115,23 @@ class JoinGroups(ChangeEntries):
         return {dn: [Change("uniqueMember", put=tuple(values))] for dn, values in run.arguments["groups"].items() if dn not in already}
 
 
+class JoinListsAgain(JoinLists):
+    """The lists that the deletion left."""
+
+    def wanted(self, turn: Turn[Services]) -> bool:
+        """Where there are any, or may be."""
+        return bool(turn.facts.get("lists_left_by")) or super().wanted(turn)
+
+    def do(self, turn: Turn[Services]) -> None:
+        """Subscribe it to what the deletion left, also to what it left while the restore was under way.
+
+        The account is open by now: what the deletion notes after this look, it leaves no more.
+        """
+        if transaction := turn.facts.get("lists_left_by"):
+            turn.note(lists=turn.facts_of(transaction).get("lists", []), lists_left_by="")
+        super().do(turn)
+
+
 def _result(facts: Json) -> Json:
     return {"uid": facts["uid"], "groups": sorted(first_value(dn) for dn in JoinGroups.of(facts)),
             "lists": facts["lists"], "warnings": warnings(facts)}
@@ -119,5 +139,5 @@ def _result(facts: Json) -> Json:
 
 RESTORE_MEMBER: Operation[Services, Private] = Operation(
     name="restore_member", version=1, before=(BringHome(), EnablePrincipal(), Enable(), JoinGroups()),
-    after=(JoinLists(lambda facts: [(name, facts["uid"]) for name in facts["lists"]]),), result=_result,
+    after=(JoinListsAgain(lambda facts: [(name, facts["uid"]) for name in facts["lists"]]),), result=_result,
 )

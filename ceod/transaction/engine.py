@@ -404,7 +404,8 @@ class Engine(Generic[Tools]):
         facts = transaction.arguments | self.record.facts(identifier)
         quiet = transaction.state in ENDED  # the stream had its last line
         assert transaction.committed
-        turn = Turn(identifier, transaction.committed, facts, self.tools, private, self._pen(identifier, "later", row.number, about, quiet=quiet))
+        pen = self._pen(identifier, "later", row.number, about, quiet=quiet)
+        turn = Turn(identifier, transaction.committed, facts, self.tools, private, pen, self.record.facts)
         if operation.bulk and (earlier := self._waits_before(identifier, row.number)):
             # It builds on what that one does.
             told = BackendDown(f"{earlier.name} has to be done first", backend=(earlier.error or {}).get("backend", "unknown")).as_json()

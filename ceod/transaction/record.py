@@ -47,6 +47,8 @@ _LARGEST_NUMBER = sa.text(
     " FROM steps, json_each(json_extract(steps.intent, '$.numbers')) AS number"
     " WHERE steps.name = :step AND number.value BETWEEN :first AND :last"
 )
+_WAITING = sa.select(steps, transactions.c.operation, transactions.c.version, transactions.c.arguments).join(transactions).where(
+    steps.c.state.in_(("pending", "waiting")), transactions.c.state.in_(("committed", "completed")))
 _DUE = (sa.select(steps).join(transactions)
         .where(steps.c.state == "waiting", steps.c.next_at <= sa.bindparam("now"), transactions.c.state == "completed")
         .order_by(steps.c.next_at, steps.c.number))
@@ -389,6 +391,11 @@ class Record:
         """Transactions that somebody has to bring to an end."""
         with self.journal.reading() as connection:
             return list(connection.execute(_UNFINISHED))
+
+    def waiting(self) -> list[Row[Any]]:
+        """Steps behind a commit that are still to be done, each with its transaction's `operation`, `version` and `arguments`."""
+        with self.journal.reading() as connection:
+            return list(connection.execute(_WAITING))
 
     def due(self, now: float) -> list[Row[Any]]:
         """Waiting steps of completed transactions whose time has come."""

@@ -73,13 +73,21 @@ class Turn(Generic[Tools]):
     """What a step after the commit has at hand at one of its tries."""
 
     def __init__(
-        self, transaction: str, committed: float, facts: Json, tools: Tools, private: Any, pen: Pen
+        self,
+        transaction: str,
+        committed: float,
+        facts: Json,
+        tools: Tools,
+        private: Any,
+        pen: Pen,
+        facts_of: Callable[[str], Json],
     ) -> None:
         self.transaction = transaction
         self.committed = committed  # when, in seconds since the epoch: since then it is wished
         self.facts = facts  # the arguments, and what every step noted
         self.tools = tools
         self.private = private  # of a bulk operation's first try alone; else None
+        self.facts_of = facts_of  # what the steps of another transaction noted, by its id
         self._pen = pen
 
     def note(self, done: int | None = None, items: int = 0, **facts: Any) -> None:

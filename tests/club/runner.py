@@ -79,7 +79,9 @@ def prepare(engine: Engine[Services], services: Services, task: dict[str, Any], 
         row = engine.record.newest_of(("delete_member",), told["uid"])
         person = services.directory.person(told["uid"])
         assert row and person
-        arguments, warnings = restore_member.arguments(person, engine.record.facts(row.id), services)
+        arguments, warnings = restore_member.arguments(
+            person, engine.record.facts(row.id), services, row.id
+        )
         return {**told, **arguments, "warnings": warnings}
     if task["operation"] == "change_group":
         return change_group.plan(services, told["group"], told["uid"], join=told["join"])

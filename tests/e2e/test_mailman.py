@@ -27,7 +27,7 @@ def _rest(club: Club, path: str, *more: str) -> Any:
 def test_an_address_is_subscribed_and_taken_off(club: Club) -> None:
     uid = club.add()["result"]["uid"]
     office = club.client("office1")
-    assert office.lists_of(uid) == {"uid": uid, "lists": ["csc-general"]}
+    assert office.lists_of(uid) == {"uid": uid, "lists": ["csc-general"], "left": []}
     assert office.subscribe("events", uid) == {"list": "events", "uid": uid, "subscribed": True, "held": False}
     assert club.on_list(uid, "events") and office.lists_of(uid)["lists"] == ["csc-general", "events"]
     with pytest.raises(Exists, match="is on the list events already"):

@@ -135,6 +135,36 @@ def test_a_waiting_step_never_overrides_a_newer_wish(club: Club) -> None:
     club.done(syscom.remove_from_group("exec", uid["left"]))
 
 
+def test_a_restore_joins_the_lists_that_were_still_to_be_joined(club: Club) -> None:
+    """What a sign-up had not done yet when its account was deleted is part of what was deleted."""
+    syscom, office, waiting = club.client("ctdalek"), club.client("office1"), Waiting(club)
+    alone, of_many, unwilling = (club.name() for _ in range(3))
+    club.service("mail", "stop", "mailman")
+    try:
+        waiting.begin("alone", office.add_member(club.member(alone)))
+        waiting.begin("of many", office.add_members([club.member(of_many)]))
+        waiting.begin("unwilling", office.add_member(club.member(unwilling)))
+        with pytest.raises(BackendDown):
+            office.unsubscribe("csc-general", unwilling)
+        for uid in (alone, of_many, unwilling):
+            waiting.begin(f"deletion of {uid}", syscom.delete_member(uid))
+    finally:
+        club.service("mail", "start", "mailman")
+    _up(club, MAIL, "mailman")
+    waiting.resume()
+    for name in waiting.by_name:
+        waiting.end(name)
+    results = {uid: club.done(syscom.restore_member(uid)) for uid in (alone, of_many, unwilling)}
+    assert {uid: result["lists"] for uid, result in results.items()} == {
+        alone: ["csc-general"],
+        of_many: ["csc-general"],
+        unwilling: [],
+    }
+    assert club.on_list(alone)
+    assert club.on_list(of_many)
+    assert not club.on_list(unwilling)
+
+
 def _shadow_expire(club: Club, uid: str, change: str) -> None:
     dn = f"uid={uid},{foreign.PEOPLE}"
     foreign.write(club, f"dn: {dn}\nchangetype: modify\n{change}\n")
