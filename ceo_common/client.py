@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -70,6 +72,8 @@ class Client:
         self.answer_s = answer_s
         self.has_written = False  # whether a request was sent that changes something
         self.rehearsing = False  # what writes only tells what it would do
+        # The host that each thread waits for, and since when (time.monotonic).
+        self.waiting: dict[int, tuple[str, float]] = {}
         self.on_broken: Callable[[int], None] = lambda count: (
             None
         )  # a listing left out so many broken entries
@@ -481,7 +485,7 @@ class Client:
                 mutual_authentication=requests_gssapi.REQUIRED, target_name=gssapi.Name(f"ceod@{host}", gssapi.NameType.hostbased_service),
                 delegate=delegate, creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
             )
-            with requests.Session() as session:
+            with requests.Session() as session, self._waiting_for(host):
                 session.trust_env = False
                 session.verify = self.ca
                 self.has_written |= method != "GET" and not _is_rehearsal(path)
@@ -505,6 +509,15 @@ class Client:
             return response
         with response:
             raise self._refusal(host, response, auth)
+
+    @contextlib.contextmanager
+    def _waiting_for(self, host: str) -> Iterator[None]:
+        thread = threading.get_ident()
+        self.waiting[thread] = host, time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting.pop(thread, None)
 
     def _refusal(self, host: str, response: requests.Response, auth: _Auth) -> errors.CeoError:
         if auth.failure:

@@ -52,7 +52,7 @@ def main() -> None:
     window.type("Enter", "Enter")
     window.see("Enter adds the account")
     window.type("Enter")
-    window.see("Any key goes on")
+    window.see("then press Enter")
     draw(window, "sign-up")
     time.sleep(1)  # a key counts when the end could be seen
     window.type("Enter")

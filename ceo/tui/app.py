@@ -39,6 +39,7 @@ _RESIZED = "window resize"
 _LOOK_ANSWER_S = 5.0
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
+WAIT_S = 2  # what takes no longer than this is not told of
 
 
 class Layer(Protocol):
@@ -51,6 +52,7 @@ class Layer(Protocol):
     locked: bool  # whether no key works but its own, and nothing beneath is to be seen
     finds_people: bool  # whether it is the one that finds somebody
     only_shows: bool  # whether nothing is lost when it is left
+    modal: bool  # whether it is left by its own keys alone, so that no hint names others
 
     def on_top(self) -> None:
         """It came to the top, first or again."""
@@ -97,10 +99,14 @@ class App:
         self.drafts: dict[str, dict[str, str]] = {}
         self.running: list[Layer] = []  # transactions whose end has not come
         self.under_way: list[Layer] = []  # those that were left to themselves, until somebody looks
+        self.unconfirmed: list[Layer] = []  # those whose password nobody confirmed to have seen
+        # What is waited for: the host, and since when (time.monotonic); by thread or by screen.
+        self.waiting_for: dict[int, tuple[str, float]] = {}
         self._waiting: list[Callable[[], None]] = []  # what goes on when there is a ticket again
         self._client: Client | None = None
+        self._dry_run_client: Client | None = None
         self._making = threading.Lock()
-        self._touched = time.time()  # of the wall clock, which goes on while the machine sleeps
+        self.touched = time.time()  # of the wall clock, which goes on while the machine sleeps
         self._looked = time.monotonic()
         self._looking = False
         self._shut = False
@@ -197,7 +203,7 @@ class App:
     def _show_hints(self) -> None:
         """The keys that work now, in the line beneath the note; a click on one presses it, and on the note what it speaks of."""
         top = self.stack[-1]
-        bindings = [*top.bound(), *([] if top.locked else [self.bindings])]
+        bindings = [*top.bound(), *([] if top.locked or top.modal else [self.bindings])]
         field = top.focused_field()
         if top.finds_people:
             bindings = [{key: action for key, action in binding.items() if key is not keys.PEOPLE} for binding in bindings]
@@ -221,8 +227,16 @@ class App:
         ticket = f"ticket {left // 3600} h {left % 3600 // 60:02d} min" if left else "no ticket"
         self._status.set_text(safe(f" {self.operator or self.session.name}  |  {ticket}"))
         silent = [standing.short(host) for host in self.standing.silent]
-        told = ("alarm", f" {', '.join(silent)} silent ") if silent else "all hosts answer " if self.standing.who is not None else ""
+        told: Markup = ("alarm", f" {', '.join(silent)} silent ") if silent else "all hosts answer " if self.standing.who is not None else ""
+        if waits := self._longest_wait():
+            told = [f"{waits}  ", told] if silent else f"{waits} "
         self._hosts.set_text(safe(told))
+
+    def _longest_wait(self) -> str:
+        """Which host has been waited for longest, in words; empty where none is waited for."""
+        host, began = min(self.waiting_for.copy().values(), key=lambda wait: wait[1], default=("", 0.0))
+        seconds = int(time.monotonic() - began)
+        return f"waiting for {standing.short(host)}, {seconds} s" if host and seconds >= WAIT_S else ""
 
     # Keys
 
@@ -231,7 +245,7 @@ class App:
         if _RESIZED in typed:
             self.loop.set_alarm_in(0, lambda *_: self.redraw())  # the crumbs and hints that there is room for
         if any(key != _RESIZED and not isinstance(key, Background) for key in typed):
-            self._touched = time.time()
+            self.touched = time.time()
         return [key for key in typed if not self._is_no_key(key)]
 
     def _is_no_key(self, came: object) -> bool:
@@ -302,7 +316,17 @@ class App:
         with self._making:
             if self._client is None:
                 self._client = self.session.client()
+                self._client.waiting = self.waiting_for
             return self._client
+
+    def dry_run_client(self) -> Client:
+        """A client of its own that only asks what would be done; for workers' threads, too."""
+        with self._making:
+            if self._dry_run_client is None:
+                self._dry_run_client = self.session.client()
+                self._dry_run_client.rehearsing = True
+                self._dry_run_client.waiting = self.waiting_for
+            return self._dry_run_client
 
     def _has_ticket(self) -> bool:
         """Whether whoever uses the menu has one; somebody else's that came into the same cache does not count."""
@@ -325,7 +349,7 @@ class App:
 
     def signed_in(self) -> None:
         """There is a ticket, for the first time or again: go on with what waited for it."""
-        self._client = None
+        self._client = self._dry_run_client = None
         if not self.operator:
             self.operator = self.session.name
             self._welcome()
@@ -381,7 +405,7 @@ class App:
 
     def _tick(self, *_: object) -> None:
         idle = self.settings.lock_after_min * 60
-        if idle and time.time() - self._touched > idle and self.operator:
+        if idle and time.time() - self.touched > idle and self.operator:
             self.lock()
         elif self.operator and not self._has_ticket():
             self.sign_in()

@@ -59,10 +59,13 @@ CUT_WORD = Key(("ctrl w", "meta backspace"), "Ctrl-W", "", "Delete the word left
 CONFIRM = Key(("enter",), "Enter", "do it", "Do what is shown.")
 GO_ON = Key(("enter", " "), "Enter", "go on", "Done with this.")
 AGAIN = Key(("ctrl r", "f5"), "Ctrl-R", "again", "Ask once more.")
+NOTED = Key(("enter",), "Enter", "go on", "The password is written down: leave; it is not shown again.")
+DETAILS = Key(("tab",), "Tab", "details", "Show the details, such as times and numbers, or hide them.")
+RESET = Key(("r", "R"), "R", "reset", "Give another temporary password, because nobody saw the first.")
 
 # Of single screens.
 COLUMN = Key(("right", "left", "tab"), "Right", "", "To the other column.")
-SIDE = Key(("tab", "left", "right"), "Tab", "other side", "Between what is shown, which scrolls, and what can be done.")
+SIDE = Key(("right", "left"), "Right", "other side", "Between what is shown, which scrolls, and what can be done.")
 OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open instead", "Open the account or the book that exists already, instead of adding another.")
 MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; shown first.")
 MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")

@@ -52,6 +52,9 @@ def run(settings: Settings) -> NoReturn:
         if app.running:
             titles = ", ".join(screen.title for screen in app.running)
             print(f"ceo: it goes on without you: {shown(titles)}.  The next start tells how it ended.", file=sys.stderr)
+        if app.unconfirmed:
+            titles = ", ".join(screen.title for screen in app.unconfirmed)
+            print(f"ceo: nobody confirmed the password of: {shown(titles)}.  The next start of the menu offers another.", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
     # At once: a worker's thread may be inside libkrb5, which crashes when the interpreter is torn down around it.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import urwid
 
 from ceo.tui import keys
-from ceo.tui.app import App
+from ceo.tui.app import WAIT_S, App
+from ceo.tui.standing import short
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.safe import Markup
 from ceo_common.errors import CeoError
@@ -34,14 +35,19 @@ class Screen:
     locked = False
     finds_people = False
     only_shows = False
+    modal = False
+    has_details = False
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.body: urwid.Widget = urwid.SolidFill(" ")
         self.bindings: dict[keys.Key, Callable[[], None]] = {}
         self.note: Markup = ""
+        self.details = False  # whether times, numbers and internal names are shown
         self._asked: dict[str, int] = {}
         self._writing = False
+        self._waits_since: float | None = None
+        self._wait_texts = "", ""
         self._wrote = 0.0
 
     def on_top(self) -> None:
@@ -56,7 +62,19 @@ class Screen:
     def bound(self) -> list[keys.Bindings]:
         """The screen's own keys, and those of the widgets down to the one in focus."""
         theirs = (getattr(widget, "bindings", None) for widget in _focused(self.body))
-        return [self.bindings, *(bindings for bindings in theirs if isinstance(bindings, Mapping))]
+        own = [self.bindings, *self._detail_bindings()]
+        return [*own, *(bindings for bindings in theirs if isinstance(bindings, Mapping))]
+
+    def _detail_bindings(self) -> list[keys.Bindings]:
+        return [{keys.DETAILS: self._toggle_details}] if self.has_details else []
+
+    def _toggle_details(self) -> None:
+        self.details = not self.details
+        self.show_details()
+        self.app.redraw()
+
+    def show_details(self) -> None:
+        """Draw the screen anew: `details` has changed.  For screens that have details."""
 
     def focused_field(self) -> Field | None:
         """The field with the cursor."""
@@ -64,7 +82,9 @@ class Screen:
 
     def key(self, name: str) -> bool:
         """A key that no widget wanted."""
-        return keys.press(self.bindings, name)
+        return any(
+            keys.press(bindings, name) for bindings in (self.bindings, *self._detail_bindings())
+        )
 
     def tell(self, style: str, told: str) -> None:
         """Say something in the line beneath the body."""
@@ -114,10 +134,11 @@ class Screen:
         if self._writing or time.monotonic() - self._wrote < SETTLE_S:
             return
         self._writing, sent = True, dict(draft or {})
-        self.tell("hint", "One moment ...")
+        self.wait()
 
         def done(told: T) -> None:
             self._writing, self._wrote = False, time.monotonic()
+            self.wait_over()
             if draft is not None and draft == sent:
                 draft.clear()
             if self in self.app.stack:
@@ -127,12 +148,40 @@ class Screen:
 
         def refused(error: CeoError) -> None:
             self._writing = False
+            self.wait_over()
             if self in self.app.stack:
                 (failed or self.complain)(error)
             else:
                 self.app.say("problem", f"{what}: {error.message}")
 
         self.app.ask(job, done, refused)
+
+    # Waiting for a host
+
+    def wait(self, first: str = "One moment ...", then: str = "You may leave with Esc: it goes on.") -> None:
+        """Say `first`, and soon which host is waited for, for how long, and `then`; until wait_over()."""
+        is_new = self._waits_since is None
+        self._waits_since = since = self._waits_since or time.monotonic()
+        self._wait_texts = first, then
+        self._tell_wait()
+        if is_new:
+            self._tell_wait_each_second(since)
+
+    def wait_over(self) -> None:
+        """The answer is there."""
+        self._waits_since = None
+
+    def _tell_wait_each_second(self, since: float) -> None:
+        if self._waits_since == since:
+            self._tell_wait()
+            self.app.loop.set_alarm_in(1, lambda *_: self._tell_wait_each_second(since))
+
+    def _tell_wait(self) -> None:
+        first, then = self._wait_texts
+        seconds = int(time.monotonic() - (self._waits_since or 0.0))
+        host = short(self.app.settings.hosts.of(self.role)) if self.role else "an answer"
+        text = f"Waiting for {host}, {seconds} s.  {then}" if seconds >= WAIT_S else first
+        self.tell("hint", text)
 
     def complain(self, error: CeoError) -> None:
         """Tell of an error beneath the body."""

@@ -291,9 +291,14 @@ class Record:
                   **({"kept": event["kept"]} if "kept" in event else {}))
 
     def audit(self, identifier: str, who: str, remote: str, what: str, outcome: str, **more: Any) -> None:
-        """An audit row about a transaction."""
-        self.journal.write(
-            lambda c: audit.add(c, who=who, remote=remote, what=what, transaction=identifier, outcome=outcome, **more))
+        """An audit row about a transaction, and about the transaction's subject."""
+        def add(connection: Connection) -> None:
+            row = connection.execute(_GET, {"of": identifier}).first()
+            subject = {"subject": row.subject} if row else {}
+            audit.add(connection, who=who, remote=remote, what=what, transaction=identifier,
+                      outcome=outcome, **{**subject, **more})
+
+        self.journal.write(add)
 
     def audit_many(self, rows: list[Json]) -> None:
         """Audit rows that are about no transaction."""

@@ -28,7 +28,7 @@ def opened(terminal: Open, who: str = "office1", **how: object) -> Terminal:
 
 def wait_until_known(window: Terminal) -> None:
     """Until the hosts have answered who one is: what is greyed stays as it is."""
-    window.see("Sign up a member", "all hosts answer")
+    window.see("Sign up a member", "all hosts answer", seconds=60)  # under a moved clock it is slow
 
 
 def choose(window: Terminal, label: str) -> None:

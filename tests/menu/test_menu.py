@@ -18,8 +18,8 @@ from tests.club.terminal import Open, Terminal, password_in
 _SETTLED_S = 0.8  # a key takes the end away only when it could be seen
 
 
-def _see_the_end(window: Terminal, *texts: str) -> str:
-    text = window.see("Any key goes on", *texts)
+def _see_the_end(window: Terminal, *texts: str, secret: bool = False) -> str:
+    text = window.see("then press Enter" if secret else "Done in", *texts)
     time.sleep(_SETTLED_S)
     return text
 
@@ -39,7 +39,7 @@ def test_a_sign_up_takes_six_keys_at_most(club: Club, terminal: Open) -> None:
     window.press("Enter", "Enter")
     window.see(student["cn"], "f2026", "$2", "photo ID", "Enter adds the account")
     window.press("Enter")
-    text = _see_the_end(window, "is ready", "✓ LDAP user", "✓ mailing list", "Temporary password")
+    text = _see_the_end(window, "is ready", "✓ LDAP user", "✓ mailing list", "Temporary password", secret=True)
     assert len(window.pressed) <= 6, window.pressed
     with pytest.raises(tickets.PasswordExpired):
         tickets.initial(f"{uid}@{REALM}", password_in(text), "MEMORY:menu")
@@ -163,10 +163,15 @@ def test_one_changes_ones_own_shell_and_forwarding(club: Club, terminal: Open) -
     window.see("The login shell of", "/bin/dash")
     window.type("/", "Esc")
     window.see("/bin/dash")
-    while not window.shows("The login shell of " + uid + " is"):
+    window.type("Down", "Enter")
+    while "/bin/bash becomes /bin/dash" not in window.see("Enter changes the login shell"):
+        window.type("Esc")
+        window.see("The login shell of")
         window.type("Down", "Enter")
-        window.read(0.5)
-    _see_the_end(window)
+    window.see(f"Enter changes the login shell of {uid}.")
+    assert club.client(uid).member(uid)["login_shell"] == "/bin/bash"
+    window.type("Enter")
+    _see_the_end(window, f"The login shell of {uid} is /bin/dash.")
     window.type("Enter")
     window.see("Forwarding")
     window.type("f")
@@ -175,6 +180,8 @@ def test_one_changes_ones_own_shell_and_forwarding(club: Club, terminal: Open) -
     window.type("|sh", "Enter")
     window.see("looks like name@example.org", "|sh")
     window.type("Ctrl-U", "me@example.org", "Enter")
+    window.see("Mail now", "stays here", "Mail from then on", "me@example.org", f"Enter changes where mail to {uid} goes.")
+    window.type("Enter")
     _see_the_end(window, f"Mail to {uid} goes to me@example.org")
     window.type("Enter")
     window.see("me@example.org", "Renew as a member")
@@ -192,10 +199,10 @@ def test_a_reset_a_deletion_and_its_undoing(club: Club, terminal: Open) -> None:
     window.type("Enter")
     window.see("Enter resets the password")
     window.type("Enter")
-    text = _see_the_end(window, f"The password of {uid} is reset", "Temporary password")
+    text = _see_the_end(window, f"The password of {uid} is reset", "Temporary password", secret=True)
     with pytest.raises(tickets.PasswordExpired):
         tickets.initial(f"{uid}@{REALM}", password_in(text), "MEMORY:menu")
-    window.type("x")
+    window.type("Enter")
     window.see("Home directory")
     assert password_in(text) not in window.text
     choose_action(window, "Delete", "it is kept and can be restored")
@@ -351,7 +358,7 @@ def test_the_lock(club: Club, terminal: Open, tmp_path: Path) -> None:
     assert PASSWORD.encode() not in window.raw
 
 
-def test_a_temporary_password_leaves_the_screen_after_a_minute(club: Club, terminal: Open, tmp_path: Path) -> None:
+def test_a_temporary_password_is_hidden_after_a_minute(club: Club, terminal: Open, tmp_path: Path) -> None:
     """And is never written outside the alternate screen, which no scrollback keeps."""
     uid = club.add()["result"]["uid"]
     clock = clock_file(tmp_path)
@@ -361,9 +368,9 @@ def test_a_temporary_password_leaves_the_screen_after_a_minute(club: Club, termi
     window.type("p", "Enter")
     window.see("Enter resets")
     window.type("Enter")
-    password = password_in(window.see("Temporary password", "Any key goes on"))
+    password = password_in(window.see("Temporary password", "then press Enter"))
     clock.write_text("+61s")
-    window.see("has left the screen")
+    window.see("The password is hidden now.", f"Password reset, on the page of {uid}, gives another.")
     assert password not in window.text
     window.type("Ctrl-C")
     window.ended()

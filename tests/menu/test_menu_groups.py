@@ -18,7 +18,7 @@ _SETTLE_S = 0.8  # a key counts only when the end could be seen
 
 def _go_on(window: Terminal) -> None:
     """Leave the end of a transaction."""
-    window.see("Any key goes on")
+    window.see("Done in")
     time.sleep(_SETTLE_S)
     window.type("Enter")
 
@@ -40,6 +40,9 @@ def test_a_group_from_its_own_page_and_from_somebodys(club: Club, terminal: Open
     window.type("no-such", "Enter")
     window.see("there is no account 'no-such'")
     window.type("Ctrl-U", uid, "Enter")
+    window.see(f"Enter puts {uid} into office.", *follow)
+    assert uid not in _inside(club, "office")
+    window.type("Enter")
     window.see(*(f"{uid}, {group}: added" for group in ["office", *follow]))
     assert all(uid in _inside(club, group) for group in ["office", *follow])
     _go_on(window)
@@ -96,9 +99,8 @@ def test_a_club_and_a_group_are_made_and_open_their_page(club: Club, terminal: O
     window.type("X!", "Enter", "a", "Enter")
     window.see("begins with a letter", "one character alone")
     window.type("Ctrl-U", "go-club", "Enter", "Ctrl-U", "Pottery Club", "Enter")
-    window.see("Review", "Pottery Club", "Enter makes the club go-club.")
-    window.type("Enter")
     window.see("there is an account go-club already", "Pottery Club")
+    assert not window.shows("Enter makes"), "refused before the last look"
     window.type("Ctrl-U", uid, "Ctrl-D")
     window.see(f"Enter makes the club {uid}.")
     assert not club.entries(f"(cn={uid})")
@@ -135,11 +137,11 @@ def test_positions_are_one_form_whose_differences_are_shown_and_written(club: Cl
     window.type("Enter")
     window.see(one, two, "nobody-here")  # as it was left
     window.type("Ctrl-D")
-    window.see(f"{one} comes", f"{two} comes", "Enter changes 3 positions.")
-    window.type("Enter")
     window.see("there is no account nobody-here")
+    assert not window.shows("Enter changes"), "refused before the last look"
     window.type("Ctrl-U", "ctdalek", "Ctrl-D")
     window.see("ctdalek comes", "Enter changes 3 positions.")
+    window.miss("It is being checked")
 
     club.done(syscom.set_positions({"president": [two], "vice-president": [two], "sysadmin": ["ctdalek"], "webmaster": [one]}))
     window.type("Enter")

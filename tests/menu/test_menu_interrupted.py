@@ -79,7 +79,7 @@ def test_the_menu_ended_in_the_middle_tells_at_its_next_start(club: Club, termin
     until(lambda: club.transaction_of(uid)[1] == "completed", 60)
     club.whole(uid)
     again = terminal("office1", "ceo", XDG_STATE_HOME=state)
-    again.see("While you were away", f"Sign up {uid}", "It was completed", "shown to nobody: a reset gives another")
+    again.see("While you were away", f"Sign up {uid}", "It is completed", "R gives another one", f"R resets the password of {uid}")
     again.type("Enter")
     again.see("Sign up a club rep", "Lock the screen")
     again.type("Ctrl-C")
@@ -144,11 +144,11 @@ def test_a_step_that_fails_is_named_with_what_was_undone(club: Club, terminal: O
         until(lambda uid=uid: club.transaction_of(uid)[1] == "running")  # type: ignore[misc]
         os.kill(kadmind, signal.SIGSTOP)
         try:
-            while not is_held(club, uid) and not window.shows("Any key goes on"):
+            while not is_held(club, uid) and not window.shows("then press Enter"):
                 window.read(0.01)
             time.sleep(0.2)  # what kadmind had answered before it was frozen is noted by then
             if is_held(club, uid):
-                window.see("Kerberos principal failed", "kadmind", "LDAP user", "Any key goes back", seconds=40)
+                window.see("Kerberos principal failed", "kadmind", "LDAP user", "Enter goes back", seconds=40)
                 break
         finally:
             os.kill(kadmind, signal.SIGCONT)

@@ -26,8 +26,8 @@ def _answers(club: Club, host: str) -> bool:
 
 
 def _go_on(window: Terminal) -> None:
-    """Leave the end of a transaction."""
-    window.see("Any key goes on")
+    """Leave the end of a transaction whose password is shown."""
+    window.see("then press Enter")
     time.sleep(_SETTLE_S)
     window.type("Enter")
 
@@ -49,11 +49,16 @@ def test_ones_own_lists(club: Club, terminal: Open, moderated: str) -> None:
     window.type("Ctrl-U", "syscom", "Enter")
     window.see("the list syscom belongs to the group syscom")
     window.type("Ctrl-U", "events", "Enter")
-    window.see("regular1 is on events.")
+    window.see("Enter puts regular1 on events.")
+    assert not club.on_list("regular1", "events")
+    window.type("Enter")
+    window.see("regular1 is on events.", "Put on a list")
     assert club.on_list("regular1", "events")
     window.type("Home", "Enter", "events", "Enter")
     window.see("is on the list events already")
     window.type("Ctrl-U", moderated, "Enter")
+    window.see(f"Enter puts regular1 on {moderated}.")
+    window.type("Enter")
     window.see(f"The moderator of {moderated} is asked whether regular1 may join.")
     assert not club.on_list("regular1", moderated)
     window.type("e", "Enter")
@@ -72,7 +77,9 @@ def test_databases_are_made_and_their_passwords_shown_once(club: Club, terminal:
     window.type(uid, "Enter")
     window.see(f"MySQL: {uid} has no database", f"PostgreSQL: {uid} has no database")
     window.type("Enter")
-    window.see("✓ MySQL user", "coffee.csclub.internal", f"it stands in /users/{uid}/ceo-mysql-info too.")
+    window.see(f"Enter creates the MySQL database of {uid}.")
+    window.type("Enter")
+    window.see("✓ MySQL user", "coffee.csclub.internal", f"it is in the file /users/{uid}/ceo-mysql-info too.")
     first = _password(window.text)
     _go_on(window)
     window.see(f"MySQL: {uid} has a database", "Reset the MySQL password")
@@ -80,12 +87,14 @@ def test_databases_are_made_and_their_passwords_shown_once(club: Club, terminal:
     window.type("r", "Enter")
     window.see("The old password stops working at once", f"Enter resets the MySQL password of {uid}.")
     window.type("Enter")
-    window.see("✓ password", "Shown this once")
+    window.see("✓ password", "not shown again")
     second = _password(window.text)
     assert query(club, "mysql", uid, first, "SELECT 1").returncode and query(club, "mysql", uid, second, "SELECT 1").stdout.strip() == "1"
     _go_on(window)
     window.see("Reset the MySQL password")
     window.type("c", "Enter")
+    window.see(f"Enter creates the PostgreSQL database of {uid}.")
+    window.type("Enter")
     window.see("✓ PostgreSQL database", "/ceo-postgresql-info too.")
     assert query(club, "postgresql", uid, _password(window.text), "SELECT 1").stdout.strip() == "1"
 

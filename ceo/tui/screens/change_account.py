@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ceo import members
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.doing import Doing, Outcome
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.plan import plan_lines
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
 from ceo_common.errors import CeoError, Invalid
+from ceo_common.events import Event
 from ceo_common.model import names as name_rules
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
 
 Json = dict[str, Any]
 _SHELLS = Path("/etc/shells")
@@ -26,30 +32,39 @@ def temporary_password(result: Json, uid: str) -> Outcome:
     """What is said of a password that is shown once."""
     if password := result.get("temporary_password"):
         return Outcome([], [["Temporary password:  ", ("secret", password)],
-                            ("hint", "Shown this once; it has to be changed at the first login.")])
-    return Outcome([f"Its password was shown to whoever asked first; a reset on the page of {uid} gives another."])
+                            ("hint", "It is not shown again.  It has to be changed at the first login.")], another_password(uid))
+    return Outcome([f"The password was shown where it was asked for first.  {another_password(uid)}"])
 
 
-def reset(app: App, member: Json) -> Screen:
+def another_password(uid: str) -> str:
+    """How somebody who lost a temporary password gets another, in words."""
+    return f"Password reset, on the page of {uid}, gives another."
+
+
+def reset(app: App, uid: str, name: str = "", completed: Callable[[], None] | None = None) -> Screen:
     """Asks once more, and gives a temporary password."""
-    uid = member["uid"]
-
     def told(result: Json) -> Outcome:
         outcome = temporary_password(result, uid)
-        return Outcome([("good", f"The password of {uid} is reset."), *outcome.lines], outcome.secret)
+        return Outcome([("good", f"The password of {uid} is reset."), *outcome.lines], outcome.secret, outcome.another)
 
-    doing = partial(Doing, app, f"Reset the password of {uid}", lambda client, key: client.reset_password(uid, key), told)
-    lines = [Record("Account", f"{member['cn']} ({uid})"), "", "The old password stops working at once.  A mail tells of it."]
-    return Review(app, lines, doing, question=f"Enter resets the password of {uid}.")
+    def begin(client: Client, key: str) -> Iterator[Event]:
+        return client.reset_password(uid, key)
+
+    doing = partial(Doing, app, f"Reset the password of {uid}", begin, told, completed=completed)
+    lines = [Record("Account", f"{name} ({uid})" if name else uid), "", "The old password stops working at once.  A mail tells the owner."]
+    return Review(app, lines, doing, question=f"Enter resets the password of {uid}.", dry_run=dry_run_of(begin))
 
 
 def restore(app: App, member: Json) -> Screen:
     """Asks once more, and brings a deleted account back."""
     uid = member["uid"]
-    doing = partial(Doing, app, f"Restore {uid}", lambda client, key: client.restore_member(uid, key),
-                    lambda _: Outcome([("good", f"{uid} is back.")]))
+
+    def begin(client: Client, key: str) -> Iterator[Event]:
+        return client.restore_member(uid, key)
+
+    doing = partial(Doing, app, f"Restore {uid}", begin, lambda _: Outcome([("good", f"{uid} is back.")]))
     lines = [Record("Account", f"{member['cn']} ({uid})"), "", "Its files, login, groups and mailing lists come back."]
-    return Review(app, lines, doing, question=f"Enter restores {uid}.")
+    return Review(app, lines, doing, question=f"Enter restores {uid}.", dry_run=dry_run_of(begin))
 
 
 class Shell(Screen):
@@ -64,16 +79,23 @@ class Shell(Screen):
         self.member = member
         now = member["login_shell"]
         shells = dict.fromkeys([*usable_shells(), now])
-        self.body = Menu([f"The login shell of {member['uid']}", *(Choice(shell, partial(self._go, shell), writes=shell != now) for shell in shells)],
+        self.body = Menu([f"The login shell of {member['uid']}", *(Choice(shell, partial(self._go, shell)) for shell in shells)],
                          self.tell, at=now)
 
     def _go(self, shell: str) -> None:
-        uid = self.member["uid"]
-        if shell == self.member["login_shell"]:
+        uid, now = self.member["uid"], self.member["login_shell"]
+        if shell == now:
             self.app.remove(self)
             return
-        self.app.push(Doing(self.app, f"Change the shell of {uid}", lambda client, key: client.modify_member(uid, {"login_shell": shell}, key),
-                            lambda _: Outcome([("good", f"The login shell of {uid} is {shell}.")]), completed=lambda: self.app.remove(self)))
+
+        def begin(client: Client, key: str) -> Iterator[Event]:
+            return client.modify_member(uid, {"login_shell": shell}, key)
+
+        doing = partial(Doing, self.app, f"Change the shell of {uid}", begin,
+                        lambda _: Outcome([("good", f"The login shell of {uid} is {shell}.")]), completed=lambda: self.app.remove(self))
+        lines = [Record("Account", f"{self.member['cn']} ({uid})"), Record("Login shell", f"{now} becomes {shell}")]
+        self.app.push(Review(self.app, lines, doing, question=f"Enter changes the login shell of {uid}.", dry_run=dry_run_of(begin),
+                             shown=("login shell",)))
 
 
 def usable_shells() -> list[str]:
@@ -98,7 +120,7 @@ class Forwarding(Screen):
         self.draft = app.drafts.setdefault(f"forwarding {member['uid']}", {})
         self.field = Field("Forward mail to", " ".join(member["forwarding_addresses"] or []))
         self.form = Form({"forwarding_addresses": self.field}, self._accept, draft=self.draft,
-                         head=[("heading", f"{member['cn']} ({member['uid']})")], writes=True)
+                         head=[("heading", f"{member['cn']} ({member['uid']})")])
         self.field.fill(self.draft.get("forwarding_addresses", self.field.suggestion))
         self.body = self.form
 
@@ -108,10 +130,17 @@ class Forwarding(Screen):
             self.form.complain({"forwarding_addresses": problem})
             return
         told = f"Mail to {uid} goes to {', '.join(addresses)}." if addresses else f"Mail to {uid} stays here."
-        self.app.push(Doing(
-            self.app, f"Change the forwarding of {uid}", lambda client, key: client.modify_member(uid, {"forwarding_addresses": addresses}, key),
-            lambda _: Outcome([("good", told)]), completed=lambda: self.app.remove(self), refused=self._refused,
-            draft=self.draft))
+
+        def begin(client: Client, key: str) -> Iterator[Event]:
+            return client.modify_member(uid, {"forwarding_addresses": addresses}, key)
+
+        doing = partial(Doing, self.app, f"Change the forwarding of {uid}", begin, lambda _: Outcome([("good", told)]),
+                        completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
+        before = ", ".join(self.member["forwarding_addresses"] or []) or "stays here"
+        lines = [Record("Account", f"{self.member['cn']} ({uid})"), Record("Mail now", before),
+                 Record("Mail from then on", ", ".join(addresses) or "stays here")]
+        self.app.push(Review(self.app, lines, doing, question=f"Enter changes where mail to {uid} goes.", dry_run=dry_run_of(begin),
+                             refused=self._refused, shown=("forwarding address",)))
 
     def _refused(self, error: CeoError) -> bool:
         if isinstance(error, Invalid):
@@ -120,7 +149,7 @@ class Forwarding(Screen):
 
 
 class Delete(Screen):
-    """The username has to be typed, so that no Enter too many deletes an account."""
+    """The username has to be typed, so that no Enter too many deletes an account; ceod checks it meanwhile."""
 
     title = "Delete"
     about = "The account is closed and kept: files, number, memberships.  It can be restored, by whoever may delete."
@@ -128,17 +157,50 @@ class Delete(Screen):
 
     def __init__(self, app: App, member: Json) -> None:
         super().__init__(app)
-        self.member = member
-        self.form = Form({"uid": Field("Username")}, self._accept, writes=True, head=[
-            ("heading", f"Delete {member['cn']} ({member['uid']})"),
-            "", "The login is closed, the home is put away, groups and lists are left.  It can be restored.", "Type the username to confirm."])
-        self.body = self.form
+        self.member, self.uid = member, member["uid"]
+        self.field = Field("Username")
+        self.plan: Json | None = None
+        self.refusal = ""
+        self._is_wanted = False  # whether Enter came before the answer of the dry run
+        self.body = self.form = self._form([])
+
+    def _form(self, changes: Sequence[Record]) -> Form:
+        head = [("heading", f"Delete {self.member['cn']} ({self.uid})"), "",
+                "The login is closed, the home is put away, groups and lists are left.  It can be restored.", *changes, "",
+                "Type the username to confirm."]
+        return Form({"uid": self.field}, self._accept, writes=True, head=head)
+
+    def on_top(self) -> None:
+        """Ask for the dry run, the first time."""
+        if self.plan is None and not self.refusal:
+            self.wait("It is being checked ...", "Enter goes on as soon as it is checked.")
+            self.ask(lambda _: dry_run_of(self._begin)(self.app.dry_run_client()), self._checked, self._not_checked)
+
+    def _begin(self, client: Client, key: str) -> Iterator[Event]:
+        return client.delete_member(self.uid, key)
+
+    def _checked(self, plan: Json) -> None:
+        self.plan = plan
+        self.wait_over()
+        self.body = self.form = self._form(plan_lines(plan))
+        self.tell("hint", "Enter deletes the account, once its username is typed.")
+        if self._is_wanted and self.in_sight:
+            self._accept()
+
+    def _not_checked(self, error: CeoError) -> None:
+        self.wait_over()
+        self.refusal = f"This is refused: {error.message}  Esc goes back."
+        self.tell("problem", self.refusal)
 
     def _accept(self) -> None:
-        uid = self.member["uid"]
-        if self.form.text("uid") != uid:
-            self.form.complain({"uid": f"type {uid} to delete the account, or Esc to leave it"})
+        if self.refusal:
+            self.tell("problem", self.refusal)
             return
-        self.app.push(Doing(self.app, f"Delete {uid}", lambda client, key: client.delete_member(uid, key),
-                            lambda _: Outcome([("good", f"{uid} is deleted.  It can be restored from its page.")]),
-                            completed=lambda: self.app.remove(self)))
+        if self.form.text("uid") != self.uid:
+            self.form.complain({"uid": f"type {self.uid} to delete the account, or Esc to leave it"})
+            return
+        self._is_wanted = self.plan is None
+        if not self._is_wanted:
+            self.app.push(Doing(self.app, f"Delete {self.uid}", self._begin,
+                                lambda _: Outcome([("good", f"{self.uid} is deleted.  It can be restored from its page.")]),
+                                completed=lambda: self.app.remove(self)))

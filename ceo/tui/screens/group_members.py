@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.doing import Doing, Outcome
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import Markup
 from ceo_common.errors import CeoError, Deleted, Exists, NotFound
+from ceo_common.events import Event
 from ceo_common.model import names
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
 
 Json = dict[str, Any]
 _DONE = ("added", "removed")
@@ -24,16 +28,23 @@ _NEEDLESS = "nothing to do"
 
 def put_in(app: App, cn: str, uid: str, *, completed: Callable[[], None] | None = None, refused: Callable[[CeoError], bool] | None = None,
            draft: dict[str, str] | None = None) -> Screen:
-    """Does it."""
-    return Doing(app, f"Put {uid} into {cn}", lambda client, key: client.add_to_group(cn, uid, key), outcome, completed=completed, refused=refused,
-                 draft=draft)
+    """Asks once more, and does it."""
+    def begin(client: Client, key: str) -> Iterator[Event]:
+        return client.add_to_group(cn, uid, key)
+
+    doing = partial(Doing, app, f"Put {uid} into {cn}", begin, outcome, completed=completed, refused=refused, draft=draft)
+    lines = [Record("Username", uid), Record("Group", cn), "", "They also get what follows from it, groups and mailing lists."]
+    return Review(app, lines, doing, question=f"Enter puts {uid} into {cn}.", dry_run=dry_run_of(begin), refused=refused)
 
 
 def take_out(app: App, cn: str, uid: str, *, completed: Callable[[], None] | None = None) -> Screen:
     """Asks once more, and does it."""
-    doing = partial(Doing, app, f"Take {uid} out of {cn}", lambda client, key: client.remove_from_group(cn, uid, key), outcome, completed=completed)
-    lines = [Record("Group", cn), Record("Username", uid), "", "What followed from it alone, groups and mailing lists, is left too."]
-    return Review(app, lines, doing, question=f"Enter takes {uid} out of {cn}.")
+    def begin(client: Client, key: str) -> Iterator[Event]:
+        return client.remove_from_group(cn, uid, key)
+
+    doing = partial(Doing, app, f"Take {uid} out of {cn}", begin, outcome, completed=completed)
+    lines = [Record("Group", cn), Record("Username", uid), "", "They also lose what followed from this group alone: groups and mailing lists."]
+    return Review(app, lines, doing, question=f"Enter takes {uid} out of {cn}.", dry_run=dry_run_of(begin))
 
 
 def outcome(result: Json) -> Outcome:
@@ -48,19 +59,19 @@ def _told(uid: str, group: str, told: str) -> Markup:
 
 
 class AddSomebody(Screen):
-    """One field: whom."""
+    """One field: the username."""
 
     title = "Add somebody"
-    about = "The username of whoever shall be in the group.  They also get what follows from it, groups and mailing lists."
+    about = "Type the username of the person to put into the group.  They also get the groups and mailing lists that follow from it."
     role = "admin"
 
     def __init__(self, app: App, cn: str) -> None:
         super().__init__(app)
         self.cn = cn
         self.draft = app.drafts.setdefault(f"add to {cn}", {})
-        self.form = Form({"uid": Field("Username")}, self._accept, draft=self.draft, head=[("heading", f"Into the group {cn}")], writes=True)
+        self.form = Form({"uid": Field("Username")}, self._accept, draft=self.draft, head=[("heading", f"Into the group {cn}")])
         self.body = self.form
-        self.tell("hint", "Enter adds them.")
+        self.tell("hint", "Enter goes on, to a last look.")
 
     def _accept(self) -> None:
         uid = self.form.text("uid")

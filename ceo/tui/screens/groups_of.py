@@ -9,9 +9,7 @@ from ceo.tui.app import App
 from ceo.tui.screens.group_members import put_in, take_out
 from ceo.tui.screens.group_table import GroupTable
 from ceo.tui.screens.offering import Offering
-from ceo.tui.screens.review import Review
 from ceo.tui.widgets.menu import Choice
-from ceo.tui.widgets.page import Record
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -61,7 +59,5 @@ class AnotherGroup(GroupTable):
 
     def open(self, row: Json) -> None:
         """Ask once more: a row is taken by an Enter too many."""
-        app, cn, uid = self.app, row["cn"], self.uid
-        lines = [Record("Username", uid), Record("Group", cn), "", "They also get what follows from it, groups and mailing lists."]
-        app.push(Review(app, lines, partial(put_in, app, cn, uid, completed=lambda: app.remove(self)),
-                        question=f"Enter puts {uid} into {cn}."))
+        app = self.app
+        app.push(put_in(app, row["cn"], self.uid, completed=lambda: app.remove(self)))

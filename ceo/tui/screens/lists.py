@@ -12,12 +12,16 @@ from ceo.tui.screens.review import Review
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
+from ceo.tui.widgets.safe import Markup
 from ceo_common.errors import CeoError, Exists, Invalid, NotFound, WrongState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+_TO_LAST_LOOK = "Enter goes on, to a last look."
 
 
 class Lists(Offering[list[str]]):
@@ -58,46 +62,90 @@ class Subscribe(Screen):
         super().__init__(lists.app)
         self.lists, self.uid = lists, lists.uid
         self.draft = self.app.drafts.setdefault(f"subscribe {self.uid}", {})
-        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=[("heading", f"Put {self.uid} on a list")],
-                         writes=True)
+        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=[("heading", f"Put {self.uid} on a list")])
         self.body = self.form
-        self.tell("hint", "Enter puts them on it.")
+        self.tell("hint", _TO_LAST_LOOK)
 
     def _accept(self) -> None:
         name = self.form.text("list")
         if not name:
-            self.form.complain({"list": "which list?"})
+            self.form.complain({"list": "type the name of the list"})
         else:
-            self.write(f"Putting {self.uid} on {name}", lambda client: client.subscribe(name, self.uid), self._done, self._failed, draft=self.draft)
+            self.app.push(PutOn(self, name))
 
-    def _done(self, told: Json) -> None:
-        name, uid = told["list"], told["uid"]
-        held = ("heading", f"The moderator of {name} is asked whether {uid} may join.")
-        self.lists.outcome = held if told["held"] else ("good", f"{uid} is on {name}.")
-        self.app.remove(self)
-
-    def _failed(self, error: CeoError) -> None:
+    def refused(self, error: CeoError) -> bool:
+        """The form shows what is wrong with the list."""
         if isinstance(error, Invalid | NotFound | Exists | WrongState):
             self.form.complain({"list": next((problem["message"] for problem in error.problems), error.message)})
-            self.tell("hint", "Enter puts them on it.")
-        else:
-            self.tell("problem", f"{error.message}  Enter asks again.")
+            self.tell("hint", _TO_LAST_LOOK)
+            return True
+        return False
 
 
-class TakeOff(Review):
-    """The last look before an account leaves a list."""
+class _Change(Review):
+    """The last look before a change of one step."""
 
-    def __init__(self, lists: Lists, name: str) -> None:
-        self.lists, self.name = lists, name
-        lines = [Record("Username", lists.uid), Record("List", name), "", "Mail to the list no longer reaches them."]
-        super().__init__(lists.app, lines, self._go, role="mail", question=f"Enter takes {lists.uid} off {name}.")
+    def __init__(self, lists: Lists, lines: Sequence[Markup | Record], question: str, *,
+                 refused: Callable[[CeoError], bool] | None = None) -> None:
+        self.lists, self.uid = lists, lists.uid
+        super().__init__(lists.app, lines, self._go, role="mail", question=question, dry_run=self.change, refused=refused,
+                         shown=("mailing list",))
+
+    def change(self, client: Client) -> Json:
+        """Ask for it."""
+        raise NotImplementedError
+
+    def done(self, answer: Json) -> tuple[str, str]:
+        """What the page of the lists says of it."""
+        raise NotImplementedError
 
     def _go(self) -> None:
-        self.write(f"Taking {self.lists.uid} off {self.name}", lambda client: client.unsubscribe(self.name, self.lists.uid), self._done, self._failed)
+        self.write(self.question, self.change, self._done, self._failed)
 
-    def _done(self, _told: Json) -> None:
-        self.lists.outcome = ("good", f"{self.lists.uid} is off {self.name}.")
+    def _done(self, answer: Json) -> None:
+        self.lists.outcome = self.done(answer)
         self.app.remove(self)
 
     def _failed(self, error: CeoError) -> None:
-        self.tell("problem", f"{error.message}  Enter asks again, Esc goes back.")
+        if self._refused and self._refused(error):
+            self.app.remove(self)
+        else:
+            self.tell("problem", f"{error.message}  Enter asks again, Esc goes back.")
+
+
+class PutOn(_Change):
+    """An account joins a list."""
+
+    def __init__(self, form: Subscribe, name: str) -> None:
+        self.form, self.name = form, name
+        lines = [Record("Username", form.uid), Record("List", name)]
+        super().__init__(form.lists, lines, f"Enter puts {form.uid} on {name}.", refused=form.refused)
+
+    def change(self, client: Client) -> Json:
+        """Subscribe the account."""
+        return client.subscribe(self.name, self.uid)
+
+    def done(self, answer: Json) -> tuple[str, str]:
+        """It is on the list, or its moderator is asked; the form has done its work."""
+        self.form.draft.clear()
+        self.app.remove(self.form)
+        if answer["held"]:
+            return "heading", f"The moderator of {self.name} is asked whether {self.uid} may join."
+        return "good", f"{self.uid} is on {self.name}."
+
+
+class TakeOff(_Change):
+    """An account leaves a list."""
+
+    def __init__(self, lists: Lists, name: str) -> None:
+        self.name = name
+        lines = [Record("Username", lists.uid), Record("List", name), "", "Mail to the list no longer reaches them."]
+        super().__init__(lists, lines, f"Enter takes {lists.uid} off {name}.")
+
+    def change(self, client: Client) -> Json:
+        """Unsubscribe the account."""
+        return client.unsubscribe(self.name, self.uid)
+
+    def done(self, answer: Json) -> tuple[str, str]:
+        """It is off the list."""
+        return "good", f"{self.uid} is off {self.name}."

@@ -10,7 +10,7 @@ from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.groups import Group
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Record
 from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind
@@ -53,7 +53,9 @@ class _New(Screen):
         if not problems:
             texts = self.form.texts()
             lines = [*(Record(label, texts[name]) for name, label in self.labels.items()), "", self.makes]
-            self.app.push(Review(self.app, lines, partial(self._doing, texts), question=f"Enter makes the {self.what} {texts[self.name]}."))
+            self.app.push(Review(self.app, lines, partial(self._doing, texts), question=f"Enter makes the {self.what} {texts[self.name]}.",
+                                 dry_run=dry_run_of(lambda client, key: self.begin(client, texts, key)), refused=self._refused,
+                                 shown=("full name",)))
 
     def _doing(self, texts: dict[str, str]) -> Doing:
         called = texts[self.name]

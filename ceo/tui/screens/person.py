@@ -104,7 +104,8 @@ class Person(Screen):
                         gone or club or never("member.renew"))
         return [
             *((as_rep, as_member) if is_rep(member) else (as_member, as_rep)),
-            Choice("Password reset", lambda: push(change_account.reset(app, member)), self._about_reset(), gone or club or never("member.pwreset")),
+            Choice("Password reset", lambda: push(change_account.reset(app, uid, member["cn"])), self._about_reset(),
+                   gone or club or never("member.pwreset")),
             Choice("Shell", lambda: push(change_account.Shell(app, member)), "Change the login shell.", gone or never("member.shell", uid)),
             Choice("Forwarding", lambda: push(change_account.Forwarding(app, member)), "Where mail goes on to.", gone or never(forwarding, uid)),
             Choice("Groups", lambda: push(GroupsOf(app, uid)), "Put them into groups, take them out.", gone or never("group.change")),

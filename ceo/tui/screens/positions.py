@@ -13,7 +13,7 @@ from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.doing import Doing, Outcome
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import Markup, text
@@ -120,7 +120,8 @@ class Positions(Screen):
         before = {name: _split(self.held[name]) for name in wanted}
         lines = [Record(name, _difference(before[name], uids)) for name, uids in wanted.items()]
         count = f"{len(wanted)} {'position' if len(wanted) == 1 else 'positions'}"
-        self.app.push(Review(self.app, lines, partial(self._doing, before, wanted), question=f"Enter changes {count}."))
+        self.app.push(Review(self.app, lines, partial(self._doing, before, wanted), question=f"Enter changes {count}.",
+                             dry_run=dry_run_of(_begin(before, wanted)), refused=self._refused, shown=("position",)))
 
     def _doing(self, before: Holders, wanted: Holders) -> Doing:
         told = [f"{name}: {', '.join(uids) or 'nobody'}" for name, uids in wanted.items()]

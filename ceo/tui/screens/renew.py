@@ -8,12 +8,12 @@ from typing import Any
 from ceo import members
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
-from ceo.tui.screens.doing import Doing, Outcome
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.doing import Begin, Doing, Outcome
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Record
 from ceo_common import terms
-from ceo_common.errors import CeoError, Invalid
+from ceo_common.errors import CeoError, Exists, Invalid
 
 Json = dict[str, Any]
 
@@ -22,7 +22,8 @@ class Renew(Screen):
     """One field: how many terms, or which."""
 
     title = "Renew"
-    about = "How many terms from the first one on that is not held; or the terms themselves, such as w2027 s2027.  An expired account opens again."
+    about = ("Type how many terms: they are counted from the current term on, and terms that the member has already are left out.  Or type the terms "
+             "themselves, such as w2027 s2027.  An account that has expired opens again.")
     role = "admin"
 
     def __init__(self, app: App, member: Json, *, rep: bool) -> None:
@@ -58,18 +59,23 @@ class Renew(Screen):
             return
         lines = [Record("Member", f"{self.member['cn']} ({self.member['uid']})"), Record("Terms", ", ".join(wanted)),
                  Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep))]
-        self.app.push(Review(self.app, lines, partial(self._doing, wanted), question="Enter renews."))
+        self.app.push(Review(self.app, lines, partial(self._doing, wanted), question="Enter renews.", dry_run=dry_run_of(self._begin(wanted)),
+                             refused=self._refused, shown=("member term", "rep term")))
+
+    def _begin(self, wanted: list[str]) -> Begin:
+        uid, kind = self.member["uid"], self.kind
+        return lambda client, key: client.renew_member(uid, {kind: wanted}, key)
 
     def _doing(self, wanted: list[str]) -> Doing:
-        uid, kind, role = self.member["uid"], self.kind, " as a club representative" if self.rep else ""
+        uid, role = self.member["uid"], " as a club representative" if self.rep else ""
         return Doing(
-            self.app, f"Renew {uid}", lambda client, key: client.renew_member(uid, {kind: wanted}, key),
+            self.app, f"Renew {uid}", self._begin(wanted),
             lambda _: Outcome([("good", f"{uid} is registered for {', '.join(wanted)}{role}.")]),
             completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
 
     def _refused(self, error: CeoError) -> bool:
         """The form shows what is wrong with its field."""
-        if isinstance(error, Invalid):
+        if isinstance(error, Invalid | Exists):
             self.form.refuse(error)
             return True
         return False

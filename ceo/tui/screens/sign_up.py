@@ -12,18 +12,22 @@ from ceo.tui.screen import Screen
 from ceo.tui.screens.change_account import temporary_password
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.person import Person
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import Markup
 from ceo_common import terms
 from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, LeftBehind, NotFound
+from ceo_common.events import Event
 from ceo_common.model import names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+_SHOWN = ("full name", "program", "member term", "rep term", "forwarding address", "password")  # by the last look itself
 _CHECKS = ("Check a photo ID.", "The machine-usage policy is signed.", "The fee is paid.")
 
 
@@ -153,46 +157,50 @@ class LastLook(Review):
         self.lines: list[Markup | Record] = [
             Record("Username", self.member["uid"]), Record("Full name", self.member["cn"]), Record("Program", self.member["program"]),
             Record("Rep terms" if form.rep else "Terms", ", ".join(held)), Record("Fee", members.fee(app.settings, held, rep=form.rep)),
-            Record("Forward mail to", ", ".join(self.member.get("forwarding_addresses", [])) or "nowhere"),
-            *([("problem", "They are no member this term.")] if str(terms.current(app.settings.time_zone)) not in held else []),
+            Record("Forward mail to", ", ".join(self.member.get("forwarding_addresses", [])) or "nobody: mail stays here"),
+            *([("problem", "This person will not be a member this term.")] if str(terms.current(app.settings.time_zone)) not in held else []),
             "", *(("hint", f"• {check}") for check in _CHECKS if not (form.rep and "fee" in check))]
-        super().__init__(app, self.lines, self._doing, question="Enter adds the account.")
+        super().__init__(app, self.lines, self._doing, question="Enter adds the account.", dry_run=dry_run_of(self._begin),
+                         refused=form.refused, shown=_SHOWN)
         self._near: list[Json] | None = None
-        self._wanted = False
 
     def on_top(self) -> None:
-        """Look for lapsed members of the same or a near name, the first time."""
+        """Ask for the dry run, and look for lapsed members of the same or a near name; the first time."""
+        super().on_top()
         if self._near is None and not self.app.standing.never("member.lapsed"):
             self.ask(lambda client: members.near(client, self.member["uid"], self.member["cn"]), self._found, lambda _: self._found([]))
         elif self._near is None:
             self._near = []
 
+    def is_ready(self) -> bool:
+        """The dry run, and whether somebody else may be meant."""
+        return super().is_ready() and self._near is not None
+
+    def warnings(self) -> list[Markup]:
+        """Lapsed members of a like name, too."""
+        near = [f"  {row['uid']:<16} {row['cn']}, until {row['last_term'] or 'never'}" for row in (self._near or [])[:5]]
+        question = [("problem", "Did you mean renew?  A lapsed member of a like name:")] if near else []
+        return [*super().warnings(), *question, *near]
+
     def _found(self, near: list[Json]) -> None:
         self._near = near
         if near:
-            told: list[Markup | Record] = ["", ("problem", "Did you mean renew?  A lapsed member of a like name:")]
-            told += [f"  {row['uid']:<16} {row['cn']}, until {row['last_term'] or 'never'}" for row in near[:5]]
-            self.page.show([*self.lines, *told])
-            self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.replace(self, Person(self.app, near[0]["uid"]))
-            self.tell("heading", f"Enter adds the account all the same; Ctrl-O opens {near[0]['uid']} instead.")
-        elif self._wanted and self.in_sight and (doing := self._doing()):
-            self.app.replace(self, doing)
-        else:
-            self.tell("heading", self.question)
+            uid = near[0]["uid"]
+            self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.replace(self, Person(self.app, uid))
+            self.question = f"Enter adds the account all the same; Ctrl-O opens {uid} instead."
+        self.go_on()
 
-    def _doing(self) -> Doing | None:
-        """Adds, as soon as it is known that nobody else is meant."""
-        self._wanted = self._near is None
-        if self._wanted:
-            self.tell("hint", "One moment: looking for lapsed members of a like name ...")
-            return None
+    def _begin(self, client: Client, key: str) -> Iterator[Event]:
+        return client.add_member(self.member, key)
+
+    def _doing(self) -> Doing:
         form, uid = self.form, self.member["uid"]
 
         def told(result: Json) -> Outcome:
             outcome = temporary_password(result, uid)
-            return Outcome([("good", f"The account {uid} is ready."), *outcome.lines], outcome.secret)
+            return Outcome([("good", f"The account {uid} is ready."), *outcome.lines], outcome.secret, outcome.another)
 
-        return Doing(self.app, f"Sign up {uid}", lambda client, key: client.add_member(self.member, key), told,
+        return Doing(self.app, f"Sign up {uid}", self._begin, told,
                      completed=self.app.back_to_first, refused=form.refused, draft=form.draft)
 
 

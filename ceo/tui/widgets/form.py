@@ -132,8 +132,8 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
     """
 
     def __init__(self, fields: Mapping[str, Field], accept: Callable[[], None], *, draft: dict[str, str] | None = None,
-                 leaving: Callable[[str], None] | None = None, changed: Callable[[], None] | None = None, head: Sequence[Markup] = (),
-                 writes: bool = False) -> None:
+                 leaving: Callable[[str], None] | None = None, changed: Callable[[], None] | None = None,
+                 head: Sequence[Markup | urwid.Widget] = (), writes: bool = False) -> None:
         self.fields = dict(fields)
         self.accept = accept
         self._last_enter = keys.CONFIRM if writes else keys.ACCEPT
@@ -144,7 +144,7 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
             if not field.is_secret and (before := self.draft.get(name)) is not None:
                 field.fill(before)
             urwid.connect_signal(field.edit, "postchange", lambda *_, name=name: self._typed(name))
-        top = [*(text(line) for line in head), *([urwid.Divider()] if head else [])]
+        top = [*(line if isinstance(line, urwid.Widget) else text(line) for line in head), *([urwid.Divider()] if head else [])]
         self._first = len(top)
         self.walker = urwid.SimpleFocusListWalker([*top, *self.fields.values()])
         self.walker.set_focus(self._first)

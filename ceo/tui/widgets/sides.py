@@ -17,7 +17,7 @@ _BROAD = 70
 
 
 class Sides(urwid.WidgetWrap):  # type: ignore[misc]
-    """The cursor is in the menu at first; Tab goes to the text, which scrolls, and back."""
+    """The cursor is in the menu at first; Left and Right go to the text, which scrolls, and back."""
 
     def __init__(self, page: Page, menu: Menu) -> None:
         self.page, self.menu = page, menu
