@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceo import sheet
 from ceo.progress import follow
+from ceo.state_folder import state_folder
 from ceo_common import terms as term_rules
 from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Aborted, Busy, CeoError, InRecovery, Invalid, OutcomeUnknown, Unauthenticated
@@ -168,7 +169,7 @@ class Place:
     """Where a person's import of a certain file is kept, and its lock."""
 
     def __init__(self, data: bytes, principal: str) -> None:
-        self.folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ceo"
+        self.folder = state_folder()
         # A key belongs to who sent it: as somebody else it is another import.
         self.path = self.folder / f"import-{hashlib.sha256(principal.encode() + b'/' + data).hexdigest()[:32]}.json"
         self.principal = principal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import time
@@ -68,13 +67,13 @@ class Session:
         # By name too: somebody else's ticket that came into the cache meanwhile is not ours to use.
         who = gssapi.Name(ticket.client, gssapi.NameType.kerberos_principal) if ticket else None
         store = {"ccache": ticket.ccache} if ticket else None
-        return Client(hosts=settings.hosts, port=settings.port, ca=settings.ca,
+        return Client(hosts=settings.hosts, port=settings.port, realm=settings.realm, ca=settings.ca,
                       credential=lambda: gssapi.Credentials(name=who, usage="initiate", store=store))
 
 
 def login_name() -> str:
-    """Who is logged in here."""
+    """Who is logged in here; empty where neither /etc/passwd nor the environment says it."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        return getpass.getuser()
+        return os.environ.get("LOGNAME") or os.environ.get("USER") or ""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
+
+from ceo.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Trail:
 
     def __init__(self, title: str, host: str, operator: str) -> None:
         self._begun = Begun(title, host, operator, time.time())
-        self._path = folder() / f"{uuid.uuid4()}.json"
         self._file: IO[bytes] | None = None
         with contextlib.suppress(OSError):
+            self._path = folder() / f"{uuid.uuid4()}.json"
             folder().mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = self._path.open("xb", buffering=0)
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -62,14 +63,18 @@ class Trail:
 
 
 def folder() -> Path:
-    """Where the files are (XDG Base Directory Specification)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ceo" / "under-way"
+    """Where the files are.  Raises FileNotFoundError, as state_folder()."""
+    return state_folder() / "under-way"
 
 
 def left_behind(operator: str) -> Iterator[tuple[Begun, Path]]:
     """What somebody's menus that are gone have left, oldest first."""
     found: list[tuple[Begun, Path]] = []
-    for path in folder().glob("*.json"):
+    try:
+        paths = folder().glob("*.json")
+    except FileNotFoundError:  # whoever has no home has left nothing
+        return iter(())
+    for path in paths:
         # Open for writing too: NFS locks no other file (flock(2)).
         with contextlib.suppress(OSError, ValueError, TypeError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

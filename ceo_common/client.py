@@ -17,9 +17,8 @@ import gssapi
 import requests
 import requests_gssapi
 from requests_gssapi.exceptions import MutualAuthenticationError, SPNEGOExchangeError
-from urllib3.exceptions import NewConnectionError
 
-from ceo_common import errors
+from ceo_common import connecting, errors
 from ceo_common.client_config import Hosts
 from ceo_common.deadline import within
 from ceo_common.events import Event, Rehearsed, is_last
@@ -31,6 +30,7 @@ _ANSWER_S = 30.0
 _TICKET_S = 10.0
 _STREAM_S = 120.0
 _DRY_RUN = "dry_run"
+BODY_LIMIT = 1 << 20  # ceod's, of a request's body
 _LINE_LIMIT = 8 << 20  # the last line of a bulk sign-up holds every row, and the passwords
 
 # It prints each failure with a traceback; ours are told as errors.
@@ -64,10 +64,11 @@ class Client:
     yields events yields one, a Rehearsed.
     """
 
-    def __init__(self, *, hosts: Hosts, port: int, ca: str, credential: Callable[[], gssapi.Credentials] | None = None,
+    def __init__(self, *, hosts: Hosts, port: int, realm: str, ca: str, credential: Callable[[], gssapi.Credentials] | None = None,
                  answer_s: float = _ANSWER_S) -> None:
         self.hosts = hosts
         self.port = port
+        self.realm = realm
         self.ca = ca
         self.answer_s = answer_s
         self.has_written = False  # whether a request was sent that changes something
@@ -90,15 +91,13 @@ class Client:
         return self._json(host, "GET", "/api/health?full")
 
     def ping(self, host: str) -> None:
-        """GET /api/health without a ticket.  Raises Unreachable."""
+        """GET /api/health without a ticket.  Raises Unreachable, ConfigError."""
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                session.get(f"https://{host}:{self.port}/api/health", verify=self.ca, timeout=(_CONNECT_S, self.answer_s), allow_redirects=False)
-        except requests.exceptions.SSLError as error:
-            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} has not signed: {_reason(error)}", host=host) from None
+            with connecting.session(self.ca) as session:
+                url = f"https://{host}:{self.port}/api/health"
+                session.get(url, timeout=(_CONNECT_S, self.answer_s), allow_redirects=False)
         except (requests.RequestException, OSError) as error:
-            raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
+            raise self._cut_off(host, error) from None
 
     def add_member(self, member: Json, key: str | None = None) -> Iterator[Event]:
         """POST /api/members, with a key that makes a retry harmless."""
@@ -124,6 +123,8 @@ class Client:
         """GET /api/members?stream: every one that fits, in no order.  Raises OutcomeUnknown when the list was cut off."""
         with self._ask(self.hosts.admin, "GET", f"/api/members?{urlencode({'stream': 1, **query})}", None, timeout=_STREAM_S) as response:
             for line in self._whole_lines(self.hosts.admin, response):
+                if error := _error_of_list(line):
+                    raise errors.from_json(error)
                 told = json.loads(line)
                 if "complete" in told:
                     self._report_broken(told)
@@ -387,10 +388,12 @@ class Client:
     def raw(self, host: str, method: str, path: str, body: Any = None) -> Iterator[str]:
         """Any request; the lines of its answer as they come.  Raises the server's refusals, OutcomeUnknown (a stream without its end)."""
         with self._ask(host, method, path, body, timeout=_STREAM_S, delegate=method != "GET") as response:
-            line = b"{}"
+            is_stream, line = "ndjson" in response.headers.get("Content-Type", ""), b"{}"
             for line in self._whole_lines(host, response):
+                if is_stream and (error := _error_of_list(line)):
+                    raise errors.from_json(error)
                 yield line.decode(errors="replace")
-            if "ndjson" in response.headers.get("Content-Type", "") and not _is_end(line):
+            if is_stream and not _is_end(line):
                 raise errors.OutcomeUnknown(f"the answer of {host} was cut off before its end was known")
 
     # How
@@ -480,31 +483,28 @@ class Client:
     def _ask(
         self, host: str, method: str, path: str, body: Json | None, *, timeout: float, delegate: bool = False, key: str | None = None,
     ) -> requests.Response:
+        content = _content(body)
         try:
+            target = gssapi.Name(f"ceod/{host}@{self.realm}", gssapi.NameType.kerberos_principal)
             auth = _Auth(
-                mutual_authentication=requests_gssapi.REQUIRED, target_name=gssapi.Name(f"ceod@{host}", gssapi.NameType.hostbased_service),
-                delegate=delegate, creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
+                mutual_authentication=requests_gssapi.REQUIRED, target_name=target, delegate=delegate,
+                creds=self._credential() if self._credential else None, channel_bindings="tls-server-end-point",
             )
-            with requests.Session() as session, self._waiting_for(host):
-                session.trust_env = False
-                session.verify = self.ca
+            headers = {"Content-Type": "application/json"} if content is not None else {}
+            with connecting.session(self.ca) as session, self._waiting_for(host):
                 self.has_written |= method != "GET" and not _is_rehearsal(path)
                 response = session.request(
-                    method, f"https://{host}:{self.port}{path}", json=body, auth=auth, stream=True, allow_redirects=False,
-                    timeout=(_CONNECT_S, timeout), headers={"Idempotency-Key": key} if key else None,
+                    method, f"https://{host}:{self.port}{path}", data=content, auth=auth, stream=True, allow_redirects=False,
+                    timeout=(_CONNECT_S, timeout), headers=headers | ({"Idempotency-Key": key} if key else {}),
                 )
-        except requests.exceptions.SSLError as error:
-            raise errors.Unreachable(f"{host} shows a certificate that {self.ca} has not signed: {_reason(error)}", host=host) from None
         except gssapi.exceptions.GSSError as error:
             raise errors.Unauthenticated(f"the Kerberos ticket can't be used, so run kinit: {gssapi_reason(error)}", host=host) from None
         except MutualAuthenticationError:
-            raise errors.Unreachable(f"{host} could not prove that it is ceod; its answer is ignored", host=host) from None
-        except (requests.ConnectionError, requests.Timeout) as error:
-            if method != "GET" and not _is_rehearsal(path) and _was_sent(error):
+            raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
+        except (requests.RequestException, OSError) as error:
+            if method != "GET" and not _is_rehearsal(path):
                 raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None
-            raise errors.Unreachable(f"{host} does not answer on port {self.port}: {_reason(error)}", host=host) from None
-        except OSError as error:
-            raise errors.Unreachable(f"cannot speak to {host}: {error}", host=host) from None
+            raise self._cut_off(host, error) from None
         if response.status_code == 200:
             return response
         with response:
@@ -518,6 +518,11 @@ class Client:
             yield
         finally:
             self.waiting.pop(thread, None)
+
+    def _cut_off(self, host: str, error: Exception) -> errors.Unreachable:
+        return errors.Unreachable(
+            f"{host} does not answer on port {self.port}: {_reason(error)}", host=host
+        )
 
     def _refusal(self, host: str, response: requests.Response, auth: _Auth) -> errors.CeoError:
         if auth.failure:
@@ -547,12 +552,17 @@ def _since(wished: float | None) -> str:
     return "" if wished is None else f"?wished={wished:.6f}"
 
 
-def _was_sent(error: requests.RequestException) -> bool:
-    """Whether the request may have reached the host."""
-    if isinstance(error, requests.ConnectTimeout):
-        return False
-    inner = error.args[0] if error.args else None
-    return not isinstance(getattr(inner, "reason", None), NewConnectionError)
+def _content(body: Json | None) -> bytes | None:
+    """A request's body.  Raises Invalid (what was typed is not UTF-8), TooLarge."""
+    if body is None:
+        return None
+    try:
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise errors.Invalid("what was typed is not UTF-8") from None
+    if len(content) > BODY_LIMIT:
+        raise errors.TooLarge(f"too large: at most {BODY_LIMIT >> 20} MiB in one request, and this one has {len(content) / (1 << 20):.1f}")
+    return content
 
 
 def _part(text: str) -> str:
@@ -560,6 +570,16 @@ def _part(text: str) -> str:
     if text in (".", "..", ""):
         raise errors.Invalid(f"{text!r} is not a name")
     return quote(text, safe="")
+
+
+def _error_of_list(line: bytes) -> Json | None:
+    """The error that ended a list, where its last line is one."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    is_error = isinstance(told, dict) and {"error", "code", "problems"} <= told.keys()
+    return told if is_error else None
 
 
 def _is_end(line: bytes) -> bool:
@@ -585,5 +605,5 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
 def _reason(error: Exception) -> str:
     """The innermost words of requests' nested errors."""
     text = str(error)
-    found = re.search(r"\[SSL: [^\]]*\] ([^(]*)|Errno \d+\] ([^'\")]*)|(timed out)", text)
+    found = re.search(r"\[SSL: [^\]]*\] ([^(]*)|Errno \d+\] ([^'\")]*)|(timed out|closed connection)", text)
     return next((part.strip() for part in found.groups() if part), text) if found else type(error).__name__

@@ -144,4 +144,9 @@ def load(path: str, cls: type[T]) -> tuple[Reader, T]:
 
 def load_client(path: str = CLIENT_FILE) -> Client:
     """The client's configuration.  Raises ConfigError."""
-    return load(path, Client)[1]
+    reader, settings = load(path, Client)
+    if not Path(settings.ca).is_file():
+        # requests would take an empty name for "verify nothing".
+        reader.problem(["ca"], f"ca: there is no file {settings.ca!r}")
+    reader.finish()
+    return settings

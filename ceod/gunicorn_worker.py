@@ -86,7 +86,7 @@ class DrainingWorker(Worker):  # type: ignore[misc]
             loop.close()
 
     async def _serve(self) -> None:
-        from ceod.api import BODY_LIMIT  # noqa: PLC0415
+        from ceo_common.client import BODY_LIMIT  # noqa: PLC0415
         from ceod.api.admission import Admissions  # noqa: PLC0415
 
         stopping = asyncio.Event()

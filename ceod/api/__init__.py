@@ -7,11 +7,10 @@ import os
 
 import flask
 
+from ceo_common.client import BODY_LIMIT
 from ceo_common.config import DAEMON_FILE, Daemon, load_daemon
 from ceod import runtime
 from ceod.services.all import Services
-
-BODY_LIMIT = 1 << 20
 
 
 def create_app(config: Daemon | None = None, services: Services | None = None) -> flask.Flask:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import flask
 from flask import request
 
-from ceo_common.errors import Invalid
+from ceo_common.errors import CeoError, Invalid
 from ceo_common.model import names as name_rules
 from ceo_common.model.member import LapsedMembers, MemberPage
 from ceo_common.terms import Term
@@ -59,11 +59,15 @@ def members() -> flask.Response:
 
 def _lines(pages: Iterator[People]) -> Iterator[str]:
     count = broken = 0
-    for people in pages:
-        count += len(people)
-        broken += len(people.broken)
-        for person in people:
-            yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
+    try:
+        for people in pages:
+            count += len(people)
+            broken += len(people.broken)
+            for person in people:
+                yield json.dumps(shown(person).model_dump(), ensure_ascii=True) + "\n"
+    except CeoError as error:  # the status of the answer is sent already
+        yield json.dumps(error.as_json(), ensure_ascii=True) + "\n"
+        return
     yield json.dumps({"complete": True, "count": count, "broken": broken}) + "\n"
 
 

@@ -97,8 +97,8 @@ def connect(config: Daemon) -> Services:
     return Services(
         config, acceptor,
         Directory(config.ldap, acceptor.own_credential, admin.kadmin.credential if admin else None),
-        Client(hosts=config.hosts, port=config.port, ca=config.tls.ca if config.tls else "", credential=acceptor.own_credential,
-               answer_s=OPERATION_S),
+        Client(hosts=config.hosts, port=config.port, realm=config.realm, ca=config.tls.ca if config.tls else "",
+               credential=acceptor.own_credential, answer_s=OPERATION_S),
         admin,
         Mailman(config.mailman, config.domain) if config.mailman else None,
         MySql(config.mysql) if config.mysql else None,

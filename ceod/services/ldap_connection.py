@@ -90,6 +90,9 @@ def _translated(error: ldap.LDAPError, said: str, doing: str) -> CeoError:
         # The KDC made the ticket that slapd refuses, so the ticket is not forged.
         message = f"the directory (LDAP) does not accept Kerberos tickets: {said}"
         return BackendDown(message, backend=BACKEND)
+    if isinstance(error, (ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED)):
+        message = f"the directory (LDAP) limits how many entries ceod may read: {said}; raise the size limit of slapd"
+        return BackendDown(message, backend=BACKEND)
     if isinstance(error, ldap.INSUFFICIENT_ACCESS):
         return Forbidden(f"the directory does not let you {doing}: {said}")
     if isinstance(error, ldap.ALREADY_EXISTS):

@@ -90,7 +90,7 @@ def _lying(
     liar = Liar(certificate, answer)
     hosts = Hosts(admin="localhost", mail="localhost", database="localhost", library="localhost")
     try:
-        yield liar, Client(hosts=hosts, port=liar.port, ca=ca or certificate[0], answer_s=5)
+        yield liar, Client(hosts=hosts, port=liar.port, realm="CSCLUB.INTERNAL", ca=ca or certificate[0], answer_s=5)
     finally:
         liar.close()
 

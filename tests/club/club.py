@@ -91,7 +91,7 @@ class Club:
 
     def client_of(self, name: str) -> Client:
         """The typed client as whose ticket is in a ccache."""
-        return Client(hosts=self.settings.hosts, port=self.settings.port, ca=self.settings.ca,
+        return Client(hosts=self.settings.hosts, realm=self.settings.realm, port=self.settings.port, ca=self.settings.ca,
                       credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": name}))
 
     def run_as(self, who: str, *argv: str, text: str = "", ticket: bool = True, host: str = DESK, **environment: str) -> subprocess.CompletedProcess[str]:

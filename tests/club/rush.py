@@ -28,7 +28,7 @@ _PAUSE_S = (0.5, 1.5)  # a reader is a person, who looks at what was found
 
 def _client(ccache: str) -> Client:
     settings = load_client()
-    return Client(hosts=settings.hosts, port=settings.port, ca=settings.ca,
+    return Client(hosts=settings.hosts, realm=settings.realm, port=settings.port, ca=settings.ca,
                   credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": ccache}))
 
 

@@ -78,7 +78,7 @@ def _as_host(club: Club, host: str) -> Client:
     """As ceod/<host>, from elsewhere than that host."""
     cache = club.folder / f"cc-host-{host}"
     subprocess.run(["kinit", "-c", f"FILE:{cache}", "-k", "-t", host_place(host) / "krb5.keytab", f"ceod/{host}.csclub.internal"], check=True)
-    return Client(hosts=club.settings.hosts, port=club.settings.port, ca=club.settings.ca,
+    return Client(hosts=club.settings.hosts, realm=club.settings.realm, port=club.settings.port, ca=club.settings.ca,
                   credential=lambda: gssapi.Credentials(usage="initiate", store={"ccache": f"FILE:{cache}"}))
 
 

@@ -1,0 +1,150 @@
+"""Connections that are not made: each reason has its words, and a dead address costs no seconds."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceo_common import connecting
+from ceo_common.client import BODY_LIMIT, Client
+from ceo_common.client_config import ConfigError, Hosts
+from ceo_common.errors import CeoError, Invalid, TooLarge, Unreachable
+from tests.ceo_common.test_client import Liar
+
+OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x".split()
+
+
+def _certificate(folder: Path, name: str, *, made: str = "now") -> tuple[str, str]:
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    words = ["faketime", made, *OPENSSL, "-addext", f"subjectAltName={name}", "-days", "2"]
+    subprocess.run([*words, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def _client(host: str, port: int, ca: str) -> Client:
+    hosts = Hosts(admin=host, mail=host, database=host, library=host)
+    return Client(hosts=hosts, port=port, realm="CSCLUB.INTERNAL", ca=ca, answer_s=5)
+
+
+def _asks(client: Client) -> list[Callable[[], object]]:
+    """A read, a write, and what asks without a ticket."""
+    return [
+        client.whoami,
+        lambda: list(client.add_member({"uid": "x"})),
+        lambda: client.ping(client.hosts.admin),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "words"),
+    [
+        ("DNS:other.example.org", "now", "the certificate of another host"),
+        ("IP:192.0.2.1", "now", "the certificate of another host"),
+        ("DNS:localhost", "5 days ago", "is not valid now.*timedatectl"),
+    ],
+)
+def test_a_certificate_that_is_not_good(tmp_path: Path, name: str, made: str, words: str) -> None:
+    certificate = _certificate(tmp_path, name, made=made)
+    liar = Liar(certificate, b"")
+    for ask in _asks(_client("localhost", liar.port, certificate[0])):
+        with pytest.raises(Unreachable, match=words):
+            ask()
+    assert liar.requests == []
+    liar.close()
+
+
+def test_what_does_not_speak_tls(tmp_path: Path) -> None:
+    ca, _ = _certificate(tmp_path, "DNS:localhost")
+
+    def serve(server: socket.socket, answer: bytes) -> None:
+        for _ in range(4):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+    for answer, words in ((b"HTTP/1.1 400 No\r\n\r\n", "does not speak TLS"), (b"", "ended it|reset")):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=serve, args=(server, answer), daemon=True).start()
+            for ask in _asks(_client("localhost", server.getsockname()[1], ca)):
+                with pytest.raises(Unreachable, match=words) as caught:
+                    ask()
+                assert "vouch" not in caught.value.message
+
+
+def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
+    ca, _ = _certificate(tmp_path, "DNS:localhost")
+    for ask in _asks(_client("nosuch.invalid", 9987, ca)):
+        with pytest.raises(Unreachable, match=r"host nosuch\.invalid|address of nosuch\.invalid"):
+            ask()
+
+
+def test_authorities_that_are_none(tmp_path: Path) -> None:
+    liar = Liar(_certificate(tmp_path, "DNS:localhost"), b"")
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("no certificate\n")
+    for ask in _asks(_client("localhost", liar.port, str(garbage))):
+        with pytest.raises(ConfigError, match="no file of PEM certificates"):
+            ask()
+    liar.close()
+
+
+def test_a_body_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    ca, _ = _certificate(tmp_path, "DNS:localhost")
+    client = _client("localhost", 1, ca)
+    cases: list[tuple[str, type[CeoError], str]] = [
+        ("x" * BODY_LIMIT, TooLarge, "too large: at most 1 MiB"),
+        ("Jos\udce9", Invalid, "not UTF-8"),
+    ]
+    for text, kind, words in cases:
+        with pytest.raises(kind, match=words):
+            list(client.add_member({"cn": text}))
+        with pytest.raises(kind, match=words):
+            client.add_book({"title": text})
+        assert not client.has_written
+
+
+def _addresses(*names: str, port: int) -> Callable[..., list[Any]]:
+    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (name, port)) for name in names]
+
+
+def test_a_dead_address_costs_no_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener whose queue is full answers nothing, as an address behind a broken tunnel."""
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as dead:
+        port = dead.getsockname()[1]
+        queue = [socket.socket() for _ in range(2)]
+        for sock in queue:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.2", port))
+        with socket.create_server(("127.0.0.1", port)):
+            refused = "127.0.0.3"
+            for first in (["127.0.0.2"], [refused], [refused, "127.0.0.2"], ["127.0.0.2", refused]):
+                addresses = _addresses(*first, "127.0.0.1", port=port)
+                monkeypatch.setattr(socket, "getaddrinfo", addresses)
+                began = time.monotonic()
+                with connecting.connect("host", port, 3) as sock:
+                    assert sock.getpeername()[0] == "127.0.0.1"
+                assert time.monotonic() - began < 1
+        monkeypatch.setattr(socket, "getaddrinfo", _addresses("127.0.0.2", refused, port=port))
+        with pytest.raises(TimeoutError):
+            connecting.connect("host", port, 0.5)
+        monkeypatch.setattr(socket, "getaddrinfo", _addresses(refused, "127.0.0.4", port=port))
+        with pytest.raises(ConnectionRefusedError):
+            connecting.connect("host", port, 3)
+        for sock in queue:
+            sock.close()
+
+
+def test_the_error_that_ended_a_list() -> None:
+    from ceo_common.client import _error_of_list
+
+    assert _error_of_list(b'{"error": "full", "code": "backend_down", "problems": []}')
+    for line in (b'{"uid": "x"}', b'{"complete": true}', b"[]", b"no json"):
+        assert _error_of_list(line) is None
