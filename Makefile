@@ -1,4 +1,5 @@
 # make demo   install what is missing, bring up a club of real servers, sign two members up
+# make clean  stop the sandboxes and remove what was made, except .venv
 # make test   lint, types, unit tests, and the end-to-end tests in sandboxes side by side
 # make man    the manual pages, into build/man
 # make pictures   README's pictures of the menu, into docs/pictures
@@ -58,5 +59,7 @@ SECONDS := 780
 monkey: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ --seed $(SEED) --seconds $(SECONDS)
 
+# Sandboxes that are still up are stopped first: their servers would go on without their files.
 clean:
-	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis $(TEST_DIR)
+	@for club in .sandbox .sandbox-demo $(TEST_DIR)/*; do [ ! -e $$club/lock ] || $(PYTHON) -m sandbox --dir $$club down; done
+	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis .sandbox .sandbox-demo $(TEST_DIR)

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from sandbox import control, shell
-from sandbox.club import CHECKOUT, DESK, HOSTS, PEOPLE, PYTHON
+from sandbox.club import CHECKOUT, COMMAND, DESK, HOSTS, PEOPLE, PYTHON
 from sandbox.namespaces import NotAllowed
 from sandbox.state import State
 
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     # --dir stands before or after the sub-command, whichever people type.
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument("--dir", default=argparse.SUPPRESS, metavar="DIR", help=f"the sandbox's directory (default {DEFAULT_DIRECTORY})")
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--dir", default=DEFAULT_DIRECTORY, metavar="DIR", help=f"the sandbox's directory (default {DEFAULT_DIRECTORY})")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         made = add(name, run, text)
         made.add_argument("--plain-http", action="store_true", help="development mode: ceod answers plain HTTP beside TLS on port 9987")
         made.add_argument("--at", type=_date, metavar="YYYY-MM-DD", help="show every program inside this day's date")
-    add("down", down, "stop everything; nothing is left outside the directory")
+    add("down", down, "stop everything; nothing stays outside the directory")
     add("status", status, "what runs where")
     logs_ = add("logs", logs, "print a server's log, or list the logs")
     logs_.add_argument("name", nargs="?")
@@ -114,7 +114,7 @@ def up(state: State, arguments: argparse.Namespace) -> int:
             if "host" in told:
                 print(f"  {told['host']}: {', '.join(f'{name} {seconds:.1f} s' for name, seconds in told['times'].items())}", flush=True)
             if "up" in told:
-                print(f"The club is up after {time.monotonic() - begun:.1f} s.  Enter it: python -m sandbox"
+                print(f"The club is up after {time.monotonic() - begun:.1f} s.  Enter it: {COMMAND}"
                       f"{'' if state.directory == Path(DEFAULT_DIRECTORY).absolute() else f' --dir {state.directory}'} shell USER"
                       f"  ({', '.join(PEOPLE)}; password krb5)", flush=True)
                 return 0

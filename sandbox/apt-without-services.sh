@@ -1,6 +1,8 @@
 #!/bin/sh
 # apt-get install PACKAGE... as root, with no service started or enabled that was not there before.
 set -eu
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" # plain `su` leaves them out, and dpkg refuses to work without them
+export PATH
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 scratch=$(mktemp -d)

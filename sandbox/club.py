@@ -13,6 +13,7 @@ CEOD_PORT = 9987
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = CHECKOUT / ".venv/bin/python"
+COMMAND = ".venv/bin/python -m sandbox"  # what a person types in the checkout
 
 # 192.0.2.0/24 is the documentation range (RFC 5737): nothing routes it, and the namespaces have no way out anyway.
 NETWORK = "192.0.2.0/24"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.club import CHECKOUT, DOMAIN, PYTHON
+from sandbox.club import CHECKOUT, COMMAND, DOMAIN, PYTHON
 
 DIRECTORY = Path(".sandbox-demo")
 
@@ -51,8 +51,8 @@ def main() -> int:
         say("The menu (Esc leaves it)")
         sandbox("shell", "office1", "--", "ceo")
     if os.environ.get("KEEP"):
-        say(f"The club stays up.  Enter it: {PYTHON.relative_to(CHECKOUT)} -m sandbox --dir {DIRECTORY} shell USER; "
-            f"end it: {PYTHON.relative_to(CHECKOUT)} -m sandbox --dir {DIRECTORY} down")
+        say(f"The club stays up.  Enter it: {COMMAND} --dir {DIRECTORY} shell USER; "
+            f"stop it: {COMMAND} --dir {DIRECTORY} down")
         return 0
     say("Taking the club down")
     return sandbox("down").returncode

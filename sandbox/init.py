@@ -110,7 +110,7 @@ class Switch:
     def _join(self, name: str, report: int) -> None:
         text = b"".join(iter(lambda: os.read(report, 65536), b""))
         os.close(report)
-        told = json.loads(text or b'{"error": "a host ended without a word; see the log supervisor"}')
+        told = json.loads(text or b'{"error": "a host ended without an error message; see the log supervisor"}')
         if "error" in told:
             raise RuntimeError(told["error"])
         self.hosts[name] = told

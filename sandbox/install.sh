@@ -2,6 +2,9 @@
 # Make this checkout ready on Debian 12: apt packages, the virtual environment .venv, the Kerberos bindings.
 # It does only what is missing, so a second run takes a moment.
 set -eu
+# Neither an ordinary user nor root after plain `su` has the sbin directories in their PATH.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH
 cd "$(dirname "$0")/.."
 
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
@@ -18,15 +21,22 @@ for package in $(cat sandbox/packages.txt); do
 done
 
 if [ -n "$missing" ]; then
+    # The servers are wanted as programs for the sandbox, never as services of this machine.
+    script="$PWD/sandbox/apt-without-services.sh"
     as_root=""
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null ||
-            fail "these packages are missing and only root can install them: apt-get install$missing"
         as_root="sudo"
+        { command -v sudo >/dev/null && sudo -v; } || fail "Debian packages are missing, and you can't install them with sudo." \
+            "Ask an administrator to run this as root, then run make again:
+  sh $script$missing"
     fi
-    say "Installing with apt:$missing"
-    # The servers are wanted as programs for the sandbox, never as services of this machine.
-    $as_root sh sandbox/apt-without-services.sh $missing || fail "apt could not install:$missing (what it said stands above)."
+    mkdir -p .cache
+    log=.cache/apt.log
+    say "Installing $(echo $missing | wc -w) Debian packages with apt; its log is $log"
+    $as_root sh "$script" $missing > "$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        fail "apt could not install the packages. The end of its log is above; the whole log is $log."
+    }
 fi
 
 if [ ! -x .venv/bin/python ]; then
@@ -43,7 +53,7 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     .venv/bin/pip install --quiet --disable-pip-version-check --use-pep517 -r requirements.txt -r dev-requirements.txt ||
         fail "pip could not install requirements.txt; is the network there?"
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable . ||
-        fail "pip could not install ceo itself (what it said stands above)."
+        fail "pip could not install ceo itself (its messages are above)."
     echo "$wanted" > "$stamp"
 fi
 

@@ -68,7 +68,7 @@ def resolve(state: State, who: str) -> Entry:
     for line in found.stdout.splitlines():
         if line.startswith("uidNumber: "):
             return Entry(user, host, line.split()[1])
-    raise control.Refused(f"nobody here is called {user!r}; to play with there are: {', '.join(PEOPLE)}")
+    raise control.Refused(f"there is no user {user!r} in this club; some who are there: {', '.join(PEOPLE)}")
 
 
 def ticket(state: State, entry: Entry) -> bool:
@@ -84,7 +84,7 @@ def run(state: State, who: str, argv: list[str], *, want_ticket: bool) -> int:
     entry = resolve(state, who)
     as_host_root = entry.user == "root" and entry.host != DESK
     if entry.user != "root" and want_ticket and not ticket(state, entry):
-        print(f"sandbox: no ticket for {entry.user}: their password is not ours to know; use kinit", file=sys.stderr)
+        print(f"sandbox: no ticket for {entry.user}: the sandbox does not know their password; run kinit", file=sys.stderr)
     folder = str(CHECKOUT) if entry.user == "root" else None
     stopped = as_host_root and "ceod" in state.call(entry.host, do="status")["services"]
     if stopped:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import control
-from sandbox.club import DESK, OUTSIDE
+from sandbox.club import COMMAND, DESK, OUTSIDE
 
 
 class State:
@@ -38,7 +38,9 @@ class State:
         try:
             club: dict[str, Any] = json.loads((self.directory / "club.json").read_text())
         except FileNotFoundError:
-            raise control.Refused(f"no sandbox is up in {self.directory}; start one: python -m sandbox up") from None
+            raise control.Refused(
+                f"no sandbox is up in {self.directory}; start one: {COMMAND} --dir {self.directory} up"
+            ) from None
         return club
 
     @property

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sandbox import init
 from sandbox import namespaces as ns
-from sandbox.club import CHECKOUT
+from sandbox.club import CHECKOUT, COMMAND
 
 _MAKERS = ("sandbox/books.py", "sandbox/club.py", "sandbox/data.py", "sandbox/people.py", "sandbox/files.py", "sandbox/services.py",
            "etc/slapd-acl.conf", "etc/schema/csc.schema", "etc/schema/sudo.schema", "etc/schema/rfc2307bis.schema")
@@ -48,12 +48,12 @@ def main(directory: Path, options: init.Options) -> int:
         # A bare descriptor, never closed: the kernel lets go of the lock when the process is really gone.
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        print(json.dumps({"error": f"{directory} is not ours to write: {error.strerror}"}), flush=True)
+        print(json.dumps({"error": f"{directory} can't be written: {error.strerror}"}), flush=True)
         return 1
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(json.dumps({"error": f"{directory} is up already (python -m sandbox --dir {directory} down)"}), flush=True)
+        print(json.dumps({"error": f"{directory} is up already; to stop it: {COMMAND} --dir {directory} down"}), flush=True)
         return 1
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())

@@ -60,7 +60,7 @@ def test_a_healthy_account_is_left_in_peace(club: Club, uid: str) -> None:
     club.done(syscom.delete_member(gone))
     for name in (uid, shared, gone):
         assert _problems(club, name) == {}
-        with pytest.raises(NotFound, match="that ceod can mend"):
+        with pytest.raises(NotFound, match="that ceod can repair"):
             list(syscom.mend(name))
     assert {finding["check"] for finding in syscom.examine(uid)} == {
         "LDAP user", "LDAP group", "Kerberos principal", "user number", "home directory", "forwarding", "mailing lists", "databases", "memberships",

@@ -108,7 +108,7 @@ def test_an_entry_with_other_names_and_options_is_itself_alone(
         evil_number,
     )
     assert [row["uid"] for row in office.members(uid=good)["members"]] == [good]
-    with pytest.raises(NotFound, match="that ceod can mend"):
+    with pytest.raises(NotFound, match="that ceod can repair"):
         list(syscom.mend(good))
     assert {row["check"] for row in office.examine(good) if row["state"] != "ok"} <= {"user number"}
     assert os.stat(f"/users/{good}").st_uid == number

@@ -69,7 +69,7 @@ def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown
     assert "uid=ctdalek,ou=people" in shown.stdout
     assert _sandbox(directory, "shell", "office1", "--no-ticket", "--", "klist", "-s").returncode == 1
-    for words, told in ((("shell", "nobody-here"), "nobody here is called"), (("shell", "root@nowhere"), "no host 'nowhere'"),
+    for words, told in ((("shell", "nobody-here"), "there is no user"), (("shell", "root@nowhere"), "no host 'nowhere'"),
                         (("logs", "nothing"), "no log 'nothing'"), (("host", "mail", "stop", "nothing"), "no service")):
         refused = _sandbox(directory, *words)
         assert refused.returncode == 1 and told in refused.stderr and "Traceback" not in refused.stderr
