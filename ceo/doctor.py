@@ -32,7 +32,7 @@ SHORT_CERTIFICATE_S = 14 * 86400.0
 
 
 def finding(check: str, state: str, looked_at: str, found: str, mend: str = "") -> Json:
-    """One thing that was looked at."""
+    """One thing that was checked."""
     return {"check": check, "state": state, "looked_at": looked_at, "found": found, "mend": mend, "fixable": False}
 
 

@@ -500,7 +500,7 @@ class Client:
         except gssapi.exceptions.GSSError as error:
             raise errors.Unauthenticated(f"the Kerberos ticket can't be used, so run kinit: {gssapi_reason(error)}", host=host) from None
         except MutualAuthenticationError:
-            raise errors.Unreachable(f"{host} could not prove that it is ceod; nothing it said is believed", host=host) from None
+            raise errors.Unreachable(f"{host} could not prove that it is ceod; its answer is ignored", host=host) from None
         except (requests.RequestException, OSError) as error:
             if method != "GET" and not _is_rehearsal(path):
                 raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None

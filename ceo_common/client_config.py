@@ -50,7 +50,7 @@ class Client:
     realm: str  #: the Kerberos realm
     domain: str  #: the club's mail domain: an account's address is UID@domain
     hosts: Hosts
-    ca: str = "/etc/ssl/certs/ca-certificates.crt"  #: who vouches for the hosts' certificates, a file of PEM certificates
+    ca: str = "/etc/ssl/certs/ca-certificates.crt"  #: the CA of the hosts' certificates, a PEM file
     port: int = 9987  #: where ceod listens on each host
     time_zone: str = "America/Toronto"  #: terms begin and end at its midnight
     fee_per_term: int = 2  #: dollars that a member pays for a term

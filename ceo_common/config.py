@@ -18,7 +18,7 @@ class Tls:
 
     certificate: str  #: the certificate and its chain, a PEM file
     key: str  #: its private key, a PEM file
-    ca: str  #: who vouches for the other hosts, a file of PEM certificates
+    ca: str  #: the CA of the other hosts' certificates, a PEM file
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Security:
 class Ldap:
     """The club's directory."""
 
-    uri: str  #: where it is; ldaps:// unless it is this very host
+    uri: str  #: where it is; ldaps://, or ldapi:// on the same host
     base: str  #: the suffix above ou=People and ou=Group
-    ca: str = ""  #: who vouches for its certificate; empty: the system's authorities
+    ca: str = ""  #: the CA of its certificate, a PEM file; empty: the system's CAs
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Homes:
 
     root: str = "/users"  #: the folder that holds a folder for each account
     archive: str = "/users/.archive"  #: where the homes of deleted accounts are kept; on the same file system as root: an archived home is renamed
-    skeleton: str = "/etc/skel"  #: what a new home is filled with
+    skeleton: str = "/etc/skel"  #: the files that are copied into a new home
     #: run for each new home: a program and its arguments, say ["setquota", "-u", "{uid_number}", "4000000", "5000000", "0", "0", "/users"]
     quota_command: list[str] = field(default_factory=list)
 
@@ -146,10 +146,10 @@ class Members:
 class Groups:
     """What follows from being in a group: other groups, and mailing lists."""
 
-    #: by group, the groups that whoever is in it is put into as well
+    #: by group, the other groups that its members are added to
     auxiliary: dict[str, list[str]] = field(default_factory=lambda: {
         "syscom": ["office", "staff", "adm", "src"], "office": ["cdrom", "audio", "video", "www"]})
-    #: by group, the mailing lists that whoever is in it is subscribed to
+    #: by group, the mailing lists that its members are subscribed to
     lists: dict[str, list[str]] = field(default_factory=lambda: {"syscom": ["syscom"], "exec": ["exec"]})
 
     def behind(self, list_name: str) -> list[str]:
@@ -171,9 +171,9 @@ class Positions:
     #: every position there is, in the club's order
     available: list[str] = field(default_factory=lambda: [
         "president", "vice-president", "treasurer", "secretary", "sysadmin", "cro", "librarian", "imapd", "webmaster", "offsck"])
-    #: those that somebody has to hold
+    #: the positions that somebody has to hold
     required: list[str] = field(default_factory=lambda: ["president", "vice-president", "sysadmin"])
-    group: str = "exec"  #: the group of those who hold one
+    group: str = "exec"  #: the group of the people who hold a position
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class AllDatabases(Wire):
 
 
 class DatabaseInfo(Wire):
-    """PUT /api/homes/UID/database-info: what the file in the home is made of."""
+    """PUT /api/homes/UID/database-info: the values that the file in the home shows."""
 
     kind: Literal["mysql", "postgresql"]
     # Rust's $ is the very end of the text, unlike Python's.
@@ -37,13 +37,13 @@ class DatabaseInfo(Wire):
 
 
 class Written(Wire):
-    """Where it stands."""
+    """The path of the file."""
 
     path: str
 
 
 class Logins(Wire):
-    """POST /api/db/UID/logins: passwords that the files in a home tell, by the kind of server."""
+    """POST /api/db/UID/logins: the passwords in the files of a home, by the kind of server."""
 
     mysql: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, repr=False)
     postgresql: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, repr=False)

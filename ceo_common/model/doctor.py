@@ -10,7 +10,7 @@ State = Literal["ok", "problem", "unknown"]
 
 
 class Finding(Wire):
-    """One thing that was looked at.  `mend` says what to do about it, `fixable` that ceod does it when it is asked."""
+    """One thing that was checked.  `mend` says what to do about it, `fixable` that ceod does it when it is asked."""
 
     check: str
     state: State
@@ -34,7 +34,7 @@ class Findings(Wire):
 
 
 class LeftHome(Wire):
-    """A home under a temporary name that no transaction of the admin host works on."""
+    """A temporary home directory that no transaction of the admin host uses."""
 
     path: str
     transaction: str

@@ -102,7 +102,7 @@ class NewBooksAdded(Wire):
 
 
 class CheckedBooks(Wire):
-    """POST /api/library/books/bulk?dry_run: what keeps which rows from being added, and what the others would change."""
+    """POST /api/library/books/bulk?dry_run: the rows that can't be added and why, and what the others would change."""
 
     books: int
     problems: list[dict[str, str]]
@@ -110,7 +110,7 @@ class CheckedBooks(Wire):
 
 
 class Loan(Wire):
-    """One copy that somebody has, or had until now."""
+    """A loan, current or just ended."""
 
     loan: int
     book: int

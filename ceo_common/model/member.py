@@ -88,7 +88,7 @@ class Renewal(Wire):
 
 
 class MemberChange(Wire):
-    """PATCH /api/members/UID: what is not there stays as it is; no addresses at all end the forwarding."""
+    """PATCH /api/members/UID: fields that are left out do not change; an empty list of addresses ends the forwarding."""
 
     login_shell: Text | None = None
     forwarding_addresses: Addresses | None = None
@@ -153,7 +153,7 @@ class MemberPage(Wire):
 
 
 class Checked(Wire):
-    """POST /api/members/bulk?dry_run: what keeps which rows from being added, and what the others would change."""
+    """POST /api/members/bulk?dry_run: the rows that can't be added and why, and what the others would change."""
 
     members: int
     problems: list[dict[str, str]]
@@ -161,7 +161,7 @@ class Checked(Wire):
 
 
 class Lapsed(Wire):
-    """One who was a member: `last_term` is null for one who never paid."""
+    """A former member: `last_term` is null for somebody who never paid."""
 
     uid: str
     cn: str

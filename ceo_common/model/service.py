@@ -57,7 +57,7 @@ class Unsubscribe(Wire):
 
 
 class Unsubscribed(Wire):
-    """How many are off the list now, and who wished to be on it since."""
+    """How many were removed from the list, and who asked to be on it since."""
 
     list: str
     uids: int

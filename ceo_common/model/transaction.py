@@ -63,7 +63,7 @@ class Transaction(Summary):
 
 
 class RehearsedStep(Wire):
-    """One step that would be taken; what comes after the commit is never undone."""
+    """One step of the plan; steps after the commit are never undone."""
 
     name: str
     after_commit: bool
@@ -72,7 +72,7 @@ class RehearsedStep(Wire):
 class Rehearsal(Wire):
     """A write with ?dry_run: nothing refused it, and nothing was done.
 
-    `changes` are the values that it would change; they are empty where everything is so already.
+    `changes` are the values that it would change; they are empty when nothing would change.
     """
 
     dry_run: bool = True

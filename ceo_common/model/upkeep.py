@@ -10,7 +10,7 @@ from ceo_common.model.wire import Text, Wire
 
 
 class Count(Wire):
-    """The number that the rehearsal told, typed again: what changed meanwhile is not done unseen."""
+    """The number of accounts that the dry run gave; if it has changed meanwhile, nothing is done."""
 
     count: int = Field(ge=1)
 

@@ -62,7 +62,7 @@ def _ask_all(pings: dict[str, Callable[[], None]]) -> dict[str, dict[str, object
 
 @route(blueprint, "GET", "/whoami", role=None, operation="whoami", gives=WhoAmI)
 def whoami() -> flask.Response:
-    """Who the caller is here."""
+    """Show who you are to ceod, and your roles."""
     who, running = caller(), ceod()
     roles = sorted(w.name.lower() for w in standing(who, running.services.directory))
     return flask.jsonify({"principal": who.principal, "uid": who.uid, "host": who.host, "standing": roles})

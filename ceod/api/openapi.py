@@ -127,10 +127,10 @@ def _states(row: Route) -> str:
 def _parameters(row: Route) -> list[Json]:
     found: list[Json] = [{"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
                          for name in re.findall(r"<(\w+)>", row.path)]
-    query = row.query | ({DRY_RUN: "only tell what would be done"} if row.rehearsal else {})
+    query = row.query | ({DRY_RUN: "only check, and return what would be done"} if row.rehearsal else {})
     found += [{"name": name, "in": "query", "description": words, "schema": {"type": "string"}} for name, words in query.items()]
     if row.streams and row.method != "GET":
-        found.append({"name": "Idempotency-Key", "in": "header", "description": "names the transaction: the same again attaches to the first",
+        found.append({"name": "Idempotency-Key", "in": "header", "description": "a new UUID; the same UUID again returns the first transaction",
                       "schema": {"type": "string", "format": "uuid", "maxLength": KEY_LIMIT}})
     if row.writes:
         found.append({"name": "X-KRB5-CRED", "in": "header", "description": "the caller's forwarded ticket (gen_cred.sh), unless it is delegated",

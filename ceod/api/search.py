@@ -112,7 +112,7 @@ def _after() -> tuple[str, str] | None:
 @route(blueprint, "GET", "/lapsed", role="admin", operation="member.lapsed", gives=LapsedMembers,
        query={"uid": "a username that somebody wants", "cn": "a full name"})
 def near() -> flask.Response:
-    """Did you mean renew?  Who has this username, and lapsed members whose name is near this one."""
+    """Before a sign-up: who has this username, and which former members have a similar name."""
     uid, cn = request.args.get("uid", ""), name_rules.normal(request.args.get("cn", ""))
     problems = [(name, found) for name, value in (("uid", uid), ("cn", cn)) if value and (found := name_rules.text_problem(value, name))]
     if not uid and not cn:

@@ -25,7 +25,7 @@ LIMIT = 1000
        query={"state": "only those in this state; stuck: those that wait for a person, or did not end within ten minutes",
               "limit": f"how many, up to {LIMIT}; 50 by default"})
 def listed() -> flask.Response:
-    """One's own, or for the systems committee everybody's; newest first."""
+    """Your own transactions, newest first; the systems committee sees everybody's."""
     running, who = ceod(), caller()
     all_of_them = Who.SYSCOM in standing(who, running.services.directory)
     rows = running.engine.record.listed(caller=None if all_of_them else who.name, state=request.args.get("state"), limit=number("limit", 50, LIMIT))
@@ -45,7 +45,7 @@ def show(identifier: str) -> flask.Response:
 
 
 @route(blueprint, "GET", "/transactions/<identifier>/events", role=None, operation="transactions.read", decide=False, streams=True,
-       query={"after": "the number of the last event that one has"})
+       query={"after": "the number of the last event that you have received"})
 def events(identifier: str) -> flask.Response:
     """Follow a transaction: its events after ?after=N, until it ends."""
     _found(identifier, "transactions.read")
