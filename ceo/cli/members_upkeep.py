@@ -28,7 +28,7 @@ def expire(context: Context, how: How) -> None:
         _show(plan, how)
         return
     if not plan["count"]:
-        _nothing(how, "expired", "no account is due", plan)
+        _nothing(how, "expired", "nobody is due", plan)
         return
     if not how.quiet and not how.as_json:
         print_rows(plan["members"], _WHO, _TABLE)

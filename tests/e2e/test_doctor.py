@@ -387,5 +387,5 @@ def test_a_file_that_tells_another_password_than_the_database_has(club: Club, ui
         assert _problems(club, uid) == {}
         file.write_text("Password: \n")  # its owner's own
         assert _problems(club, uid) == {}
-    with pytest.raises(Forbidden, match="the club's own hosts may try"):
+    with pytest.raises(Forbidden, match="the club's own hosts may check"):
         syscom.try_logins(uid, {"mysql": "x"})

@@ -184,7 +184,7 @@ def test_a_newer_wish_stands(club: Club) -> None:
         host.subscribe("csc-general", uid, wished=long_ago)
     assert not club.on_list(uid)
     office.subscribe("csc-general", uid)
-    with pytest.raises(Overtaken, match="was put on the list csc-general later"):
+    with pytest.raises(Overtaken, match="was put on the list csc-general after"):
         host.unsubscribe("csc-general", uid, wished=long_ago)
     told = host.unsubscribe_all("csc-general", [uid, "nobody-at-all"], wished=long_ago)
     assert told == {"list": "csc-general", "uids": 1, "overtaken": [uid]}

@@ -311,7 +311,7 @@ def test_who_holds_a_position_is_not_deleted(club: Club) -> None:
 
 
 def test_the_last_of_the_systems_committee_is_not_deleted(club: Club) -> None:
-    with pytest.raises(WrongState, match="the last of the systems committee"):
+    with pytest.raises(WrongState, match="the last member of the systems committee"):
         list(club.client("ctdalek").delete_member("ctdalek"))
 
 

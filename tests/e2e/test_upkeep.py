@@ -47,7 +47,7 @@ def test_expiry_is_rehearsed_counted_and_done(club: Club) -> None:
     assert "shadowExpire" not in _person(club, future) and club.principal(future).expires == 0 and club.on_list(future)
     # Again there is nothing to do: neither in the rehearsal nor in fact.
     assert syscom.expiry()["due"] == 0
-    with pytest.raises(NotFound, match="no account is due"):
+    with pytest.raises(NotFound, match="nobody is due"):
         list(syscom.expire_members(1))
 
 
