@@ -117,7 +117,7 @@ def text_problem(text: str, what: str, limit: int = TEXT_LIMIT) -> str | None:
         if _is_invisible(character) and not is_needed_joiner(text, index):
             return f"{what} has a control or invisible character in it: {_code_point(character)}"
         if character == _LOST:
-            return f"{what} has a character in it that was lost on its way from ceod ({_LOST}): type it again"
+            return f"{what} has a character in it that was lost on the way ({_LOST}): type it again"
         if _is_no_character(character):
             return f"{what} has a character in it that is none: {_code_point(character)}"
     if problem := _marks_problem(text):

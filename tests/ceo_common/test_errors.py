@@ -4,7 +4,9 @@ from ceo_common import errors
 
 
 def test_every_class_has_its_own_code_and_comes_back_the_same() -> None:
-    classes: list[type[errors.CeoError]] = [errors.Internal, *(cls for cls in errors.CeoError.__subclasses__() if cls is not errors.Internal)]
+    # The client's own classes, which never cross the wire, are beside them when its modules are loaded.
+    classes = [cls for cls in errors.CeoError.__subclasses__() if cls.__module__ == errors.__name__]
+    assert errors.Internal in classes
     assert len({cls.code for cls in classes}) == len(classes)
     for cls in classes:
         back = errors.from_json(cls("a sentence", problems=[{"field": "x", "message": "y"}], backend="ldap").as_json())
