@@ -34,7 +34,7 @@ class Session:
         return self.ticket is not None
 
     def get(self, name: str, password: str) -> None:
-        """Get a ticket with a password.  Raises WrongPassword, PasswordExpired, Krb5Error."""
+        """Get a ticket with a password.  Raises WrongPassword, PasswordExpired, NotAdmitted, Krb5Error."""
         self.ticket = tickets.initial(f"{name}@{self.settings.realm}", password, self.ccache)
 
     def get_own(self, name: str, password: str) -> None:
@@ -43,7 +43,7 @@ class Session:
         self.ccache, self.ticket = OWN_CCACHE, ticket
 
     def change_password(self, name: str, old: str, new: str) -> None:
-        """Change an expired password.  Raises PasswordRefused, WrongPassword, Krb5Error."""
+        """Change an expired password.  Raises PasswordRefused, WrongPassword, NotAdmitted, Krb5Error."""
         tickets.change_password(f"{name}@{self.settings.realm}", old, new)
 
     @property

@@ -14,6 +14,7 @@ from ceo_common.client_config import CLIENT_FILE, load_client
 from ceo_common.client_config import Client as Settings
 from ceo_common.errors import Unauthenticated
 from ceo_common.krb5 import tickets
+from ceo_common.text import shown
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -63,9 +64,15 @@ class Context:
 
     def _ask_for_ticket(self) -> None:
         """Like kinit: the ticket stays in the default cache."""
-        name = self.session.name
         if not sys.stdin.isatty():
             raise Unauthenticated("there is no Kerberos ticket: run kinit first")
+        name = self.session.name or click.prompt("Username", err=True)
+        try:
+            self._try_passwords(name)
+        except tickets.NotAdmitted as error:
+            raise Unauthenticated(str(error)) from None
+
+    def _try_passwords(self, name: str) -> None:
         for _ in range(TRIES):
             password = click.prompt(f"Password for {name}@{self.settings.realm}", hide_input=True, err=True)
             try:
@@ -84,12 +91,17 @@ class Context:
             new = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
             try:
                 self.session.change_password(name, old, new)
-                self.session.get(name, new)
-                return
             except tickets.PasswordRefused as error:
-                click.echo(f"ceo: the KDC refused that password: {error}", err=True)
+                for line in str(error).splitlines():
+                    click.echo(f"ceo: {shown(line)}", err=True)
+                continue
+            except tickets.WrongPassword as error:
+                raise Unauthenticated(str(error)) from None
+            try:
+                self.session.get(name, new)
             except (tickets.WrongPassword, tickets.PasswordExpired):
                 raise Unauthenticated("the password is changed, but the KDC does not accept it yet: try again in a moment") from None
+            return
         raise Unauthenticated("the password was not changed")
 
 

@@ -29,7 +29,7 @@ def gssapi_reason(told: object) -> str:
     reason = str(told)
     if words is not None:
         reason = words[1] if words[2] in ("Success", "Unknown error") else words[2]
-    if "skew" in reason:
+    if "skew" in reason or "not yet valid" in reason:  # a slow clock finds tickets of the future
         return "the clocks differ by more than five minutes; set this machine's right (timedatectl)"
     if reason == "Request is a replay":
         return "the same token was sent before; send a new one with each request"

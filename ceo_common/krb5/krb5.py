@@ -6,6 +6,7 @@ time, and so does what was made from it.  Calls that wait for the network releas
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +138,7 @@ def _new_creds(context: Context) -> Creds:
 
 
 def get_init_creds_password(context: Context, client: Principal, password: str, service: str | None = None, life_s: int = 0) -> Creds:
-    """An initial ticket (kinit)."""
+    """An initial ticket (kinit); the password is sent in the bytes that were typed."""
     options = ffi.new("krb5_get_init_creds_opt **")
     context.check(lib.krb5_get_init_creds_opt_alloc(context.c, options), "krb5_get_init_creds_opt_alloc")
     try:
@@ -145,7 +146,7 @@ def get_init_creds_password(context: Context, client: Principal, password: str, 
             lib.krb5_get_init_creds_opt_set_tkt_life(options[0], life_s)
         creds = ffi.new("krb5_creds *")
         code = lib.krb5_get_init_creds_password(
-            context.c, creds, client.c, password.encode(), ffi.NULL, ffi.NULL, 0, service.encode() if service else ffi.NULL, options[0]
+            context.c, creds, client.c, os.fsencode(password), ffi.NULL, ffi.NULL, 0, service.encode() if service else ffi.NULL, options[0]
         )
         context.check(code, "krb5_get_init_creds_password")
         return Creds(context, creds)

@@ -25,7 +25,28 @@ class PasswordExpired(Exception):
 
 
 class PasswordRefused(Exception):
-    """The new password was not taken; the text is the KDC's reason."""
+    """The new password was not taken; the text says why, in lines where the KDC has several."""
+
+
+class NotAdmitted(Exception):
+    """The KDC gives this account no ticket, whatever the password; the text says why, and what to do."""
+
+
+# RFC 4120, section 7.5.9: what the KDC says of an account, by the error's number.
+_NOT_ADMITTED = {
+    1: "the account {name} is over; ask the office to renew the membership",
+    12: "the rules of the KDC give {name} no ticket here ({reason}); ask the systems committee",
+    18: "the account {name} is locked; ask the systems committee",
+    21: "the account {name} is not valid yet; ask the systems committee",
+}
+_FIRST_ERROR = lib.KRB5KRB_AP_ERR_SKEW - 37  # com_err's number of RFC 4120's error 0
+_AWAY = "no KDC of the realm answers; try again in a moment, then tell the systems committee"
+_CLOCK = "the clocks differ by more than five minutes; set this machine's right (timedatectl)"
+_OF_THE_SURROUNDINGS = {
+    lib.KRB5_KDC_UNREACH: _AWAY,
+    lib.KRB5_REALM_CANT_RESOLVE: _AWAY,
+    lib.KRB5KRB_AP_ERR_SKEW: _CLOCK,
+}
 
 
 @dataclass(frozen=True)
@@ -41,41 +62,66 @@ class Ticket:
 def initial(name: str, password: str, ccache: str | None = None) -> Ticket:
     """Get a ticket with a password into a cache (None: the default one, as kinit does), which is emptied first.
 
-    Raises WrongPassword, PasswordExpired, Krb5Error.
+    Raises WrongPassword, PasswordExpired, NotAdmitted, Krb5Error.
     """
     context = krb5.init_context()
     client = krb5.parse_name(context, name)
     try:
         creds = krb5.get_init_creds_password(context, client, password)
     except Krb5Error as error:
-        raise _of_password(error) from None
+        if error.code == lib.KRB5KDC_ERR_KEY_EXP:
+            # The KDC says so before it has seen the password.
+            _password_change(context, client, password)
+            raise PasswordExpired("the password has to be changed first") from None
+        raise _of_password(error, name) from None
     cache = krb5.cc_resolve(context, ccache) if ccache else krb5.cc_default(context)
     krb5.cc_initialize(context, cache, creds.c.client)
     krb5.cc_store_cred(context, cache, creds)
     return _ticket(creds, krb5.cc_get_full_name(context, cache))
 
 
-def _of_password(error: Krb5Error) -> Exception:
-    if error.code == lib.KRB5KDC_ERR_KEY_EXP:
-        return PasswordExpired("the password has to be changed first")
+def _of_password(error: Krb5Error, name: str) -> Exception:
     if error.code in (lib.KRB5KDC_ERR_PREAUTH_FAILED, lib.KRB5KRB_AP_ERR_BAD_INTEGRITY):
         return WrongPassword("the password is wrong")
     if error.code == lib.KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN:
         return WrongPassword("no such account")
+    if reason := _NOT_ADMITTED.get(error.code - _FIRST_ERROR):
+        return NotAdmitted(reason.format(name=name.partition("@")[0], reason=error.message))
+    if reason := _OF_THE_SURROUNDINGS.get(error.code):
+        return Krb5Error(error.code, error.stage, reason)
     return error
 
 
-def change_password(name: str, old: str, new: str) -> None:
-    """Change one's own password, an expired one too.  Raises WrongPassword, PasswordRefused, Krb5Error."""
-    context = krb5.init_context()
-    client = krb5.parse_name(context, name)
+def _password_change(context: krb5.Context, client: krb5.Principal, password: str) -> krb5.Creds:
+    """A ticket to change a password, an expired one too.  Raises WrongPassword, NotAdmitted, Krb5Error."""
     try:
-        creds = krb5.get_init_creds_password(context, client, old, service="kadmin/changepw", life_s=300)
+        return krb5.get_init_creds_password(
+            context, client, password, service="kadmin/changepw", life_s=300
+        )
     except Krb5Error as error:
-        raise _of_password(error) from None
+        raise _of_password(error, str(client)) from None
+
+
+def change_password(name: str, old: str, new: str) -> None:
+    """Change one's own password, an expired one too.
+
+    Raises WrongPassword, PasswordRefused, NotAdmitted, Krb5Error.
+    """
+    check_new_password(new)
+    context = krb5.init_context()
+    creds = _password_change(context, krb5.parse_name(context, name), old)
     result, text = krb5.change_password(context, creds, new)
     if result != 0:
-        raise PasswordRefused(text)
+        raise PasswordRefused(f"the KDC refused the new password: {text}")
+
+
+def check_new_password(password: str) -> None:
+    """Refuse what cannot be typed everywhere.  Raises PasswordRefused."""
+    if not (password.isascii() and password.isprintable()):
+        raise PasswordRefused(
+            "a new password may have only the letters, digits and signs of an English keyboard: "
+            "kinit sends raw bytes, which for other letters differ from machine to machine"
+        )
 
 
 def _ticket(creds: krb5.Creds, ccache: str) -> Ticket:

@@ -61,7 +61,7 @@ class SignIn(Screen):
             self.app.session.get_own(name, password)
         except tickets.PasswordExpired:
             return name, password
-        except tickets.WrongPassword as error:
+        except (tickets.WrongPassword, tickets.NotAdmitted) as error:
             raise Unauthenticated(str(error)) from None
         return None
 
@@ -140,13 +140,17 @@ class ChangePassword(Screen):
         self.app.workers.start(partial(self._change, new), lambda _: self._changed(), self._refused)
 
     def _change(self, new: str) -> None:
+        session = self.app.session
         try:
-            self.app.session.change_password(self.name, self.old, new)
-            self.app.session.get_own(self.name, new)
+            session.change_password(self.name, self.old, new)
         except tickets.PasswordRefused as error:
-            raise Invalid(f"the KDC refused it: {error}") from None
+            raise Invalid(" ".join(str(error).split())) from None
+        except (tickets.WrongPassword, tickets.NotAdmitted) as error:
+            raise Invalid(str(error)) from None
+        try:
+            session.get_own(self.name, new)
         except (tickets.WrongPassword, tickets.PasswordExpired):
-            raise Invalid("the password is changed, but the KDC does not take it yet: go back with Esc and sign in with it in a moment") from None
+            raise Invalid("the password is changed, but the KDC does not accept it yet: go back with Esc and sign in with it in a moment") from None
 
     def _changed(self) -> None:
         if self in self.app.stack:
