@@ -28,7 +28,8 @@ man: install
 
 pictures: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ up
-	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ shell root -- $(PYTHON) -m docs.pictures; $(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ down
+	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ shell root -- $(PYTHON) -m docs.pictures; status=$$?; \
+		$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ down; exit $$status
 
 # Four at a time, the longest first: much of the time is waiting, for servers that are frozen and for screens.
 test:

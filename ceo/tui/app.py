@@ -38,6 +38,7 @@ _LOOK_AGAIN_S = 3.0  # while it is not known who one is, or a host is silent
 _RESIZED = "window resize"
 _LOOK_ANSWER_S = 5.0
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+_CONFIRMS = (keys.CONFIRM, keys.LAST_LOOK, keys.MEND, keys.GO_ON)  # the note says what Enter does
 _NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
 WAIT_S = 2  # what takes no longer than this is not told of
 
@@ -209,7 +210,7 @@ class App:
             bindings = [{key: action for key, action in binding.items() if key is not keys.PEOPLE} for binding in bindings]
         hints = hints_of(bindings, self.screen.width - 2, is_text=field.takes if field else lambda _: False)
         self._hint.show([(safe(f"{hint.label} {hint.word}"), hint.name) for hint in hints], "   ")
-        confirms = any(key in (keys.CONFIRM, keys.LAST_LOOK) for binding in bindings for key in binding)
+        confirms = any(key in _CONFIRMS for binding in bindings for key in binding)
         self._note.show([(safe(top.note), keys.CONFIRM.names[0] if confirms else "")])
 
     def _crumbs(self) -> str:

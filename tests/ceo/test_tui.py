@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import urwid
 from hypothesis import given
 from hypothesis import strategies as st
+from pyte.screens import Char
 
 from ceo import members
 from ceo.tui import keys, theme
@@ -474,3 +476,20 @@ def test_the_head_of_a_table_stands_above_its_columns(count: int) -> None:
     canvas = Table(columns, None, [{"uid": i} for i in range(count)]).render((76, 20), focus=True)
     head, row = (line.decode() for line in list(canvas.text)[:2])
     assert head.index("Name") == row.index("name") and head.index("Program") == row.index("program")
+
+
+# README's pictures
+
+
+def test_a_picture_does_not_show_what_differs_from_run_to_run() -> None:
+    always = importlib.import_module("docs.pictures").always  # mypy takes the folder of that name
+    runs = (
+        " Coffee Elegant Outpost  ›  Sign up jdoe",
+        " CSC Electronic Office  ›  Sign up jdoe",
+        "  ✓ LDAP user              7 ms  ab2d-efgh-jk3m-npqr  in 8.9 s, 57 s left, f2026, 9 h 02 min",
+        "  ✓ LDAP user           1234 ms  h7kd-w3mp-x9tn-b4rc  in 11.8 s, 58 s left, w2031, 10 h 00 min",
+    )
+    drawn = ["".join(cell.data for cell in always([Char(c) for c in run.ljust(120)])) for run in runs]
+    assert drawn[0] == drawn[1]
+    assert drawn[2] == drawn[3]
+    assert all(len(row) == 120 for row in drawn)
