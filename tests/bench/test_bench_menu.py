@@ -75,7 +75,7 @@ def test_a_key_while_a_search_runs(club: Club, crowd: Crowd, terminal: Open) -> 
     """Two letters that thousands have in their names: ceod takes longer for them than ten keys take."""
     window = opened(terminal)
     window.type("/")
-    window.see("Whom?")
+    window.see("Name or username")
 
     def search() -> None:
         window.type("an")

@@ -11,7 +11,7 @@ from tests.club.terminal import Open, Terminal
 
 # Every choice of the main menu but those that leave it, with what its screen shows of itself.
 SCREENS = {
-    "Find somebody": "Whom?", "Sign up a member": "Full name", "Sign up a club rep": "Full name", "My own account": "Home directory",
+    "Find somebody": "Name or username", "Sign up a member": "Full name", "Sign up a club rep": "Full name", "My own account": "Home directory",
     "Groups": "Which group?", "New club": "Username", "New group": "Name", "Positions": "president", "Databases": "Username", "Mailing lists": "Username",
     "Library desk": "Library", "Books on loan": "Books on loan", "Overdue books": "Overdue", "Add a book": "ISBN", "Expire accounts": "Expire", "Expired accounts": "Expired accounts", "Inactive members": "Inactive", "Remind members": "Remind",
     "Update programs": "Update", "Transactions": "Transactions", "Audit log": "Audit", "Hosts": "coffee",
@@ -21,7 +21,7 @@ SCREENS = {
 def opened(terminal: Open, who: str = "office1", **how: object) -> Terminal:
     """The menu with the answers of the hosts there: what is greyed stays as it is."""
     window = terminal(who, "ceo", **how)
-    window.see(who)
+    window.see(who, seconds=60)
     wait_until_known(window)
     return window
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 import time
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_a_sign_up_takes_six_keys_at_most(club: Club, terminal: Open) -> None:
     window.press("Tab")
     window.see(student["cn"], student["program"])
     window.press("Enter", "Enter")
-    window.see(student["cn"], "f2026", "$2", "photo ID", "Enter adds the account")
+    window.see(student["cn"], "f2026", "$2", "photo ID", "Mailing list", "csc-general", "Enter adds the account")
     window.press("Enter")
     text = _see_the_end(window, "is ready", "✓ LDAP user", "✓ mailing list", "Temporary password", secret=True)
     assert len(window.pressed) <= 6, window.pressed
@@ -240,13 +241,13 @@ def test_people_are_found_while_one_types(club: Club, terminal: Open) -> None:
         window.type("Ctrl-U", text)
         window.see(f"Phil {surname}", "f2018", "lapsed", "1 found")
     window.type("Ctrl-U", f"group:syscom {surname}")
-    window.see("Nobody fits")
+    window.see("No match.")
     window.type("Ctrl-U", f"f2018 {surname}")
     window.see(f"Phil {surname}", "found")
     window.type("Ctrl-U", "group:syscom")
     window.see("Calum Dalek")
     window.type("Ctrl-U", "no such person")
-    window.see("Nobody fits")
+    window.see("No match.")
     window.type("Ctrl-U", f"{surname} Phil")  # as it stands on a card
     window.see(f"Phil {surname}", "found")
 
@@ -369,13 +370,96 @@ def test_a_temporary_password_is_hidden_after_a_minute(club: Club, terminal: Ope
     window.see("Enter resets")
     window.type("Enter")
     password = password_in(window.see("Temporary password", "then press Enter"))
-    clock.write_text("+61s")
+    clock.write_text("+50s")
+    _see_seconds(window, range(1, 13))
+    window.type("x")
+    _see_seconds(window, range(50, 61))
+    assert password in window.text
+    clock.write_text("+120s")
     window.see("The password is hidden now.", f"Password reset, on the page of {uid}, gives another.")
     assert password not in window.text
     window.type("Ctrl-C")
     window.ended()
     inside = window.raw[window.raw.index(b"\x1b[?1049h") : window.raw.rindex(b"\x1b[?1049l")]
     assert password.encode() in inside and password.encode() not in window.raw.replace(inside, b"")
+
+
+def _see_seconds(window: Terminal, wanted: range) -> None:
+    """Wait until the countdown is there."""
+    end = time.monotonic() + 15
+    while not ((shown := re.search(r"Hidden in (\d+) s", window.text)) and int(shown[1]) in wanted):
+        assert time.monotonic() < end, f"no countdown in {wanted}:\n{window.text}"
+        window.read(0.1)
+
+
+def _reset_password(window: Terminal, uid: str) -> str:
+    """Reset a password from its page; the password, which stays on the screen."""
+    window.type("/", uid, "Enter")
+    window.see("Home directory")
+    window.type("p", "Enter")
+    window.see(f"Enter resets the password of {uid}.")
+    window.type("Enter")
+    return password_in(_see_the_end(window, "Temporary password", f"Password reset, on the page of {uid}, gives another.", secret=True))
+
+
+def test_a_temporary_password_stays_until_enter(club: Club, terminal: Open) -> None:
+    """No other key takes it away: neither one that leaves elsewhere, nor a paste, a click, a smaller window, or a lock."""
+    uid = club.add()["result"]["uid"]
+    window = opened(terminal, "ctdalek")
+    password = _reset_password(window, uid)
+    assert not window.shows("Esc back")
+    for key in ("x", " ", "Esc", "/", "?", "F1", "F2", "F5", "Down", "Page-Down", "Home", "Left", "Ctrl-D", "Ctrl-N", "Ctrl-R", "Ctrl-L",
+                "Backspace", "\x1b[200~\r\x1b[201~", "\x1b[<0;12;7M", "\x1b[<64;9;9M", "é", "Ctrl-C", "x"):
+        window.type(key)
+        window.read(0.2)
+        assert window.shows(password), f"{key!r} took the password away:\n{window.text}"
+    for columns, rows in ((60, 20), (120, 40), (80, 24)):
+        window.resize(columns, rows)
+        window.read(0.3)
+        assert password in window.see("Write it down, then press Enter.")
+    window.type("Tab")
+    window.see(" ms", password)
+    window.type("F9")
+    window.see("Locked by ctdalek")
+    assert not window.shows(password)
+    window.type(PASSWORD, "Enter")
+    window.see(password, "then press Enter")
+    window.type("Enter")
+    window.see("Home directory")
+    assert not window.shows(password)
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL"])
+def test_a_password_that_nobody_confirmed_is_reset_with_one_key(club: Club, terminal: Open, how: str) -> None:
+    """Of a reset as of a sign-up; the menu that is left so says it, and the next start offers another password."""
+    uid = club.add()["result"]["uid"]
+    state = f"/users/ctdalek/state-{uid}"
+    window = opened(terminal, "ctdalek", XDG_STATE_HOME=state)
+    first = _reset_password(window, uid)
+    if how == "Ctrl-C":
+        window.type("Ctrl-C")
+        window.see("Ctrl-C again leaves without it.", first)
+        window.type("Ctrl-C")
+        window.ended()
+        window.see("nobody confirmed the password of: Reset the password of")
+    else:
+        window.process.kill()
+        window.ended()
+    again = terminal("ctdalek", "ceo", XDG_STATE_HOME=state)
+    again.see("While you were away", "Nobody confirmed", f"R resets the password of {uid}.")
+    again.type("r")
+    again.see(f"Enter resets the password of {uid}.")
+    again.type("Enter")
+    second = password_in(_see_the_end(again, "Temporary password", secret=True))
+    assert second != first
+    with pytest.raises(tickets.PasswordExpired):
+        tickets.initial(f"{uid}@{REALM}", second, "MEMORY:menu")
+    again.type("Enter")
+    again.see("Sign up a club rep", "Lock the screen")
+    again.type("Ctrl-C")
+    again.ended()
+    once_more = opened(terminal, "ctdalek", XDG_STATE_HOME=state)
+    assert not once_more.shows("While you were away")
 
 
 def test_random_keys_neither_crash_it_nor_lead_into_a_dead_end(club: Club, terminal: Open) -> None:

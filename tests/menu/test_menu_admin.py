@@ -46,7 +46,7 @@ def test_expiry_is_shown_and_done_only_for_the_count_that_is_typed(club: Club, t
     assert _expires(club, uid) and club.principal(uid).expires and not club.on_list(uid)
     time.sleep(0.8)
     window.type("Enter")
-    window.see("Nobody is due")
+    window.see("There is no account to expire now.")
 
 
 def test_an_expiry_shows_who_is_left_out(club: Club, terminal: Open) -> None:
@@ -55,14 +55,14 @@ def test_an_expiry_shows_who_is_left_out(club: Club, terminal: Open) -> None:
         count = club.client("ctdalek").expiry()["count"]
         window = opened(terminal, "ctdalek")
         choose(window, "Expire accounts")
-        window.see(free, f"Left out, in another transaction: {locked}")
+        window.see(free, f"Left out, because they are being changed just now: {locked}")
         window.type(str(count), "Enter")
         window.see("left out, for another run", f"{locked}  ", "is being undone", seconds=60)
         assert _expires(club, free)
         assert not _expires(club, locked)
         time.sleep(0.8)
         window.type("Enter")
-        window.see("Everybody who is due is in another transaction", locked)
+        window.see("All accounts that are due are being changed just now", locked)
     club.done(club.client("ctdalek").expire_members(1))
 
 
@@ -72,7 +72,7 @@ def test_programs_are_shown_before_they_are_changed_and_nobody_is_reminded(club:
     club.done(club.client("office1").add_member(club.member(uid, program="Undeclared")))
     window = opened(terminal, "ctdalek")
     choose(window, "Remind members")
-    window.see("Nobody is to be reminded now.")
+    window.see("There is nobody to remind now.")
     window.type("Esc")
     window.see("Find somebody")
     choose(window, "Update programs")
@@ -94,22 +94,27 @@ def test_a_transaction_is_resumed_and_given_up_from_its_story(club: Club, termin
     _give_up(club, identifier, step)
     window = opened(terminal, "ctdalek")
     choose(window, "Transactions")
-    window.see("add_member", uid, "completed")
+    window.see(f"Sign-up of {uid}", "completed")
     window.type("Enter")
-    window.see(f"add_member of {uid}", "Asked by office1", "✓ LDAP user done", "✗ mailing list given up", identifier)
+    text = window.see(f"Sign-up of {uid}", "Asked by office1", "✓ LDAP user done", "✗ mailing list given up")
+    assert identifier not in text and "add_member" not in text
+    window.type("Tab")
+    window.see("Operation         add_member", "Asked from", identifier[:20])
+    window.type("Tab")
+    window.miss(identifier[:20])
     window.type("Enter")
-    window.see("✓ mailing list done", "Nothing of it waits")
+    window.see("✓ mailing list done", "No step of it waits")
     assert _state(club, identifier, step) == "done"
     _give_up(club, identifier, step)
     window.see("✗ mailing list given up")  # by itself
     window.type("Down", "Enter")
-    window.see("never tried again", "Reason")
+    window.see("never tries it again", "Reason")
     window.type("Enter")
-    window.see("say why")
+    window.see("type the reason")
     window.type("done by hand", "Enter")
     window.see("It is given up.", "What is left", "mailing list")
     window.type("Enter")
-    window.see("mailing list not wanted any more", "Only what could not be undone")
+    window.see("mailing list not needed any more", "It can be abandoned only when it is stuck")
     assert _state(club, identifier, step) == "skipped"
     newest = club.client("ctdalek").log(HOST)["rows"][0]
     assert (newest["who"], newest["what"], newest["reason"]) == ("ctdalek", "abandon", "done by hand")
@@ -119,12 +124,15 @@ def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, termi
     uid = club.add()["result"]["uid"]
     window = opened(terminal, "office1")
     choose(window, "Audit log")
-    window.see("office1", "add_member", uid, "of yours")
+    window.see("office1", f"Sign-up of {uid}", "of yours")
     assert not re.search(r"[0-9]{2}:[0-9]{2}  +(ctdalek|regular1)", window.text), "what others did"
     window.type("Enter")
-    window.see("remote", "outcome", "completed", f"subject {uid}")
+    text = window.see("Who did it", "Outcome", "completed", f"About {uid}")
+    assert "remote" not in text and "add_member" not in text
+    window.type("Tab")
+    window.see("remote", "add_member")
     window.type("Enter")
-    window.see(f"add_member of {uid}", "Nothing of it waits")
+    window.see(f"Sign-up of {uid}", "No step of it waits")
     window.type("Esc", "Esc", "Esc")
     window.see("Find somebody")
     choose(window, "Audit log")
@@ -184,7 +192,7 @@ def test_an_account_is_examined_and_mended(club: Club, terminal: Open) -> None:
         window.type("/", uid)
         window.see("1 found")
         window.type("Enter")
-        window.see("User number", "Examine")
+        window.see("Home directory", "Examine")
         window.type("e", "Enter")
         window.see("✗ Kerberos principal there is none", "→ make it, with a temporary password", "✓ LDAP user", "1 thing is wrong.")
     office, syscom = windows

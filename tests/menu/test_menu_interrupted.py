@@ -112,7 +112,7 @@ def test_one_that_is_left_to_itself_goes_on_and_is_looked_at_later(club: Club, t
 
 
 def test_no_answer_that_comes_opens_the_lock_or_goes_on_behind_it(club: Club, terminal: Open) -> None:
-    """Enter was pressed while lapsed members of a like name were looked for, and the screen locked before the answer."""
+    """Enter was pressed while ceod checked the sign-up, and the screen locked before the answer."""
     uid = club.name()
     window = opened(terminal)
     window.type("Enter")
@@ -123,14 +123,14 @@ def test_no_answer_that_comes_opens_the_lock_or_goes_on_behind_it(club: Club, te
         window.type("Ctrl-D")
         window.see("Enter adds the account")
         window.type("Enter")
-        window.see("looking for lapsed members")
+        window.see("It goes on by itself as soon as it is checked.")
         window.type("F9")
         window.see("Locked by office1")
     window.type("wrong", "Enter")
     window.see("the password is wrong", "Locked by office1")
     assert not window.shows("Interrupted")
     window.type(PASSWORD, "Enter")
-    window.see("Interrupted Person", "Enter adds the account")
+    window.see("Interrupted Person", "Esc back")
     club.nothing(uid)
 
 

@@ -79,7 +79,7 @@ def test_the_mouse(club: Club, terminal: Open) -> None:
     window.type("Esc")
     window.see("Sign up a club rep")
     window.click("Find somebody")
-    window.see("Whom?")
+    window.see("Name or username")
     window.type("dalek")
     window.see("1 found")
     window.click("Calum Dalek")
@@ -108,7 +108,7 @@ def test_help_shows_the_keys_that_are_bound(club: Club, terminal: Open) -> None:
                          (("Home",), "Find somebody"), (("Down",), "Sign up a member"), (("Right",), "Lock the screen"), (("Page-Down",), "Quit"), (("Page-Up",), "Library desk"), (("Tab",), "Sign up a member"), (("Esc",), "Quit")):
         window.type(*keys)
         see_marked(window, result)
-    for key, result in (("F1", "The keys of this screen"), ("/", "Whom?"), ("F2", "Whom?")):
+    for key, result in (("F1", "The keys of this screen"), ("/", "Name or username"), ("F2", "Name or username")):
         window.type(key)
         window.see(result)
         window.type("Esc")

@@ -41,7 +41,7 @@ def _password(text: str) -> str:
 def test_ones_own_lists(club: Club, terminal: Open, moderated: str) -> None:
     window = opened(terminal, "regular1")
     window.type("mm", "Enter")
-    window.see("Whose?", "regular1")
+    window.see("Type the username", "regular1")
     window.type("Enter")
     window.see("Put on a list", "regular1 is on")
     window.type("Enter", "no-such", "Enter")
@@ -73,7 +73,7 @@ def test_databases_are_made_and_their_passwords_shown_once(club: Club, terminal:
     uid = club.add()["result"]["uid"]
     window = opened(terminal, "ctdalek")
     window.type("d", "Enter")
-    window.see("Whose?")
+    window.see("Type the username")
     window.type(uid, "Enter")
     window.see(f"MySQL: {uid} has no database", f"PostgreSQL: {uid} has no database")
     window.type("Enter")
@@ -103,17 +103,17 @@ def test_whose_database_it_is_not_is_told_the_rule(club: Club, terminal: Open) -
     """Office staff see what there is; the club's members may do it for their club."""
     window = opened(terminal, "office1")
     window.type("d", "Enter")
-    window.see("Whose?")
+    window.see("Type the username")
     window.type("go-club", "Enter")
     window.see("go-club has", "Only the account's owner, the club's own members and the systems committee may create a database")
     window = opened(terminal, "rep1")
     window.type("d", "Enter")
-    window.see("Whose?")
+    window.see("Type the username")
     window.type("go-club", "Enter")
     window.see("MySQL: go-club has")
     assert "Only" not in window.text
     window.type("Esc")
-    window.see("Whose?")
+    window.see("Type the username")
     window.type("Ctrl-U", "regular1", "Enter")
     window.see("Only the account's owner, the club's own members, office staff")
 
@@ -126,7 +126,7 @@ def test_a_host_that_is_away_is_named_and_asked_again(club: Club, terminal: Open
         try:
             window.see("Services")
             window.type(keys, "Enter")
-            window.see("Whose?")
+            window.see("Type the username")
             window.type("Enter")
             window.see(f"{host}.csclub.internal does not answer on port 9987", "Ctrl-R asks again.")
         finally:
@@ -135,6 +135,6 @@ def test_a_host_that_is_away_is_named_and_asked_again(club: Club, terminal: Open
         window.type("Ctrl-R")
         window.see(found)
         window.type("Esc")
-        window.see("Whose?")
+        window.see("Type the username")
         window.type("Esc")
     club.settled()

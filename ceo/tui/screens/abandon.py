@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ceo.operation_words import operation_sentence
 from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
@@ -19,21 +20,21 @@ class Abandon(Screen):
     """One field; afterwards what is left, and where."""
 
     title = "Abandon"
-    about = "For what can't be undone: it is left as it is, its name is free again, and your reason stays on record."
+    about = "Abandon what ceo can't undo: everything is left as it is, the username is free again, and your reason stays in the audit log."
 
     def __init__(self, app: App, story: Json) -> None:
         super().__init__(app)
         self.story = story
         self.draft = app.drafts.setdefault(f"abandon {story['transaction']}", {})
         self.form = Form({"reason": Field("Reason")}, self._accept, draft=self.draft, writes=True, head=[
-            ("heading", f"{story['operation']} of {story['subject']}"),
-            "", "It is never tried again: what is left has to be put right by hand.", "Say why it is given up; Enter does it."])
+            ("heading", operation_sentence(story["operation"], story["subject"])),
+            "", "ceo never tries it again: somebody has to put right by hand what is left.", "Type why you abandon it; Enter does it."])
         self.body = self.form
 
     def _accept(self) -> None:
         reason = self.form.text("reason")
         if not reason:
-            self.form.complain({"reason": "say why; it stays on record"})
+            self.form.complain({"reason": "type the reason; it stays in the audit log"})
             return
         self.write("Abandoning", lambda client: client.abandon(self.story["host"], self.story["transaction"], reason), self._done, self._refused,
                    draft=self.draft)

@@ -21,7 +21,7 @@ class Whose(Screen):
         self.field = Field("Username", app.standing.uid)
         self.form = Form({"uid": self.field}, self._accept, draft=app.drafts.setdefault(title, {}))
         self.body = self.form
-        self.tell("hint", "Whose?  Enter goes on.")
+        self.tell("hint", "Type the username of the account.  Enter goes on.")
 
     def _accept(self) -> None:
         uid = self.field.text

@@ -71,7 +71,7 @@ class Shell(Screen):
     """One of /etc/shells that exists and can be run (2010); the current one is marked."""
 
     title = "Shell"
-    about = "The program that a login starts.  The marked one is what it is now."
+    about = "Choose the program that starts at login.  The marked one is the shell now."
     role = "admin"
 
     def __init__(self, app: App, member: Json) -> None:
@@ -111,7 +111,7 @@ class Forwarding(Screen):
     """Where an account's mail goes on to."""
 
     title = "Forwarding"
-    about = "Addresses with blanks or commas between them; none: mail stays here."
+    about = "Type addresses, with spaces or commas between them.  Leave it empty to keep mail here."
     role = "admin"
 
     def __init__(self, app: App, member: Json) -> None:
@@ -152,7 +152,7 @@ class Delete(Screen):
     """The username has to be typed, so that no Enter too many deletes an account; ceod checks it meanwhile."""
 
     title = "Delete"
-    about = "The account is closed and kept: files, number, memberships.  It can be restored, by whoever may delete."
+    about = "Close the account.  Its files, user number and terms are kept, and whoever may delete can restore it."
     role = "admin"
 
     def __init__(self, app: App, member: Json) -> None:
@@ -166,7 +166,7 @@ class Delete(Screen):
 
     def _form(self, changes: Sequence[Record]) -> Form:
         head = [("heading", f"Delete {self.member['cn']} ({self.uid})"), "",
-                "The login is closed, the home is put away, groups and lists are left.  It can be restored.", *changes, "",
+                "Nobody can log in with it any more.  Its home is archived, groups and lists are left.  It can be restored.", *changes, "",
                 "Type the username to confirm."]
         return Form({"uid": self.field}, self._accept, writes=True, head=head)
 

@@ -149,7 +149,7 @@ class Doing(Screen):
         outcome = self._tell(last.get("result", {}))
         waiting = last.get("waiting") or []
         warnings = [("problem", f"Note: {warning}") for warning in last.get("result", {}).get("warnings") or []]
-        later = [("hint", f"Done by itself when its server is back: {', '.join(waiting)}")] if waiting else []
+        later = [("hint", f"Waits for its server, and is done by itself later: {', '.join(waiting)}")] if waiting else []
         if outcome.secret:
             self._outcome, self.modal = outcome, True
             self.app.unconfirmed.append(self)
@@ -169,7 +169,7 @@ class Doing(Screen):
         lines: list[Markup | Record] = [("problem", f"{nothing}{error.message}")]
         lines += [f"  {problem['field']}: {problem['message']}" for problem in error.problems]
         if identifier := error.more.get("transaction"):
-            lines += ["", ("hint", f"Its story: Transactions, or: ceo transactions show {identifier}")]
+            lines += ["", ("hint", f"More about it: Transactions in the menu, or: ceo transactions show {identifier}")]
         if isinstance(error, _AGAIN):
             lines += ["", "Ctrl-R asks again; nothing is done twice."]
         self._end(("hint", f"Enter goes back{', with all that was typed' if self._refused else ''}."), lines,

@@ -29,7 +29,7 @@ class Examination(Screen):
     """What is wrong first; examined anew whenever it comes to the top."""
 
     title = "Examine"
-    about = "Everything that belongs to the account, over every server: is it as it should be?  What is wrong comes first, with how to mend it."
+    about = "Checks everything that belongs to the account, on every server.  What is wrong comes first, with how to mend it."
     role = "admin"
 
     def __init__(self, app: App, uid: str) -> None:

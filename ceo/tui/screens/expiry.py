@@ -24,10 +24,10 @@ class Expiry(Rehearsal):
     """The count is typed, so that nobody expires more than they looked at."""
 
     title = "Expire accounts"
-    about = ("Those whose last term and its grace month are over, the oldest first, so many in one run.  Up and Down move in the list; the cursor "
+    about = ("Members whose last term is over, and the month after it too; the oldest first.  Up and Down move in the list; the cursor "
              "stays in the field.  An expired account keeps everything it has, and a renewal opens it again.")
     columns = WHO
-    empty = "Nobody is due: there is nothing to expire."
+    empty = "There is no account to expire now."
 
     def __init__(self, app: App) -> None:
         super().__init__(app)

@@ -91,13 +91,14 @@ class TakeSomebody(Screen):
     """Which member is to be taken out of a group."""
 
     title = "Take somebody out"
-    about = "Enter on somebody shows what is about to be done; nothing is done before."
+    about = "Choose the person to take out of the group.  Enter goes to a last look; nothing is changed before."
     role = "admin"
 
     def __init__(self, app: App, cn: str, members: list[str]) -> None:
         super().__init__(app)
         self.cn = cn
-        self.body = Menu([f"Out of the group {cn}", *(Choice(uid, partial(self._take, uid), "Enter: a last look.") for uid in members)], self.tell)
+        self.body = Menu([f"Out of the group {cn}", *(
+            Choice(uid, partial(self._take, uid), "Enter goes on, to a last look.") for uid in members)], self.tell)
 
     def _take(self, uid: str) -> None:
         self.app.push(take_out(self.app, self.cn, uid, completed=lambda: self.app.remove(self)))

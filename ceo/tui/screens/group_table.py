@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
-_COLUMNS = (Column("Group", lambda row: row["cn"]), Column("Members", lambda row: f"{row['members']:>7}", 7),
-            Column("Number", lambda row: f"{row['gid_number']:>6}", 6, least=40))
+_COLUMNS = (Column("Group", lambda row: row["cn"]), Column("Members", lambda row: f"{row['members']:>7}", 7))
 
 
 class GroupTable(Screen):

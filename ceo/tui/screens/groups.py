@@ -38,6 +38,7 @@ class Group(Offering[Json]):
     about = ("What is known of a group, and beside it what can be done, and who is in it.  Enter on a member opens their page.  What is grey you may "
              "not do; mark it and the reason stands beneath.")
     role = "admin"
+    has_details = True
 
     def __init__(self, app: App, cn: str) -> None:
         super().__init__(app)
@@ -62,10 +63,15 @@ class Group(Offering[Json]):
 
     def arranged(self, told: Json) -> urwid.Widget:
         """The choices beside what is known."""
-        rows = [("Group", self.cn), ("Group number", str(told["gid_number"] or "")), ("Lists following", ", ".join(told["lists"])),
+        number = str(told["gid_number"] or "") if self.details else ""
+        rows = [("Group", self.cn), ("Group number", number), ("Lists following", ", ".join(told["lists"])),
                 ("Groups following", ", ".join(told["implies"]))]
         self.page.show([Record(label, value) for label, value in rows if value])
         return self.sides
+
+    def show_details(self) -> None:
+        """With the group number, or without."""
+        self.standing_told()
 
     def _open(self, uid: str) -> None:
         self.app.push(Person(self.app, uid))

@@ -28,7 +28,9 @@ class Hosts(Watching):
     """Each host is asked by itself, so that a silent one does not hold up what the others say."""
 
     title = "Hosts"
-    about = ("Each host of the club: its name, its port, its certificate and clock, and the servers behind it with how long each took to answer.  "
+    has_details = True
+    about = ("Each host of the club: its name, its port, its certificate and clock, and the servers behind it.  "
+             "Tab shows how long each took to answer.  "
              "What is wrong comes with how to mend it.  Looked at anew every ten seconds.  "
              "D examines the directory.")
 
@@ -40,6 +42,10 @@ class Hosts(Watching):
         self._asking: set[str] = set()
         self._show()
         self.standing_told()
+
+    def show_details(self) -> None:
+        """With how long each server took, or without."""
+        self._show()
 
     def standing_told(self) -> None:
         """Whether one may examine the directory."""
@@ -75,7 +81,10 @@ class Hosts(Watching):
         told: list[Markup | Record] = [self._ticket()]
         peers = {short(host) for host in self.app.settings.hosts.all()}
         for host in self.app.settings.hosts.all():
-            told += ["", *(_host(host, self.found[host], peers) if host in self.found else [("heading", host), "  One moment ..."])]
+            if host in self.found:
+                told += ["", *_host(host, self.found[host], peers, details=self.details)]
+            else:
+                told += ["", ("heading", host), "  One moment ..."]
         self.page.show(told)
 
     def _ticket(self) -> Record:
@@ -88,11 +97,12 @@ class Hosts(Watching):
         return Record("Your ticket", ("problem" if left < doctor.SHORT_TICKET_S else "choice", told))
 
 
-def _host(host: str, findings: list[Json], peers: set[str]) -> list[Markup | Record]:
+def _host(host: str, findings: list[Json], peers: set[str], *, details: bool) -> list[Markup | Record]:
     """The way to it in its heading, then what is wrong with how to mend it, then the servers that answer."""
     well = [finding for finding in findings if finding["state"] == "ok"]
-    way = [_took(finding) for finding in well if _name(finding) in _WAY]
-    servers = [[("good", "  ✓ "), _took(finding)] for finding in well if _name(finding) not in _WAY]
+    answer = _took if details else _name
+    way = [answer(finding) for finding in well if _name(finding) in _WAY]
+    servers = [[("good", "  ✓ "), answer(finding)] for finding in well if _name(finding) not in _WAY]
     found: list[Markup | Record] = [[("heading", host), ("good", f"   ✓ {', '.join(way)}" if way else "")]]
     for finding in findings:
         found += lines(_brief(finding, peers), _name(finding)) if finding["state"] != "ok" else []

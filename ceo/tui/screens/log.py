@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ceo import transactions as work
+from ceo.operation_words import operation_sentence
 from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
@@ -22,16 +23,24 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
-_FIRST = ("who", "remote", "what", "subject", "outcome", "error", "host")
+# Of a row, with what it is called on the screen; the rest are details.
+_LABELS = {"who": "Who did it", "subject": "About", "list": "Mailing list", "outcome": "Outcome", "error": "Error", "reason": "Reason",
+           "step": "Step"}
+
+
+def sentence(row: Json) -> str:
+    """What a row tells, and whom or what it is about; of a mailing list, which one."""
+    told = operation_sentence(row["what"], row.get("subject") or "")
+    return f"{told}: {row['list']}" if row.get("list") else told
 
 
 class Log(OfAllHosts):
     """One's own doings; for the systems committee everybody's."""
 
     title = "Audit log"
-    about = "Who did what, on every host, and what came of it.  Enter shows a line whole."
+    about = "Who did what, to whom, on every host, and how it ended.  Enter shows the whole entry."
     columns = (Column("When", lambda row: work.when(row["at"])[:16], 16), Column("Who", lambda row: row["who"] or "", 12),
-               Column("What", lambda row: row["what"]), Column("Of", lambda row: row.get("subject") or ""),
+               Column("What", sentence),
                Column("Outcome", lambda row: row.get("outcome") or "", 12, least=70), Column("Host", lambda row: short(row["host"]), 15, least=100))
 
     def standing_told(self) -> None:
@@ -98,21 +107,31 @@ def _of_chain(chain: Json | None) -> list[Markup | Record]:
         return [("problem", f"  It could not be checked: {chain['problem']}")]
     if chain["state"] == "problem":
         return [("problem", f"  BROKEN: {chain['problem']}."), "  Keep a copy of ceod's state_dir there, and compare it with a backup."]
-    erased = f", of {chain['erased']} something was erased" if chain["erased"] else ""
+    erased = f", {chain['erased']} of them with values erased" if chain["erased"] else ""
     accepted: list[Markup | Record] = [("problem", f"  It is {chain['accepted']}.")] if chain["accepted"] else []
     return [*accepted, ("good", f"  Holds: {chain['rows']} rows{erased}."), f"  {chain['head']}"]
 
 
 class Entry(Screen):
-    """One line of the log, with all that it says."""
+    """One entry of the log, with all that it says."""
 
-    title = "Line"
-    about = "Everything that the log says of it."
+    title = "Entry"
+    about = "What the log says of it.  Tab shows everything, as ceod wrote it."
+    has_details = True
 
     def __init__(self, app: App, row: Json) -> None:
         super().__init__(app)
-        others = sorted(row.keys() - {"at", *_FIRST})
-        told = [(name, row[name]) for name in (*_FIRST, *others) if row.get(name) not in (None, "")]
-        self.body = Page([Record("when", work.when(row["at"])), *(Record(name, str(value)) for name, value in told)])
+        self.row = row
+        self.page = Page()
+        self.body = self.page
+        self.show_details()
         if identifier := row.get("transaction"):
             self.bindings = {keys.STORY: lambda: app.push(Story(app, row["host"], identifier))}
+
+    def show_details(self) -> None:
+        """What people read; with details, every other value under the name that ceod gives it."""
+        row = self.row
+        known = [Record(label, str(row[name])) for name, label in _LABELS.items() if row.get(name) not in (None, "")]
+        names = sorted(row.keys() - {"at", *_LABELS}) if self.details else []
+        others = [Record(name, str(row[name])) for name in names if row[name] not in (None, "")]
+        self.page.show([("heading", sentence(row)), "", Record("When", work.when(row["at"])), *known, *others])

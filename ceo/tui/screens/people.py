@@ -26,12 +26,12 @@ class People(Searching):
              "position:librarian or program:math narrows it.  Enter opens the person that is marked, with everything about them and all that "
              "you may do for them.")
     role = "admin"
-    none = "Nobody fits."
+    none = "No match."
     finds_people = True
 
     def __init__(self, app: App) -> None:
         now = terms.current(app.settings.time_zone)
-        super().__init__(app, "Whom?", [
+        super().__init__(app, "Name or username", [
             Column("Username", lambda row: row["uid"], 12), Column("Name", lambda row: row["cn"]),
             Column("Program", lambda row: row["program"] or "", least=74),
             Column("Until", last_term, 6), Column("", lambda row: standing_of(row, now), 8)])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+_DETAILS = ("User number",)
 
 
 class Person(Screen):
@@ -34,6 +35,7 @@ class Person(Screen):
 
     about = "Everything about somebody, and beside it what can be done.  What is grey you may not do; mark it and the reason stands beneath."
     role = "admin"
+    has_details = True
     only_shows = True
 
     def __init__(self, app: App, uid: str) -> None:
@@ -86,12 +88,17 @@ class Person(Screen):
     def _silent(self, label: str, error: CeoError) -> None:
         self._heard(label, f"not known: {error.message}")
 
+    def show_details(self) -> None:
+        """With the user number, or without."""
+        self._show()
+
     def _show(self) -> None:
         if self.member:
+            rows = [(label, value) for label, value in described(self.member) if self.details or label not in _DETAILS]
             now = terms.current(self.app.settings.time_zone)
             lapsed = [Record("State", ("problem", "lapsed: no member this term"))] if standing_of(self.member, now) == "lapsed" else []
             elsewhere = [(label, self.elsewhere[label]) for label in ("Mailing lists", "Databases", "Books") if self.elsewhere.get(label)]
-            self.page.show([*(Record(label, value) for label, value in [*described(self.member), *elsewhere]), *lapsed])
+            self.page.show([*(Record(label, value) for label, value in [*rows, *elsewhere]), *lapsed])
 
     def _choices(self, member: Json) -> list[Choice]:
         uid, never, push, app = self.uid, self.app.standing.never, self.app.push, self.app
@@ -112,7 +119,7 @@ class Person(Screen):
             Choice("Lists", lambda: push(Lists(app, uid)), "Mailing lists.", gone or never("mailman.subscribe", uid)),
             Choice("Databases", lambda: push(Databases(app, uid)), "MySQL and PostgreSQL.", gone or never("database.read", uid)),
             Choice("Books on loan", lambda: push(Loans(app, uid)), "What they have from the library.", never("library.loans.own", uid)),
-            Choice("Examine", lambda: push(Examination(app, uid)), "Is everything of the account as it should be?", never("member.examine")),
+            Choice("Examine", lambda: push(Examination(app, uid)), "Check the account on every server.", never("member.examine")),
             Choice("Restore", lambda: push(change_account.restore(app, member)), "Bring the account back, with all it had.",
                    never("member.restore")) if member["deleted"] else
             Choice("Delete", lambda: push(change_account.Delete(app, member)), "Close the account; it is kept and can be restored.",

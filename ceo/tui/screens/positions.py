@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Holders = dict[str, list[str]]  # usernames by position
-_HINT = "* has to be held.  Enter goes on to a last look, Ctrl-D from any line."
+_HINT = "Somebody must hold each *.  Enter on the last line goes on, Ctrl-D from any line."
 
 
 class Positions(Screen):
@@ -35,7 +35,7 @@ class Positions(Screen):
     """
 
     title = "Positions"
-    about = ("Usernames, with blanks or commas between them; an empty line means nobody.  Those with a * have to be held by somebody.  "
+    about = ("Type usernames, with spaces or commas between them; leave a line empty for nobody.  Somebody must hold each position with a *.  "
              "Before anything is changed you see who leaves and who comes.")
     role = "admin"
 
@@ -71,7 +71,7 @@ class Positions(Screen):
         if never := self.app.standing.never("position.change"):
             self.form = None
             self.body = Page([Record(self._label(name), ", ".join(uids) or "nobody") for name, uids in holders.items()])
-            self.tell("hint", f"* has to be held by somebody.  {never}")
+            self.tell("hint", f"Somebody must hold each position with a *.  {never}")
             return
         changed = self._merge(holders)
         self.form = self._form(holders, self.form.at if self.form else "")
@@ -114,7 +114,7 @@ class Positions(Screen):
         problems = {name: f"somebody has to be {name}" for name in self.required if not _split(self.form.text(name))}
         self.form.complain(problems)
         wanted = self.wanted()
-        self.tell("hint", _HINT if problems or wanted else "Nothing is different from what it was.")
+        self.tell("hint", _HINT if problems or wanted else "You have changed nothing.")
         if problems or not wanted:
             return
         before = {name: _split(self.held[name]) for name in wanted}

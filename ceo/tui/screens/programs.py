@@ -23,7 +23,7 @@ class Programs(Rehearsal):
     """Of all members at once."""
 
     title = "Update programs"
-    about = ("The members whose program is another one at the university.  What is empty there, or no program any more, changes nothing here.")
+    about = ("Members who have another program at the university.  Where the university knows no program, nothing is changed here.")
     columns = (Column("Username", lambda row: row["uid"], 16), Column("Here", lambda row: row["old"] or "none"),
                Column("At the university", lambda row: row["new"]))
     empty = "No program differs from the university's."

@@ -67,7 +67,7 @@ class Rehearsal(Listing):
     def _planned(self, plan: Json) -> None:
         self.plan = plan
         self.empty = (
-            "Everybody who is due is in another transaction."
+            "All accounts that are due are being changed just now."
             if plan.get("left_out")
             else type(self).empty
         )
@@ -108,4 +108,4 @@ def left_out(plan: Json) -> str:
     """Whom a plan leaves out, as an end of a sentence's line; empty where that is nobody."""
     uids = list(plan.get("left_out") or {})
     shown = ", ".join(uids[:3]) + (", ..." if len(uids) > 3 else "")
-    return f"  Left out, in another transaction: {shown}." if uids else ""
+    return f"  Left out, because they are being changed just now: {shown}." if uids else ""

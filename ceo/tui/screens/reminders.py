@@ -19,13 +19,13 @@ Json = dict[str, Any]
 
 
 class Reminders(Rehearsal):
-    """Once a lapse, and only so many a day."""
+    """One mail for each lapse, and only so many mails a day."""
 
     title = "Remind members"
-    about = ("Those whose last term is over and whose grace month is not: each gets one mail that says when the account expires.  "
-             "Nobody is mailed twice for the same lapse, and only so many mails go a day.")
+    about = ("Members whose last term is over, but not the month after it: each gets one mail that says when the account expires.  "
+             "Nobody gets a second mail about the same lapse, and ceod sends only so many mails a day.")
     columns = WHO
-    empty = "Nobody is to be reminded now."
+    empty = "There is nobody to remind now."
 
     def rehearse(self, client: Client) -> Json:
         """Who gets a mail."""

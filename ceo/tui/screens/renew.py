@@ -46,7 +46,7 @@ class Renew(Screen):
             return
         over = all(terms.Term.parse(term) < terms.current(self.app.settings.time_zone) for term in wanted)
         told = f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}"
-        self.field.under("problem" if over else "hint", f"{told}   over already" if over else told)
+        self.field.under("problem" if over else "hint", f"{told}   this is over already" if over else told)
 
     def _accept(self) -> None:
         try:

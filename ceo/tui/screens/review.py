@@ -110,7 +110,8 @@ class Review(Screen):
         can_retry = isinstance(error, _AGAIN)
         self.bindings = {keys.AGAIN: self.check} if can_retry else {}
         reasons = [f"  {problem['field']}: {problem['message']}" for problem in error.problems]
-        self.refusal = [("problem", f"This is refused: {error.message}"), *reasons]
+        verdict = "This could not be checked" if can_retry else "This is refused"
+        self.refusal = [("problem", f"{verdict}: {error.message}"), *reasons]
         self.show()
         self.tell("problem", f"Nothing was changed.  {'Ctrl-R asks again; ' if can_retry else ''}Esc goes back.")
 

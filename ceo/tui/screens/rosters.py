@@ -22,7 +22,7 @@ class Expired(Listing):
     """Enter opens somebody's page, where they are renewed."""
 
     title = "Expired accounts"
-    about = "Whose account is expired.  Enter opens their page; a renewal there opens the account again."
+    about = "Accounts that have expired.  Enter opens the page of one; a renewal there opens the account again."
     role = "admin"
     columns = WHO
 
@@ -43,7 +43,7 @@ class Inactive(Expired):
     """Those who have been no members for so many terms."""
 
     title = "Inactive members"
-    about = "Who has been no member for so many terms.  Enter opens their page."
+    about = "People who have not been members for so many terms.  Enter opens the page of one."
 
     def __init__(self, app: App, terms: int) -> None:
         super().__init__(app)
@@ -55,14 +55,14 @@ class Inactive(Expired):
 
     def told(self, rows: list[Json]) -> str:
         """How many."""
-        return f"{counted(len(rows), 'has', 'have')} been no member for {counted(self.terms, 'term', 'terms')} or more."
+        return f"{counted(len(rows), 'has', 'have')} not been a member for {counted(self.terms, 'term', 'terms')} or more."
 
 
 class HowInactive(Screen):
     """For how many terms."""
 
     title = "Inactive members"
-    about = "Type for how many terms somebody has to have been no member to be listed."
+    about = "Type a number: people who have not been members for so many terms are listed."
     role = "admin"
 
     def __init__(self, app: App) -> None:

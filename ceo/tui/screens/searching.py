@@ -31,7 +31,7 @@ class Searching(Screen):
     Whoever comes back finds the search as it was, with what has changed since; a first letter begins another.
     """
 
-    none = "Nothing fits."
+    none = "No match."
 
     def __init__(self, app: App, label: str, columns: Sequence[Column]) -> None:
         super().__init__(app)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ceo import transactions as work
+from ceo.operation_words import operation_sentence
 from ceo.tui.app import App
 from ceo.tui.screens.abandon import Abandon
 from ceo.tui.screens.doing import Doing, Outcome
@@ -30,6 +31,8 @@ _STYLES = {"done": "good", "undo_failed": "problem", "given_up": "problem"}
 class Story(Watching):
     """Who asked, each step, how it ended; beside it following, resuming and abandoning."""
 
+    has_details = True
+
     title = "Story"
     about = ("Who asked for it, each step with its state and error, and how it ended.  What waits is done by itself when its server is back; "
              "resuming tries it now.  Abandoning is for what can't be undone: somebody has put it right by hand.")
@@ -43,6 +46,11 @@ class Story(Watching):
         self.page = Page(["One moment ..."])
         self.menu = Menu([], self.tell)
         self.body = Sides(self.page, self.menu)
+
+    def show_details(self) -> None:
+        """With numbers and internal names, or without."""
+        if self.story:
+            self.page.show(_lines(self.story, details=self.details))
 
     def standing_told(self) -> None:
         """Grey what one may not do."""
@@ -58,7 +66,7 @@ class Story(Watching):
 
     def _found(self, story: Json) -> None:
         self.story, self._asking = story, False
-        self.page.show(_lines(story))
+        self.page.show(_lines(story, details=self.details))
         choices = self._choices()
         if [choice.never for choice in choices] != [row.never for row in self.menu.data if isinstance(row, Choice)]:
             self.menu.show(choices)
@@ -74,10 +82,10 @@ class Story(Watching):
         story, never = self.story, self.app.standing.never
         states = [step["state"] for step in story["steps"]]
         ended = "" if story["state"] in _UNDER_WAY else "It has ended."
-        nothing = "" if {"waiting", "given_up", "undo_failed"} & set(states) else "Nothing of it waits or could not be undone."
+        nothing = "" if {"waiting", "given_up", "undo_failed"} & set(states) else "No step of it waits, and none is left to undo."
         is_late = story["state"] in _UNDER_WAY and story["created"] < time.time() - _LATE_S
         is_stuck = is_late or story["state"] == "undo_failed" or "given_up" in states
-        whole = "" if is_stuck else "Only what could not be undone, was given up, or does not end is abandoned."
+        whole = "" if is_stuck else "It can be abandoned only when it is stuck: a step could not be undone, was given up, or does not end."
         return [
             Choice("Resume", self._resume, "Try what waits or could not be undone, now.", nothing or never("transactions.resume", story["caller"])),
             Choice("Abandon", lambda: self.app.push(Abandon(self.app, self.story)), "Give up what is left, with a reason that stays on record.",
@@ -93,25 +101,31 @@ class Story(Watching):
         self.look()
 
     def _follow(self) -> None:
-        title = f"{self.story['operation']} of {self.story['subject']}"
+        title = operation_sentence(self.story["operation"], self.story["subject"])
         self.app.push(Doing(self.app, title, lambda client, _key: client.events(self.host, self.identifier),
                             lambda _: Outcome([("good", "It is completed.")]), begun=True))
 
 
-def _lines(story: Json) -> list[Markup | Record]:
-    """Who, what, when, and each step."""
+def _lines(story: Json, *, details: bool) -> list[Markup | Record]:
+    """Who, what, when, and each step; the details are for who looks further on the hosts."""
     state: str = story["state"]
     style = "problem" if state == "undo_failed" else "good" if state == "completed" else "choice"
     waits = state == "completed" and any(step["state"] in ("waiting", "given_up") for step in story["steps"])
-    ended = [STATES.get(state, state), *(["but for a step that waits"] if waits else [])]
+    ended = [STATES.get(state, state), *(["except for a step that waits"] if waits else [])]
     lines: list[Markup | Record] = [
-        ("heading", f"{story['operation']} of {story['subject']}"), (style, ", ".join(ended)), "",
-        f"Asked by {story['caller']} from {story['remote']}, {work.when(story['created'])}", "", *(_step(step) for step in story["steps"])]
+        ("heading", operation_sentence(story["operation"], story["subject"])), (style, ", ".join(ended)), "",
+        f"Asked by {story['caller']}, {work.when(story['created'])}", "", *(_details(story) if details else []),
+        *(_step(step) for step in story["steps"])]
     if story["error"]:
         lines += ["", ("problem", f"Why: {story['error'].get('error', '')}")]
     if story["reason"]:
         lines += ["", f"Given up because: {story['reason']}"]
-    return [*lines, "", ("hint", f"{story['host']}"), ("hint", story["transaction"])]
+    return lines
+
+
+def _details(story: Json) -> list[Markup | Record]:
+    rows = {"Operation": "operation", "Asked from": "remote", "Host": "host", "Transaction": "transaction"}
+    return [*(Record(label, story[name]) for label, name in rows.items()), ""]
 
 
 def _step(step: Json) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ceo import transactions as work
+from ceo.operation_words import operation_sentence
 from ceo.tui.screens.of_all_hosts import OfAllHosts
 from ceo.tui.screens.story import STATES, Story
 from ceo.tui.standing import short
@@ -25,10 +26,10 @@ class Transactions(OfAllHosts):
     """The stuck ones stand first, however old: they hold their names until somebody resumes or abandons them."""
 
     title = "Transactions"
-    about = ("What was asked of ceod, on every host, and what came of it.  What is marked with an exclamation mark is stuck: it could not be "
+    about = ("Every change that somebody asked ceod for, on every host, and how it ended.  One with an exclamation mark is stuck: it could not be "
              "undone or done, or did not end within ten minutes.  Open it, then resume or abandon it.")
     columns = (Column("When", lambda row: work.when(row["created"])[:16], 16), Column("State", _state, 14),
-               Column("What", lambda row: row["operation"]), Column("Of", lambda row: row["subject"]),
+               Column("What", lambda row: operation_sentence(row["operation"], row["subject"])),
                Column("By", lambda row: row["caller"], 10, least=84), Column("Host", lambda row: short(row["host"]), 15, least=100))
 
     def gather(self, client: Client) -> tuple[list[Json], dict[str, str]]:
