@@ -165,13 +165,28 @@ def export_cells(member: Json) -> list[str]:
     return [" ".join(cell) if isinstance(cell, list) else str(cell) for cell in (cells.get(name) or "" for name in COLUMNS)]
 
 
+def save_durably(path: Path, state: Json) -> None:
+    """Replace a file of JSON, whole or not at all; it is on disk when this returns."""
+    part = path.with_suffix(".new")
+    with part.open("w") as file:
+        json.dump(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 class Place:
     """Where a person's import of a certain file is kept, and its lock."""
 
-    def __init__(self, data: bytes, principal: str) -> None:
+    def __init__(self, data: bytes, principal: str, noun: str = "import") -> None:
         self.folder = state_folder()
         # A key belongs to who sent it: as somebody else it is another import.
-        self.path = self.folder / f"import-{hashlib.sha256(principal.encode() + b'/' + data).hexdigest()[:32]}.json"
+        self.path = self.folder / f"{noun}-{hashlib.sha256(principal.encode() + b'/' + data).hexdigest()[:32]}.json"
         self.principal = principal
 
     @contextmanager
@@ -230,17 +245,7 @@ class Import:
 
     def save(self) -> None:
         """On disk when it returns."""
-        part = Path(self.path).with_suffix(".new")
-        with part.open("w") as file:
-            json.dump(asdict(self), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(self.path)
-        folder = os.open(part.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        save_durably(Path(self.path), asdict(self))
 
     def forget(self) -> None:
         """All of it is done, and told."""

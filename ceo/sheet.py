@@ -24,9 +24,7 @@ _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 # UTF-8 that a program read as Windows-1252 or Latin-1 and wrote as UTF-8 again: the bytes of one
 # character stand there as two to four characters.
 _LATER = "\x80-\xbf" + bytes(range(128, 160)).decode("cp1252", "ignore")
-_TWICE = re.compile(
-    f"[\xc2-\xdf][{_LATER}]|[\xe0-\xef][{_LATER}]{{2}}|[\xf0-\xf4][{_LATER}]{{3}}"
-)
+_TWICE = re.compile(f"[\xc2-\xdf][{_LATER}]|[\xe0-\xef][{_LATER}]{{2}}|[\xf0-\xf4][{_LATER}]{{3}}")
 
 _ROW_LIMIT = 50_000  # characters, each of up to 12 bytes in a request
 _BYTES_AT_ONCE = 700_000  # ceod takes requests of 1 MiB
@@ -126,10 +124,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Invalid(
-            f"line {_line(data, error.start)} is not UTF-8: save the file as UTF-8 "
-            '(in a spreadsheet: "CSV UTF-8")'
-        ) from None
+        raise Invalid(f'line {_line(data, error.start)} is not UTF-8: save the file as UTF-8 (in a spreadsheet: "CSV UTF-8")') from None
 
 
 def _line(data: bytes, position: int) -> int:
@@ -152,14 +147,9 @@ def _names(values: list[str], columns: Sequence[str], needed: Sequence[str]) -> 
     if unknown := [value for value in values if value.strip() and value.strip().lower() not in columns]:
         raise Invalid(f"the file has a column {unknown[0].strip()[:40]!r}; {known}")
     if doubled := [name for name in named if named.count(name) > 1]:
-        raise Invalid(
-            f"the file has the column {doubled[0]} twice: keep one "
-            "(several terms, addresses or authors go into one cell)"
-        )
+        raise Invalid(f"the file has the column {doubled[0]} twice: keep one (several terms, addresses or authors go into one cell)")
     if missing := [name for name in needed if name not in named]:
-        raise Invalid(
-            f"the file has no column {', '.join(missing)}; its first line has to name the columns"
-        )
+        raise Invalid(f"the file has no column {', '.join(missing)}; its first line has to name the columns")
     return names
 
 
@@ -174,10 +164,7 @@ def _row(line: int, names: list[str], values: list[str], separator: str) -> Row:
     if not extra:
         return Row(line, cells)
     named = "tab" if separator == "\t" else f'"{separator}"'
-    return Row(line, cells, [
-        f"{extra[0][:40]!r} is in no column: a cell that contains a {named} needs "
-        'quotation marks (") around it'
-    ])
+    return Row(line, cells, [f'{extra[0][:40]!r} is in no column: a cell that contains a {named} needs quotation marks (") around it'])
 
 
 def _not_csv(first: int, last: int, message: str) -> str:

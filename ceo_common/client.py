@@ -78,6 +78,8 @@ class Client:
         self.on_broken: Callable[[int], None] = lambda count: (
             None
         )  # a listing left out so many broken entries
+        # The Idempotency-Key of what is written; None: each transaction gets one of its own.
+        self.key: str | None = None
         self._credential = credential  # None: the default ccache
 
     # Endpoints
@@ -296,9 +298,9 @@ class Client:
         """POST /api/library/books."""
         return self._library("POST", "/books", book)
 
-    def add_books(self, books: list[Json]) -> list[int]:
+    def add_books(self, books: list[Json], *, again: bool = False) -> list[int]:
         """POST /api/library/books/bulk: all or none; their numbers.  For a rehearsal there is check_books()."""
-        return cast(list[int], self._library("POST", "/books/bulk", {"books": books})["books"])
+        return cast(list[int], self._library("POST", "/books/bulk", {"books": books, "again": again})["books"])
 
     def check_books(self, books: list[Json]) -> Json:
         """POST /api/library/books/bulk?dry_run."""

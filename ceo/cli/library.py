@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
-from ceo import sheet
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
+from ceo.cli.library_import import import_
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, change, writing
 from ceo_common.errors import Invalid, NotFound, WrongState
 from ceo_common.model import isbn as isbn_rules
 
 Json = dict[str, Any]
-_FIELDS = ("title", "authors", "isbn", "year", "edition", "publisher", "copies")
 _LOANS = "book title uid due_on overdue"
-EXIT_BAD_ROWS = 65
 
 
 @click.group()
 def library() -> None:
     """The library's books and loans."""
+
+
+library.add_command(import_)
 
 
 @library.command()
@@ -85,51 +86,6 @@ def add(context: Context, /, how: How, **given: Any) -> None:
         raise click.UsageError(f"missing: {', '.join(missing)}")
     book = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value is not None}
     change(context, how, lambda client: client.add_book(book), lambda told: f"Book {told['book']}: {told['title']}, {_copies(told['copies'])}.")
-
-
-@library.command(name="import")
-@click.argument("file", type=click.File("rb"))
-@writing
-@pass_context
-def import_(context: Context, file: BinaryIO, how: How) -> int:
-    """Add the books of a CSV file, all of them or none; its columns: title, authors (with ; between), isbn, year, edition, publisher, copies.
-
-    Example: ceo library import new-books.csv --dry-run
-    """
-    rows = sheet.read(file.read(), _FIELDS, ("title", "authors"))
-    books = [_row(row.cells) for row in rows]
-    try:
-        problems = context.client.check_books(books)["problems"]
-    except Invalid as error:
-        problems = error.problems
-    problems = [{"field": _line(rows, problem["field"]), "message": problem["message"]} for problem in problems]
-    if how.as_json and (how.dry_run or problems):
-        print_json({"books": len(books), "problems": problems})
-    elif problems:
-        raise Invalid(f"{len(problems)} problems; no book was added", problems=problems)
-    elif how.dry_run:
-        click.echo(f"{len(books)} books can be added; nothing was changed.")
-    if how.dry_run or problems:
-        return EXIT_BAD_ROWS if problems else 0
-    how.confirm(f"Add {len(books)} books?")
-    numbers = context.client.add_books(books)
-    print_json({"books": numbers}) if how.as_json else click.echo(f"{len(numbers)} {'book is' if len(numbers) == 1 else 'books are'} added.")
-    return 0
-
-
-def _row(cells: dict[str, str]) -> Json:
-    told: Json = dict(cells)
-    told["authors"] = [author.strip() for author in told.get("authors", "").split(";") if author.strip()]
-    for name in ("year", "copies"):
-        if told.get(name, "").isdecimal() and len(told[name]) < 10:
-            told[name] = int(told[name])
-    return told
-
-
-def _line(rows: list[sheet.Row], field: str) -> str:
-    """books.3.isbn is the isbn of the fourth row's line."""
-    _, number, *rest = [*field.split("."), ""]
-    return f"line {rows[int(number)].line}, {'.'.join(rest).rstrip('.')}" if number.isdecimal() and int(number) < len(rows) else field
 
 
 @library.command()

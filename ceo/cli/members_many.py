@@ -179,8 +179,9 @@ def _append(out: BinaryIO, slip: str) -> None:
     """Write a slip whole, or nothing of it.  Raises OSError."""
     before = out.seek(0, os.SEEK_END)
     try:
-        out.write(slip.encode())
-        out.flush()
+        data = slip.encode()
+        while data:  # a write may take a part
+            data = data[out.write(data) :]
         os.fsync(out.fileno())
     except OSError:
         os.ftruncate(out.fileno(), before)

@@ -46,9 +46,13 @@ class NewBook(Wire):
 
 
 class NewBooks(Wire):
-    """POST /api/library/books/bulk: all of them are added, or none."""
+    """POST /api/library/books/bulk: all of them are added, or none.
+
+    `again` adds books without an ISBN although the library has the same title by the same authors.
+    """
 
     books: list[NewBook] = Field(min_length=1, max_length=ROWS_LIMIT)
+    again: bool = False
 
     @classmethod
     def across(cls, body: dict[str, Any]) -> list[Problem]:

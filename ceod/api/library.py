@@ -76,18 +76,24 @@ def add() -> flask.Response:
        states=states.NO_ACCOUNT, takes=NewBooks, gives=NewBooksAdded, rehearsal=CheckedBooks)
 def add_many() -> flask.Response:
     """Add many books at once: all of them, or none."""
-    told = parsed(NewBooks).books
+    body = parsed(NewBooks)
+    new, by = body.books, caller().name
     if is_rehearsal():
-        problems = _library().database.run(lambda connection: books.row_problems(connection, told))
+        problems = _library().database.run(
+            lambda connection: books.row_problems(connection, new, again=body.again)
+        )
         refused = {int(problem["field"].split(".")[1]) for problem in problems}
-        good = [_book_text(book) for i, book in enumerate(told) if i not in refused]
+        good = [_book_text(book) for i, book in enumerate(new) if i not in refused]
         changes = list(added("book", "the library", good))
-        return answer(CheckedBooks(books=len(told), problems=problems, changes=changes))
-    subject = f"{len(told)} books"
+        return answer(CheckedBooks(books=len(new), problems=problems, changes=changes))
+    subject = f"{len(new)} books"
+
+    def add_all(connection: Connection) -> NewBooksAdded:
+        return NewBooksAdded(books=books.add_all(connection, new, by, again=body.again))
+
     return _write(
-        "library.add", subject, f"add {subject}",
-        lambda connection: NewBooksAdded(books=books.add_all(connection, told, caller().name)),
-        lambda result: added("book", "the library", map(_book_text, told)),
+        "library.add", subject, f"add {subject}", add_all,
+        lambda result: added("book", "the library", map(_book_text, new)),
     )
 
 

@@ -80,7 +80,7 @@ def add_many() -> flask.Response:
         problems = check()[0]
         refused = {int(problem["field"].split(".")[1]) for problem in problems}
         good = [row for i, row in enumerate(rows) if i not in refused]
-        changes = planned_changes(ADD_MEMBERS.name, running.services, {"members": good})
+        changes = planned_changes(ADD_MEMBERS.name, running.services, {"members": good}) if good else []
         return answer(Checked(members=len(rows), problems=problems, changes=changes))
     uids = [member.uid for member in told.members]
     return transact(ADD_MEMBERS, lambda: Private(bind_as_caller(), {uid: generate() for uid in uids}), subject=f"{len(uids)} members",

@@ -12,6 +12,8 @@ from ceo_common.errors import Exists, Invalid, NotFound
 from ceo_common.model.library import COPIES_LIMIT, Book, NewBook
 from ceod.library.tables import authors, book_authors, books, copies, is_out, loans
 
+_ADDING = 1  # PostgreSQL's advisory lock of this database for adding many books
+
 
 def show(connection: Connection, numbers: Iterable[int]) -> list[Book]:
     """Those books, in the order of their numbers as given; one that is not there is left out."""
@@ -52,18 +54,58 @@ def add(connection: Connection, new: NewBook, by: str) -> Book:
     return get(connection, _insert(connection, [new], by)[0])
 
 
-def add_all(connection: Connection, new: Sequence[NewBook], by: str) -> list[int]:
+def add_all(
+    connection: Connection, new: Sequence[NewBook], by: str, *, again: bool = False
+) -> list[int]:
     """The numbers of the new books.  Raises Invalid with a problem for each row that can't be added; then none is."""
-    if problems := row_problems(connection, new):
+    # One after the other: a run of an import that was killed may be at work, and no index keeps
+    # a book without an ISBN from being added twice.
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADDING)))
+    if problems := row_problems(connection, new, again=again):
         raise Invalid(f"{len(problems)} of {len(new)} books can't be added, and so none was", problems=problems)
     return _insert(connection, new, by)
 
 
-def row_problems(connection: Connection, new: Sequence[NewBook]) -> list[dict[str, str]]:
-    """What keeps which rows from being added."""
+def row_problems(
+    connection: Connection, new: Sequence[NewBook], *, again: bool = False
+) -> list[dict[str, str]]:
+    """What keeps which rows from being added; `book` is the number of the same book in the library.
+
+    With `again` a book without an ISBN may have the title and the authors of another.
+    """
     held = _held(connection, [book.isbn13 for book in new if book.isbn13])
-    return [{"field": f"books.{i}.isbn", "message": f"the library has it already, as book {held[book.isbn13][0]}: add a copy of it instead"}
-            for i, book in enumerate(new) if book.isbn13 in held]
+    problems = [
+        _double(i, "isbn", held[book.isbn13][0]) for i, book in enumerate(new) if book.isbn13 in held
+    ]
+    if again:
+        return problems
+    return problems + [_double(i, "title", number) for i, number in _same_title(connection, new)]
+
+
+def _double(i: int, field: str, number: int) -> dict[str, str]:
+    known = "it" if field == "isbn" else "a book of this title by these authors"
+    message = f"the library has {known} already, as book {number}: add a copy of it instead"
+    return {"field": f"books.{i}.{field}", "message": message, "book": str(number)}
+
+
+_SAME_TITLE = sa.text("""
+    SELECT asked.i, min(books.id) AS book
+    FROM unnest(CAST(:rows AS integer[]), CAST(:titles AS text[]), CAST(:bylines AS text[]))
+        AS asked (i, title, byline)
+    JOIN books ON books.plain_title = left(plain(asked.title), 200)
+        AND plain(books.title) = plain(asked.title) AND plain(books.byline) = plain(asked.byline)
+    GROUP BY asked.i ORDER BY asked.i
+""")
+
+
+def _same_title(connection: Connection, new: Sequence[NewBook]) -> list[tuple[int, int]]:
+    """Rows without an ISBN whose title and authors the library has, each with that book's number."""
+    rows = [i for i, book in enumerate(new) if book.isbn13 is None]
+    if not rows:
+        return []
+    titles, bylines = [new[i].title for i in rows], ["; ".join(new[i].authors) for i in rows]
+    asked = {"rows": rows, "titles": titles, "bylines": bylines}
+    return [(row.i, row.book) for row in connection.execute(_SAME_TITLE, asked)]
 
 
 def add_copies(connection: Connection, number: int, count: int) -> Book:

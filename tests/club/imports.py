@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import shell
@@ -29,16 +30,17 @@ def uids(sheet: Path) -> set[str]:
     return {line.split(",")[0] for line in sheet.read_text().splitlines() if ",Import Person," in line}
 
 
-def killed(club: Club, words: list[str], times: int) -> None:
-    """Run the import as ctdalek so many times; each is killed (-9) when a batch more than before is under way."""
-    count = "SELECT COUNT(*) FROM transactions WHERE operation = 'add_members'"
-    before: int = club.journal(count)[0][0]
+def killed(club: Club, words: list[str], times: int, count: Callable[[], int] | None = None) -> None:
+    """Run the import as ctdalek so many times; each is killed (-9) when count() has grown: without it, when a batch more than before is under way."""
+    query = "SELECT COUNT(*) FROM transactions WHERE operation = 'add_members'"
+    count = count or (lambda: int(club.journal(query)[0][0]))
+    before = count()
     for batches in range(1, times + 1):
         entry = shell.resolve(club.state, "ctdalek")
         club.run_as("ctdalek", "true")  # hands the ccache over
         entry.environment["KRB5CCNAME"] = club.ccache("ctdalek")
         run = subprocess.Popen(shell.command(club.state, entry, words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda batches=batches: club.journal(count)[0][0] >= before + batches, 60, "a batch under way")  # type: ignore[misc]
+        until(lambda batches=batches: count() >= before + batches, 60, "a batch under way")  # type: ignore[misc]
         for pid in _pids(words):
             os.kill(pid, signal.SIGKILL)
         run.wait(30)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ceo_common.errors import Invalid
+from ceo_common.model.isbn import check_digit
 from tests.club import imports
 from tests.club.club import ADMIN, Club
 from tests.club.terminal import Open
@@ -117,9 +120,55 @@ def test_a_host_that_is_down(club: Club) -> None:
 def test_books_come_from_a_file_all_or_none(club: Club) -> None:
     good = f"title,authors,year\nScripts of {club.name()},A. Writer; B. Writer,1999\n"
     done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", "--json", text=good + "No Author,,\n")
-    assert done.returncode == 65 and "line 3, authors" in json.loads(done.stdout)["problems"][0]["field"]
+    assert done.returncode == 65
+    assert json.loads(done.stdout)["problems"][0]["field"] == "line 3"
+    assert json.loads(done.stdout)["problems"][0]["message"].startswith("authors: ")
     done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", text=good)
     assert (done.returncode, done.stdout) == (0, "1 book is added.\n")
+
+
+def test_books_that_are_there_need_a_decision(club: Club) -> None:
+    """By title and authors where there is no ISBN; accents and capitals do not count."""
+    title = f"Déjà vu of {club.name()}"
+    text = f"title,authors,isbn\n{title},A. Writer; B. Writer,\n"
+    more = f"title,authors,isbn\n{title.upper()},a. writer; b. writer,\n{title},B. Writer,\n"
+
+    def run(text: str, *words: str) -> tuple[int, str, str]:
+        done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", *words, text=text)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run(text)[:2] == (0, "1 book is added.\n")
+    for words in ((), ("--dry-run",)):
+        status, _, said = run(more, *words)
+        assert status == 65
+        assert "line 2: the library has a book of this title by these authors already, as book " in said
+        assert "--doubles skip" in said
+    assert club.client("office1").books(q=title)["found"] == 1
+    status, printed, said = run(more, "--doubles", "skip")
+    assert (status, printed) == (0, "1 book is added.\n")
+    assert "Left out, because the library has them: 1 book." in said
+    assert club.client("office1").books(q=title)["found"] == 2
+    assert run(more, "--doubles", "skip")[:2] == (0, "0 books are added.\n")
+    assert run(text, "--doubles", "add")[:2] == (0, "1 book is added.\n")
+    assert club.client("office1").books(q=title)["found"] == 3
+    with pytest.raises(Invalid, match="can't be added"):
+        club.client("office1").add_books([{"title": title, "authors": ["A. Writer", "B. Writer"]}])
+
+
+def test_isbns_as_catalogues_write_them(club: Club) -> None:
+    def isbn() -> tuple[str, str]:
+        body = f"{random.randrange(10**9):09d}"
+        return body + check_digit(body), f"978{body}" + check_digit(f"978{body}")
+
+    title, numbers = f"Numbers of {club.name()}", [isbn() for _ in range(4)]
+    cells = [f'"=""{numbers[0][0]}"""', f"ISBN {numbers[1][1]}", f"{numbers[2][0]} (pbk.)", f"[{numbers[3][0]}]"]
+    text = "isbn,title,authors\n" + "".join(f"{cell},{title} {i},A. Writer\n" for i, cell in enumerate(cells))
+    music = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", text=f"{text}979-0-2600-0043-8,{title} 9,A\n")
+    assert music.returncode == 65
+    assert "line 6: isbn: this is an ISMN" in music.stderr
+    done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", text=text)
+    assert done.returncode == 0, done
+    assert {book["isbn"] for book in club.client("office1").books(q=title)["books"]} == {thirteen for _, thirteen in numbers}
 
 
 def test_old_commands_under_their_old_names(club: Club) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ceo_common.model.isbn import check_digit
 from tests.club import imports
 from tests.club.club import ADMIN, Club
 from tests.club.report import LINES
@@ -87,3 +90,46 @@ def test_five_hundred_rows_killed_twice(club: Club) -> None:
     assert all(club.principal(uid) and club.home(uid) for uid in uids)
     assert {f"{uid}@csclub.internal" for uid in uids} <= club.rosters()["csc-general"]
     LINES.append(f"{GOOD} rows imported, killed twice: {len(found)} accounts, {len(uids)} slips")
+
+
+def _books_sheet(club: Club, count: int) -> Path:
+    """A file of ctdalek's with so many books: every other one has an ISBN."""
+    title = f"Shelf of {club.name()}"
+    lines, first = ["title,authors,isbn,publisher"], random.randrange(9 * 10**7)
+    for i in range(count):
+        body = f"9791{first + i:08d}"
+        isbn = body + check_digit(body) if i % 2 else ""
+        lines.append(f"{title} {i},A. Writer; B. Writer {i},{isbn},{'Éditions ' * 12}")
+    path = imports.HOME / f"{title.rsplit(maxsplit=1)[-1]}.csv"
+    path.write_text("\n".join(lines) + "\n")
+    os.chown(path, imports.HOME.stat().st_uid, imports.HOME.stat().st_gid)
+    return path
+
+
+@pytest.mark.parametrize("count", [2_001, 10_000])
+def test_books_killed_twice_are_added_once(club: Club, count: int) -> None:
+    """More than a request takes; and a run that is repeated once all is done adds nothing."""
+    sheet = _books_sheet(club, count)
+    office, words = club.client("office1"), ["ceo", "library", "import", str(sheet), "--yes"]
+
+    def added() -> int:
+        return int(office.books(size=1)["found"])
+
+    before = added()
+    try:
+        imports.killed(club, words, 2, added)
+        assert added() < before + count
+        done = club.run_as("ctdalek", *words)
+        assert (done.returncode, done.stdout) == (0, f"{count} books are added.\n"), done
+        assert "Going on where it was cut off" in done.stderr
+        assert added() == before + count
+        again = club.run_as("ctdalek", *words)
+        assert again.returncode == 65
+        assert "the library has it already" in again.stderr
+        assert "the library has a book of this title by these authors already" in again.stderr
+        skipped = club.run_as("ctdalek", *words, "--doubles", "skip")
+        assert (skipped.returncode, skipped.stdout) == (0, "0 books are added.\n")
+        assert added() == before + count
+    finally:
+        sheet.unlink()
+    LINES.append(f"{count} books imported, killed twice: {added() - before} books")

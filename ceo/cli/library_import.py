@@ -1,0 +1,122 @@
+"""ceo library import: the books of a CSV file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from ceo.cli.context import Context, pass_context
+from ceo.cli.table import print_json
+from ceo.cli.write import How, writing
+from ceo_common.errors import Invalid
+from ceo_common.text import shown
+
+if TYPE_CHECKING:
+    from ceo.book_import import BookImport, Checked, Row
+
+Json = dict[str, Any]
+EXIT_BAD_ROWS = 65
+
+
+@click.command(name="import")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--doubles",
+    type=click.Choice(["skip", "add"]),
+    help="Books that are there already: leave them out, or add those without an ISBN once more.",
+)
+@writing
+@pass_context
+def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> int:
+    """Add the books of a CSV file. If it is cut off in the middle, the same command goes on.
+
+    The columns: title, authors (with ; between), isbn, year, edition, publisher, copies. Every row
+    is checked first; while one has a problem, no book is added.
+
+    Example: ceo library import new-books.csv --dry-run
+    """
+    from ceo import book_import  # noqa: PLC0415 - heavier than the other commands of library
+    from ceo.imports import Place  # noqa: PLC0415 - as above
+
+    data = file.read()
+    rows = book_import.read(data)
+    place = Place(data, context.principal, "books")
+    with place.alone():
+        if not how.dry_run and (begun := book_import.BookImport.load(place.path)):
+            how.note(f"Going on where it was cut off: {begun.left} books are left.")
+            return _add(context, begun, how)
+        checked = book_import.check(context.client, rows, lambda done: None)
+        good = [row for row in rows if not checked.is_refused(row, again=doubles == "add")]
+        problems = _problems(rows, checked, doubles)
+        if problems or how.dry_run:
+            return _report(good, problems, checked, how)
+        _note_warnings(good)
+        if left_out := len(rows) - len(good):
+            how.note(f"Left out, because the library has them: {_count(left_out)}.")
+        if not good:
+            return _added([], how)
+        how.confirm(f"Add {_count(len(good))}?")
+        begun = book_import.BookImport.begin(place.path, [row.book for row in good], again=doubles == "add")
+        return _add(context, begun, how)
+
+
+def _problems(rows: list[Row], checked: Checked, doubles: str | None) -> list[Json]:
+    """What has to be put right or decided before any book is added."""
+    found = []
+    for row in rows:
+        messages = list(checked.problems.get(row.line, []))
+        may_be_added = doubles == "add" and not checked.is_refused(row)
+        if row.line in checked.doubles and doubles != "skip" and not may_be_added:
+            messages.append(checked.doubles[row.line])
+        found += [{"field": f"line {row.line}", "message": message} for message in messages]
+    return found
+
+
+def _report(good: list[Row], problems: list[Json], checked: Checked, how: How) -> int:
+    """Of a dry run, or of a file that has problems.  Raises Invalid."""
+    if how.as_json:
+        doubles = [{"line": line, "message": text} for line, text in checked.doubles.items()]
+        print_json({"books": len(good), "problems": problems, "doubles": doubles})
+    elif problems:
+        hint = "; to leave out what the library has: --doubles skip" if checked.doubles else ""
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise Invalid(f"{count}; no book was added{hint}", problems=problems)
+    else:
+        _note_warnings(good)
+        click.echo(f"{_count(len(good))} can be added; nothing was changed.")
+    return EXIT_BAD_ROWS if problems else 0
+
+
+def _note_warnings(rows: list[Row]) -> None:
+    from ceo.book_import import warnings  # noqa: PLC0415 - as above
+
+    for row in rows:
+        for warning in warnings(row):
+            click.echo(f"Note: line {row.line}: {shown(warning)}", err=True)
+
+
+def _add(context: Context, begun: BookImport, how: How) -> int:
+    try:
+        for count in begun.run(context.client):
+            if begun.left:
+                how.note(f"{_count(count)} added, {begun.left} left.")
+    except BaseException:
+        click.echo("ceo: not all books are added; the same command goes on", err=True)
+        raise
+    begun.forget()
+    for message in begun.left_out:
+        click.echo(f"Note: not added: {shown(message)}", err=True)
+    return _added(begun.numbers, how)
+
+
+def _added(numbers: list[int], how: How) -> int:
+    if how.as_json:
+        print_json({"books": numbers})
+    else:
+        click.echo(f"{_count(len(numbers))} {'is' if len(numbers) == 1 else 'are'} added.")
+    return 0
+
+
+def _count(books: int) -> str:
+    return "1 book" if books == 1 else f"{books} books"
