@@ -262,6 +262,15 @@ class Client:
         """GET /api/mailman/UID: the lists that an account is on, and those that it was taken off last."""
         return self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}")
 
+    def waiting_lists(self, uid: str) -> list[str]:
+        """GET /api/mailman/UID?waiting: the lists whose moderator has to agree first."""
+        answer = self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}?waiting")
+        return cast(list[str], answer.get("waiting") or [])
+
+    def mail_names(self) -> dict[str, list[str]]:
+        """GET /api/mail/names: `lists` and `aliases`, the names that mail knows."""
+        return self._json(self.hosts.mail, "GET", "/api/mail/names")
+
     def databases(self, uid: str) -> Json:
         """GET /api/db/UID: which an account has."""
         return self._json(self.hosts.database, "GET", f"/api/db/{_part(uid)}")

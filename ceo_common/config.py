@@ -79,6 +79,7 @@ class Mailman:
     url: str  #: where it answers, such as http://127.0.0.1:8001/3.1
     user: str  #: its administrator
     password: str = field(repr=False)  #: the administrator's password
+    aliases: str = "/etc/aliases"  #: the mail server's table of aliases: a name in it is no username
 
 
 @dataclass(frozen=True)

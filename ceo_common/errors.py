@@ -81,6 +81,12 @@ class Changed(CeoError):
     code, status, exit_status = "changed", 409, 73
 
 
+class WouldLose(CeoError):
+    """The change would remove something that somebody wrote by hand: `lost` lists it."""
+
+    code, status, exit_status = "would_lose", 409, 73
+
+
 class Overtaken(CeoError):
     """A later request said the opposite, so what waited is not done any more."""
 

@@ -94,6 +94,7 @@ RULES: dict[str, Rule] = {
     "library.loans": _rule("see all loans", *_STAFF),
     "library.loans.own": _rule("see the loans of one person", Who.SELF, *_STAFF),
     "library.remind": _rule("mail those with overdue books", Who.SYSCOM, Who.TIMER),
+    "mail.names": _rule("see which names mail knows", Who.HOST, *_STAFF),
     "mailman.read": _rule("see which lists an account is on", Who.SELF, Who.HOST, *_STAFF),
     "mailman.subscribe": _rule("subscribe an account to a list", Who.SELF, Who.HOST, *_STAFF),
     "mailman.unsubscribe": _rule("take an account off a list", Who.SELF, Who.HOST, *_STAFF),

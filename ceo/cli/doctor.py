@@ -13,6 +13,7 @@ from ceo.cli.steps import Steps
 from ceo.cli.table import print_json
 from ceo.cli.write import How, followed, print_rehearsal, show_password, writing
 from ceo_common.config import CLIENT_FILE
+from ceo_common.errors import NotFound
 from ceo_common.text import shown
 
 EXIT_PROBLEM = 1
@@ -93,7 +94,11 @@ def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[li
         for line in show_password(result, again=f"ceo members pwreset {uid}"):
             click.echo(shown(line))
     how.note("Examined again:")
-    return _shown(work.examine(client, uid), how), {"result": result}
+    try:
+        return _shown(work.examine(client, uid), how), {"result": result}
+    except NotFound:
+        how.note(f"There is no account {uid}, and nothing of it is left.")
+        return [], {"result": result}
 
 
 def _shown(findings: Iterable[Json], how: How) -> list[Json]:

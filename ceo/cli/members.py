@@ -15,7 +15,7 @@ from ceo.cli.members_upkeep import expire, remind
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, show_password, transact, writing
 from ceo_common import terms as term_rules
-from ceo_common.errors import NotFound
+from ceo_common.errors import NotFound, WouldLose
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -178,10 +178,11 @@ def _print(rows: list[Json], form: Form) -> None:
 @click.argument("uid", shell_complete=completion.uids)
 @click.option("--shell", "login_shell", metavar="PATH", help="The login shell, one of /etc/shells.")
 @click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail to this address only; may be repeated.")
+@click.option("--replace", is_flag=True, help="Replace ~/.forward also where it holds more than plain addresses.")
 @click.option("--no-forward", is_flag=True, help="Stop forwarding mail.")
 @writing
 @pass_context
-def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tuple[str, ...], no_forward: bool, how: How) -> None:
+def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tuple[str, ...], no_forward: bool, replace: bool, how: How) -> None:
     """Change a login shell, or where mail is forwarded.
 
     Example: ceo members modify regular1 --forward me@example.org --dry-run
@@ -192,7 +193,12 @@ def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tu
         {"forwarding_addresses": list(addresses)} if addresses or no_forward else {})
     if not body:
         raise click.UsageError("missing: --shell, --forward or --no-forward")
-    transact(context, how, lambda client: client.modify_member(uid, body), lambda result: [f"{uid} is changed."])
+    if replace:
+        body["replace"] = True
+    try:
+        transact(context, how, lambda client: client.modify_member(uid, body), lambda result: [f"{uid} is changed."])
+    except WouldLose as error:
+        raise WouldLose(f"{error.message}; --replace replaces them", **error.more) from None
 
 
 @members.command()
@@ -220,6 +226,17 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
              lambda result: [f"{uid} is registered for {', '.join(held)}."])
 
 
+def _warn(context: Context, how: How, uid: str) -> None:
+    """Say before the question what a reset will not change."""
+    client = context.client
+    client.rehearsing = True
+    *_, last = client.reset_password(uid)
+    client.rehearsing = False
+    plan: Json = dict(last)
+    for warning in plan.get("warnings", []):
+        how.note(f"Note: {warning}")
+
+
 @members.command()
 @click.argument("uid", shell_complete=completion.uids)
 @writing
@@ -229,6 +246,8 @@ def pwreset(context: Context, uid: str, how: How) -> None:
 
     Example: ceo members pwreset regular1 --dry-run
     """
+    if how.asking:
+        _warn(context, how, uid)
     how.confirm(f"Reset the password of {uid}?")
     transact(context, how, lambda client: client.reset_password(uid), lambda result: [
         f"The password of {result['uid']} is reset.", *show_password(result, again=f"ceo members pwreset {uid}")])

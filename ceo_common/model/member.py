@@ -92,12 +92,14 @@ class MemberChange(Wire):
 
     login_shell: Text | None = None
     forwarding_addresses: Addresses | None = None
+    replace: bool = False  # also lines of ~/.forward that are no plain addresses
 
     @classmethod
     def across(cls, body: dict[str, Any]) -> list[Problem]:
         """Something has to change."""
-        if all(body.get(name) is None for name in cls.model_fields):
-            return [("(body)", f"nothing to change; you can change: {', '.join(cls.model_fields)}")]
+        changing = [name for name in cls.model_fields if name != "replace"]
+        if all(body.get(name) is None for name in changing):
+            return [("(body)", f"nothing to change; you can change: {', '.join(changing)}")]
         return []
 
 

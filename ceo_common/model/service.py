@@ -43,11 +43,23 @@ class Subscription(Wire):
 
 
 class Subscriptions(Wire):
-    """GET /api/mailman/UID.  `left` are lists that the account was taken off, by ceo, as the last that was wished."""
+    """GET /api/mailman/UID.
+
+    `left` are lists that the account was taken off, by ceo, as the last that was wished; `waiting`
+    those whose moderator has to agree, null if not asked for.
+    """
 
     uid: str
     lists: list[str]
     left: list[str]
+    waiting: list[str] | None = None
+
+
+class MailNames(Wire):
+    """GET /api/mail/names: the names before the @ that mail of the club's domain knows."""
+
+    lists: list[str]  # mailing lists, also those that were made by hand
+    aliases: list[str]  # of the mail server
 
 
 class Unsubscribe(Wire):

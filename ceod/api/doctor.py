@@ -6,7 +6,6 @@ import dataclasses
 
 import flask
 
-from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import DirectoryFindings, Findings, LeftHome, LeftHomes
 from ceod.api.requests import answer, bind_as_caller, ceod, route, transact
@@ -25,7 +24,11 @@ def examine(uid: str) -> flask.Response:
     """Check an account on every server; for a name without an account, what still refers to it."""
     running = ceod()
     _check(uid)
-    return answer(Findings(uid=uid, findings=Examination(uid, running.services, running.engine.record).findings))
+    examination = Examination(uid, running.services, running.engine.record)
+    findings = examination.findings
+    if examination.person is None and all(finding.state == "ok" for finding in findings):
+        raise states.missing_or_meant(ceod().services.directory, uid)
+    return answer(Findings(uid=uid, findings=findings))
 
 
 @route(blueprint, "POST", "/members/<uid>/doctor", role="admin", operation="member.mend",
@@ -63,4 +66,4 @@ def examine_directory() -> flask.Response:
 def _check(uid: str) -> None:
     """Raises NotFound."""
     if name_rules.username_problem(uid):
-        raise NotFound(f"there is no account {uid!r}")
+        raise states.missing_or_meant(ceod().services.directory, uid)

@@ -55,9 +55,9 @@ def add() -> flask.Response:
     running, told = ceod(), parsed(NewGroup)
 
     def prepare() -> Json:
-        taken = names.databases(running.services)[0]
+        taken = names.taken_elsewhere(running.services)
         names.check_free(told.cn, running.services, running.engine.record, taken, field="cn")
-        return {"uid": told.cn}
+        return {"uid": told.cn, "warnings": taken.warnings}
 
     return transact(ADD_GROUP, lambda: Private(bind_as_caller()), subject=told.cn, names=(f"account:{told.cn}", f"group:{told.cn}"),
                     told=told.model_dump(), prepare=prepare)
@@ -109,8 +109,9 @@ def add_club() -> flask.Response:
     running, told = ceod(), parsed(NewClub)
 
     def prepare() -> Json:
-        names.check_free(told.uid, running.services, running.engine.record, names.databases(running.services)[0])
-        return told.model_dump()
+        taken = names.taken_elsewhere(running.services)
+        names.check_free(told.uid, running.services, running.engine.record, taken)
+        return {**told.model_dump(), "warnings": taken.warnings}
 
     return transact(ADD_CLUB, lambda: Private(bind_as_caller()), subject=told.uid, names=(f"account:{told.uid}", f"group:{told.uid}"),
                     told=told.model_dump(), prepare=prepare)

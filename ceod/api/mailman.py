@@ -13,27 +13,40 @@ from flask import request
 from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, NotFound, Overtaken, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.change import added, changed, removed
-from ceo_common.model.service import Subscription, Subscriptions, Unsubscribe, Unsubscribed
+from ceo_common.model.service import MailNames, Subscription, Subscriptions, Unsubscribe, Unsubscribed
 from ceo_common.model.transaction import Rehearsal
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, audit, caller, ceod, is_rehearsal, parsed, rehearsed, route
 from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.operations.wishes import Newest, Wishes
+from ceod.services.mail_aliases import alias_names
 from ceod.services.mailman import Mailman
 
 blueprint = flask.Blueprint("mailman", __name__)
 
 _WISHED = {"wished": "when it was asked for, in seconds since 1970: the newest request wins; for the club's own hosts"}
+_WAITING = {"waiting": "also the lists whose moderator has to agree first"}
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
-@route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions)
+@route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions, query=_WAITING)
 def lists(uid: str) -> flask.Response:
     """Show the lists that an account's address is on, and those that somebody took it off last."""
     _check(uid=uid)
     lists, left = _mailman().lists_of(_address(uid)), Wishes(ceod().engine.journal).left(uid)
-    return answer(Subscriptions(uid=uid, lists=lists, left=[name for name in left if name not in lists]))
+    waiting = _mailman().waiting_lists(_address(uid)) if "waiting" in request.args else None
+    left = [name for name in left if name not in lists]
+    return answer(Subscriptions(uid=uid, lists=lists, left=left, waiting=waiting))
+
+
+@route(blueprint, "GET", "/mail/names", role="mail", operation="mail.names", gives=MailNames)
+def mail_names() -> flask.Response:
+    """Show which names before the @ are mailing lists or aliases: nobody else can have them."""
+    settings = ceod().config.mailman
+    assert settings is not None
+    aliases = sorted(alias_names(settings.aliases))
+    return answer(MailNames(lists=_mailman().list_names(), aliases=aliases))
 
 
 @route(blueprint, "POST", "/mailman/<list_name>/<uid>", role="mail", operation="mailman.subscribe",

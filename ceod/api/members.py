@@ -28,12 +28,13 @@ from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
+from ceod.operations.forwarding import check_forwarding, forwarding_problems
 from ceod.operations.lists_to_join import still_to_join
 from ceod.operations.password import generate
 from ceod.operations.planned_changes import planned_changes
 from ceod.operations.private import Private
 from ceod.operations.purge_member import PURGE_MEMBER
-from ceod.operations.reset_password import RESET_PASSWORD
+from ceod.operations.reset_password import RESET_PASSWORD, over_warnings
 from ceod.services.entry import Person
 from ceod.services.homes import Forward
 from ceod.transaction.step import Json
@@ -50,9 +51,10 @@ def add() -> flask.Response:
     running, member = ceod(), parsed(NewMember)
 
     def prepare() -> Json:
-        taken, unasked = names.databases(running.services)
+        taken = names.taken_elsewhere(running.services)
         names.check_free(member.uid, running.services, running.engine.record, taken)
-        return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + unasked}
+        check_forwarding(member.uid, member.forwarding_addresses, running.services)
+        return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + taken.warnings}
 
     return transact(ADD_MEMBER, lambda: Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
                     told=member.model_dump(), prepare=prepare)
@@ -66,8 +68,15 @@ def add_many() -> flask.Response:
     rows = [member.model_dump() for member in told.members]
 
     def check() -> tuple[list[dict[str, str]], list[str]]:
-        taken, unasked = names.databases(running.services)
-        return accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record, taken)), unasked
+        taken = names.taken_elsewhere(running.services)
+        refused = accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record, taken))
+        planned = {member.uid: member.forwarding_addresses for member in told.members}
+        looping = [
+            {"field": f"members.{row}.forwarding_addresses.{index}", "message": message}
+            for row, (uid, addresses) in enumerate(planned.items())
+            for index, message in forwarding_problems(uid, addresses, running.services, planned)
+        ]
+        return refused + looping, taken.warnings
 
     def prepare() -> Json:
         problems, unasked = check()
@@ -131,7 +140,8 @@ def patch(uid: str) -> flask.Response:
         if change.login_shell is not None and Who.SYSCOM not in standing(caller(), directory):
             modify_member.check_expiry(_person(uid))
         if change.forwarding_addresses is not None:
-            modify_member.check_home(uid, running.services)
+            check_forwarding(uid, change.forwarding_addresses, running.services)
+            modify_member.check_home(uid, running.services, replace=change.replace)
         return {"uid": uid, **change.model_dump()}
 
     _person(uid)
@@ -182,7 +192,8 @@ def pwreset(uid: str) -> flask.Response:
     def prepare() -> Json:
         if running.services.admin_host.kadmin.get(uid) is None:
             raise NotFound(f"{uid} has no Kerberos principal, so there is no password to reset")
-        return {"uid": uid}
+        term = current(running.config.time_zone)
+        return {"uid": uid, "warnings": over_warnings(_person(uid), term, time.time())}
 
     return transact(RESET_PASSWORD, lambda: Private(passwords={uid: generate()}), subject=uid, names=_locked(uid), told=None, prepare=prepare)
 
@@ -238,7 +249,7 @@ def _person(uid: str) -> Person:
     """The account.  Raises NotFound."""
     person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
     if person is None:
-        raise states.missing(uid)
+        raise states.missing_or_meant(ceod().services.directory, uid)
     return person
 
 

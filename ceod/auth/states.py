@@ -63,6 +63,22 @@ def missing(uid: str) -> NotFound:
     return NotFound(f"there is no account {uid!r}", uid=uid, state=State.MISSING.name.lower())
 
 
+def missing_or_meant(directory: Directory, uid: str) -> NotFound:
+    """There is no such account; `did_you_mean` names one that has the name in small letters.
+
+    Raises BackendDown.
+    """
+    lower = uid.lower()
+    if lower == uid or username_problem(lower) or directory.person_unchecked(lower) is None:
+        return missing(uid)
+    return NotFound(
+        f"there is no account {uid!r}; did you mean {lower}?",
+        uid=uid,
+        state=State.MISSING.name.lower(),
+        did_you_mean=lower,
+    )
+
+
 def refusal(uid: str, state: State, wanted: frozenset[State]) -> CeoError:
     """Why an account in this state is not acted on, and what to do."""
     more: dict[str, Any] = {"uid": uid, "state": state.name.lower()}

@@ -21,7 +21,7 @@ _IN_A_ROW = 5  # numbers in use one after the other, before the counter is raise
 
 def accounts(facts: Json) -> list[Json]:
     """The accounts that a request is about: `members` of a bulk one, else the one that it is itself."""
-    return list(facts.get("members") or [facts])
+    return list(facts["members"]) if "members" in facts else [facts]
 
 
 def undone(found: list[bool | None]) -> Undone:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
-from ceo_common.errors import Exists, Overtaken, WrongState
+from ceo_common.errors import Overtaken, WrongState
 from ceod.operations.accounts import AddGroups, AddUsers, BuildHomes, CreatePrincipals, SetForwarding, TakeNumbers, accounts
-from ceod.operations.lists import is_open, mail_host
+from ceod.operations.lists import is_held, is_open, mail_host, waits_for_moderator
 from ceod.operations.private import Private
 from ceod.services import mailman, smtp
 from ceod.services.all import Services
@@ -87,8 +86,9 @@ class Subscribe(_ForTheMembers):
         }
         for row in rows:
             try:
-                with mail_host(turn.tools), contextlib.suppress(Exists):
-                    turn.tools.peers.subscribe(list_name, row["uid"], wished=turn.committed)
+                with mail_host(turn.tools):
+                    if is_held(turn, list_name, row["uid"]):
+                        refused[row["uid"]] = waits_for_moderator(list_name, row["uid"])
             except (Overtaken, WrongState) as error:
                 refused[row["uid"]] = error.message
         return refused

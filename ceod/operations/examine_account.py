@@ -17,6 +17,7 @@ from ceo_common.model.doctor import Finding
 from ceod.operations import names
 from ceod.operations.accounts import USER_NUMBER
 from ceod.operations.create_database import KINDS, TITLES, Kind
+from ceod.operations.forwarding import forward_items, forwarding_problems
 from ceod.operations.modify_member import shells
 from ceod.services.all import Services
 from ceod.services.entry import Group, Person
@@ -245,6 +246,9 @@ class Examination:
         if wrong := [line for line in forward.addresses if name_rules.address_problem(line)]:
             kind = "a pipe, a file or an include" if any(line.lstrip('"')[:1] in ("|", "/", ":") for line in wrong) else "no address"
             yield Problem(f"a line of it is {kind}", f"its owner looks at it, or: ceo members modify {self.uid} --forward ADDRESS")
+        addresses = [item for item in forward_items(forward) if "@" in item]
+        for _, message in forwarding_problems(self.uid, addresses, self.services):
+            yield Problem(message, "its owner forwards the mail to an address elsewhere")
 
     def _lists(self, person: Person) -> Iterator[Problem]:
         # Whoever is on none may have left them by their own wish.
@@ -254,9 +258,18 @@ class Examination:
             yield Problem(f"the account is {'deleted' if person.is_deleted else 'expired'}, and its address is on {', '.join(found)}",
                           "take it off", fixable=True)
 
+        for list_name in self._ask_mail_host(lambda: self.services.peers.waiting_lists(self.uid)):
+            yield Problem(
+                f"it waits for the moderator of the list {list_name}, and is not on it yet",
+                f"ask the moderator of {list_name} to agree",
+            )
+
     def _lists_of(self) -> list[str]:
+        return self._ask_mail_host(lambda: list(self.services.peers.lists_of(self.uid)["lists"]))
+
+    def _ask_mail_host(self, ask: Callable[[], list[str]]) -> list[str]:
         try:
-            return list(self.services.peers.lists_of(self.uid)["lists"])
+            return ask()
         except CeoError as error:
             raise type(error)(f"{self.services.config.hosts.mail}: {error.message}", **error.more) from None
 

@@ -91,6 +91,22 @@ def warnings(facts: Json) -> list[str]:
     return [text for name in noted for text in facts.get(name, [])]
 
 
+def is_held(turn: Turn[Services], list_name: str, uid: str) -> bool:
+    """Subscribe an account; whether a moderator of the list has to agree before it is on it.
+
+    Raises what the mail host does, but not that it is on the list already.
+    """
+    try:
+        return bool(turn.tools.peers.subscribe(list_name, uid, wished=turn.committed)["held"])
+    except Exists as error:
+        return bool(error.more.get("held"))
+
+
+def waits_for_moderator(list_name: str, uid: str) -> str:
+    """What a result says of one who is not on a list yet."""
+    return f"{uid} is not on the list {list_name} yet: its moderator has to agree"
+
+
 class JoinLists(Later[Services]):
     """Subscribe accounts to lists."""
 
@@ -120,8 +136,9 @@ class JoinLists(Later[Services]):
                 if reason := self.overtaken_by(turn.tools, list_name, uid, people):
                     overtaken.append(reason)
                     continue
-                with contextlib.suppress(Exists, NotFound), mail_host(turn.tools):
-                    self.act(turn, list_name, uid)
+                with contextlib.suppress(NotFound), mail_host(turn.tools):
+                    if self.act(turn, list_name, uid):
+                        refused.append(waits_for_moderator(list_name, uid))
             except BrokenEntry as error:
                 broken = error  # what it is to be will be known when somebody mended it
             except Overtaken as error:
@@ -149,9 +166,9 @@ class JoinLists(Later[Services]):
             return f"{uid} was not put on the list {list_name}: they are not in the group {groups[0]} any more"
         return ""
 
-    def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
-        """Subscribe an account, as the club wished at that time."""
-        turn.tools.peers.subscribe(list_name, uid, wished=turn.committed)
+    def act(self, turn: Turn[Services], list_name: str, uid: str) -> bool:
+        """Subscribe an account, as the club wished then; whether a moderator has to agree."""
+        return is_held(turn, list_name, uid)
 
 
 class LeaveLists(JoinLists):
@@ -169,6 +186,7 @@ class LeaveLists(JoinLists):
             return f"{uid} stays on the list {list_name}: they are in the group {min(inside)}"
         return ""
 
-    def act(self, turn: Turn[Services], list_name: str, uid: str) -> None:
+    def act(self, turn: Turn[Services], list_name: str, uid: str) -> bool:
         """Take an account off a list, as the club wished at that time."""
         turn.tools.peers.unsubscribe(list_name, uid, wished=turn.committed)
+        return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from ceo_common.errors import Changed, Invalid, WrongState
 from ceo_common.model import names as name_rules
 from ceod.operations.changes import ChangeEntries, Changes
+from ceod.operations.forwarding import check_lost
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.entry import Person
@@ -53,12 +54,14 @@ def check_expiry(person: Person) -> None:
         )
 
 
-def check_home(uid: str, services: Services) -> None:
-    """Raises WrongState (no home, or a file that could not be put back as it is), BackendDown."""
+def check_home(uid: str, services: Services, *, replace: bool) -> None:
+    """Raises WrongState (no home, or a file that could not be put back), WouldLose, BackendDown."""
     homes = services.admin_host.homes
     if homes.identity(uid) is None:
         raise WrongState(f"{uid} has no home directory to write into")
-    _readable(homes.forward(uid))
+    forward = homes.forward(uid)
+    _readable(forward)
+    check_lost(uid, forward, replace=replace)
 
 
 def _readable(forward: Forward) -> str:
@@ -92,11 +95,16 @@ class ChangeForwarding(Step[Services, Private]):
         return arguments["forwarding_addresses"] is not None
 
     def intent(self, run: ThisRun) -> Json:
-        """What it said, and what it shall say.  Raises Changed, WrongState, BackendDown."""
+        """What it said, and what it shall say.
+
+        Raises Changed, WrongState, WouldLose, BackendDown.
+        """
         person = run.tools.directory.person(run.arguments["uid"])
         if person is None:
             raise Changed(f"{run.arguments['uid']} is gone")
-        before = _readable(run.tools.admin_host.homes.forward(person.uid))
+        forward = run.tools.admin_host.homes.forward(person.uid)
+        before = _readable(forward)
+        check_lost(person.uid, forward, replace=run.arguments.get("replace", False))
         return {"owner": [person.uid, person.number], "forward_before": before,
                 "forward_after": forward_text(run.arguments["forwarding_addresses"])}
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import grp
 import pwd
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+from ceo_common.config import Daemon
 from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind
 from ceod.operations.create_database import TITLES
 from ceod.operations.reserved_names import is_reserved
@@ -14,21 +17,63 @@ from ceod.transaction.record import Record
 DELETIONS = ("delete_member", "restore_member", "purge_member")  # the newest of them tells how it stands with a name
 
 
-def databases(services: Services) -> tuple[dict[str, list[str]], list[str]]:
-    """The names that have a database or a role, by the server; and a warning when the database host could not be asked.
+@dataclass(frozen=True)
+class TakenElsewhere:
+    """Names that other hosts know.  `warnings` are sentences about hosts that did not answer."""
 
-    It being away keeps nobody from being signed up.
+    databases: dict[str, list[str]]  # the names of databases and roles, by the server's title
+    lists: list[str]
+    aliases: list[str]
+    warnings: list[str]
+
+
+def taken_elsewhere(services: Services) -> TakenElsewhere:
+    """Ask the database host and the mail host, both at the same time.
+
+    That one of them is away keeps nobody from being signed up.
     """
+    warnings = []
+    with ThreadPoolExecutor(2) as pool:
+        asked_databases = pool.submit(services.peers.all_databases)
+        asked_mail = pool.submit(services.peers.mail_names)
     try:
-        return {TITLES[kind]: names for kind, names in services.peers.all_databases().items()}, []
+        databases = {TITLES[kind]: names for kind, names in asked_databases.result().items()}
     except CeoError as error:
-        return {}, [f"whether a database has the name could not be asked: {error.message}"]
+        databases = {}
+        warnings.append(f"whether a database has the name could not be asked: {error.message}")
+    try:
+        mail = asked_mail.result()
+    except CeoError as error:
+        mail = {"lists": [], "aliases": []}
+        warnings.append(
+            "whether the name is a mailing list or an alias of the mail server could not be asked:"
+            f" {error.message}"
+        )
+    return TakenElsewhere(databases, mail["lists"], mail["aliases"], warnings)
 
 
-def check_free(uid: str, services: Services, record: Record, taken: dict[str, list[str]], *, field: str = "uid") -> None:
+def mail_reason(name: str, config: Daemon, taken: TakenElsewhere, *, is_group: bool) -> str | None:
+    """What mail knows by this name, or None.
+
+    The lists in the configuration count also while the mail host is away.  A group may have the
+    name of a list that follows from it.
+    """
+    followed = config.groups.lists
+    if name in config.positions.available:
+        return f"{name} is a position of the club, and mail to it goes to whoever holds it"
+    lists = {config.members.list, *taken.lists, *(name for group in followed.values() for name in group)}
+    if name in lists and not (is_group and name in followed.get(name, [])):
+        return f"{name} is a mailing list of the club, and mail to it goes to everybody on the list"
+    if name in taken.aliases:
+        return f"{name} is an alias of the mail server, and mail to it goes to somebody else"
+    return None
+
+
+def check_free(uid: str, services: Services, record: Record, taken: TakenElsewhere, *, field: str = "uid") -> None:
     """Raises Invalid (a reserved name), Exists, Deleted, LeftBehind (something still points at it), BackendDown.
 
-    `uid` is the name of a member, a club or a group, and `field` what the request calls it.  `taken` is what databases() found.
+    `uid` is the name of a member, a club or a group, and `field` what the request calls it: cn, of
+    a group.
     Asks every server that adding an account needs, so that one that is down shows before the first step.
     """
     if is_reserved(uid):
@@ -44,6 +89,8 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
         raise Exists(f"there is a group {uid} already", uid=uid)
     if admin.kadmin.get(uid):
         raise Exists(f"there is a Kerberos principal {uid} already", uid=uid)
+    if reason := mail_reason(uid, services.config, taken, is_group=field == "cn"):
+        raise Exists(f"{reason}. Choose another name.", uid=uid)
     if kind := _system_kind(uid):
         raise Exists(f"{uid} is {kind} of the operating system. Choose another name.", uid=uid)
     deleted = record.newest_of(DELETIONS, uid)
@@ -58,7 +105,7 @@ def check_free(uid: str, services: Services, record: Record, taken: dict[str, li
             pointers=undone,
         )
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
-    pointers += [f"a {server} database or user has the name" for server, names in taken.items() if uid in names]
+    pointers += [f"a {server} database or user has the name" for server, names in taken.databases.items() if uid in names]
     if pointers:
         raise LeftBehind(f"{uid} was somebody else's before, and these still refer to it: {'; '.join(pointers)}. "
                          "Remove that first, or choose another name.", uid=uid, pointers=pointers)

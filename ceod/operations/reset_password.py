@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from ceo_common.terms import Term, in_order
 from ceod.operations.private import Private, ThisRun
 from ceod.services import smtp
 from ceod.services.all import Services
+from ceod.services.entry import Person
 from ceod.transaction.step import Json, Later, Operation, Step, Turn, Undone
+
+
+def over_warnings(person: Person, now: Term, at: float) -> list[str]:
+    """What a reset will not change: an account that is expired, a membership that is over.
+
+    `at` are seconds since 1970.
+    """
+    uid = person.uid
+    if person.is_expired(at):
+        return [f"{uid} is expired: the new password opens nothing until the membership is renewed"]
+    terms = [*person.attributes.get("term", []), *person.attributes.get("nonMemberTerm", [])]
+    held = in_order([str(term) for term in terms])
+    if not held:
+        return [f"{uid} was never registered for a term"]
+    try:
+        is_over = Term.parse(held[-1]) < now
+    except ValueError:  # somebody's invention: the directory's check names it
+        return []
+    return [f"the membership of {uid} ended with {held[-1]}: renew it"] if is_over else []
 
 
 class SetPassword(Step[Services, Private]):
@@ -50,7 +71,9 @@ class TellThem(Later[Services]):
 
 
 def _result(facts: Json) -> Json:
-    return {"uid": facts["uid"], "temporary_password": None, "temporary_password_lost": True}
+    warnings = facts.get("warnings", [])  # an older version's journal has none
+    password = {"temporary_password": None, "temporary_password_lost": True}
+    return {"uid": facts["uid"], "warnings": warnings, **password}
 
 
 def _secrets(private: Any) -> Json:

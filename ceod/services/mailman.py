@@ -51,7 +51,10 @@ class Mailman:
             return bool(self._do(subscribe))
         except _Conflict as error:
             if "pending" in str(error):
-                raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join") from None
+                raise Exists(
+                    f"the moderator of the list {list_name} was asked already whether {address} may join",
+                    held=True,
+                ) from None
             raise Exists(f"{address} is on the list {list_name} already") from None
         except _Refused as error:
             raise WrongState(f"{address} {_REFUSALS[str(error)]} the list {list_name}") from None
@@ -67,6 +70,27 @@ class Mailman:
             raise Exists(f"{address} is on the list {list_name} already")
         if waits:
             raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join")
+
+    def list_names(self) -> list[str]:
+        """The names of the lists of ours.  Raises BackendDown."""
+        found = self._do(lambda client: list(client.lists))
+        return sorted(item.list_name for item in found if item.mail_host == self.domain)
+
+    def waiting_lists(self, address: str) -> list[str]:
+        """The lists of ours whose moderator was asked whether an address may join.
+
+        Raises BackendDown.
+        """
+
+        def look(client: Client) -> list[str]:
+            ours = [item for item in client.lists if item.mail_host == self.domain]
+            return sorted(
+                item.list_name
+                for item in ours
+                if any(request["email"] == address for request in item.requests)
+            )
+
+        return list(self._do(look))
 
     def check_list(self, list_name: str) -> None:
         """Raises NotFound (no such list), BackendDown."""

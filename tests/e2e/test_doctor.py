@@ -149,7 +149,20 @@ def test_a_stale_address_leaves_the_lists(club: Club, uid: str) -> None:
         found = _problems(club, name)
         assert list(found) == ["mailing lists"] and found["mailing lists"]["fixable"] and "csc-general" in found["mailing lists"]["found"]
         assert club.done(club.client("ctdalek").mend(name))["mended"] == ["mailing lists"]
-        assert not club.on_list(name) and _problems(club, name) == {}
+        assert not club.on_list(name)
+    assert _problems(club, uid) == {}
+    with pytest.raises(NotFound, match=f"there is no account '{nobody}'"):
+        _problems(club, nobody)
+
+
+def test_the_command_takes_a_stale_address_off_and_is_done(club: Club) -> None:
+    """Afterwards there is nothing that could be examined again."""
+    nobody = club.name()
+    _subscribe(club, nobody)
+    done = club.run_as("ctdalek", "ceo", "doctor", nobody, "--fix", "--yes")
+    assert done.returncode == 0, done
+    assert "nothing of it is left" in done.stderr
+    assert not club.on_list(nobody)
 
 
 def test_a_number_that_would_be_given_again_raises_its_counter(club: Club, uid: str) -> None:
@@ -222,7 +235,8 @@ def test_what_a_deleted_account_left_behind(club: Club, uid: str) -> None:
 
 def test_what_points_at_a_name_without_an_account(club: Club) -> None:
     name = club.name()
-    assert _problems(club, name) == {}
+    with pytest.raises(NotFound, match=f"there is no account '{name}'"):
+        _problems(club, name)
     _modify(club, f"dn: cn=%office,ou=SUDOers,{BASE_DN}\nchangetype: add\nobjectClass: top\nobjectClass: sudoRole\ncn: %office\nsudoUser: {name}\n")
     _kadmin().create(f"{name}@{REALM}", "some-password-5")
     Path(f"/users/{name}").mkdir()

@@ -27,7 +27,7 @@ def _rest(club: Club, path: str, *more: str) -> Any:
 def test_an_address_is_subscribed_and_taken_off(club: Club) -> None:
     uid = club.add()["result"]["uid"]
     office = club.client("office1")
-    assert office.lists_of(uid) == {"uid": uid, "lists": ["csc-general"], "left": []}
+    assert office.lists_of(uid)["lists"] == ["csc-general"]
     assert office.subscribe("events", uid) == {"list": "events", "uid": uid, "subscribed": True, "held": False}
     assert club.on_list(uid, "events") and office.lists_of(uid)["lists"] == ["csc-general", "events"]
     with pytest.raises(Exists, match="is on the list events already"):
@@ -67,6 +67,38 @@ def test_a_moderated_list_holds_what_nobody_approved(club: Club, moderated: str)
     uid = club.add()["result"]["uid"]
     assert club.client("ctdalek").subscribe(moderated, uid)["subscribed"]  # the committee's word is enough
     club.client("ctdalek").unsubscribe(moderated, uid)
+
+
+@pytest.fixture
+def moderated_members_list(club: Club) -> Iterator[str]:
+    """The list of all members, whose moderator is asked."""
+    path = "lists/csc-general.csclub.internal"
+    _rest(club, f"{path}/config", "-X", "PATCH", "-d", "subscription_policy=moderate")
+    yield "csc-general"
+    for request in (_rest(club, f"{path}/requests") or {}).get("entries", []):
+        _rest(club, f"{path}/requests/{request['token']}", "-d", "action=discard")
+    _rest(club, f"{path}/config", "-X", "PATCH", "-d", "subscription_policy=confirm")
+
+
+def test_who_waits_for_a_moderator_is_told_at_sign_up_and_by_the_doctor(
+    club: Club, moderated_members_list: str
+) -> None:
+    """Somebody asked for the address before it had an account."""
+    uid = club.name()
+    asked = ["-d", "list_id=csc-general.csclub.internal", "-d", f"subscriber={uid}@csclub.internal"]
+    _rest(club, "members", *asked, "-d", "pre_verified=true", "-d", "pre_confirmed=true")
+    words = ["--cn", "Test Person", "--program", "CS", "--term", "f2026", "--yes"]
+    done = club.run_as("office1", "ceo", "members", "add", uid, *words)
+    assert done.returncode == 0, done
+    assert f"{uid} is not on the list csc-general yet: its moderator has to agree" in done.stderr
+    assert not club.on_list(uid)
+    assert club.client("office1").waiting_lists(uid) == ["csc-general"]
+    done = club.run_as("office1", "ceo", "doctor", uid)
+    assert done.returncode == 1, done
+    assert "it waits for the moderator of the list csc-general" in " ".join(done.stdout.split())
+    # Who joins by a group is told, too.
+    other = club.add()["result"]["uid"]
+    assert club.client("office1").waiting_lists(other) == []
 
 
 def test_what_mailman_refuses_for_good_is_told_and_not_tried_again(club: Club) -> None:

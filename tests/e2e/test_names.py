@@ -101,3 +101,28 @@ def test_a_name_of_nothing_is_refused_at_the_desk(club: Club) -> None:
     assert status == 400
     with pytest.raises(NotFound):
         club.client("office1").member(uid)
+
+
+# Names that nobody has
+
+
+def test_capitals_are_told_as_what_they_are(club: Club) -> None:
+    uid, office = club.add()["result"]["uid"], club.client("ctdalek")
+    calls = (office.member, office.examine, lambda name: list(office.reset_password(name)))
+    for typed in (uid.upper(), uid.title()):
+        for call in calls:
+            with pytest.raises(NotFound, match=f"did you mean {uid}") as caught:
+                call(typed)
+            assert caught.value.more["did_you_mean"] == uid
+        done = club.run_as("office1", "ceo", "members", "get", typed)
+        assert done.returncode == 66 and f"did you mean {uid}" in done.stderr, done
+
+
+@pytest.mark.parametrize("name", ["ghost", "GHOST", "gh ost", "ghöst", "../ghost"])
+def test_nobody_has_this_name(club: Club, name: str) -> None:
+    for call in (club.client("ctdalek").member, club.client("ctdalek").examine):
+        with pytest.raises(NotFound) as caught:
+            call(name)
+        assert "did_you_mean" not in caught.value.more
+    done = club.run_as("office1", "ceo", "doctor", name)
+    assert done.returncode == 66 and "there is no" in done.stderr, done
