@@ -118,6 +118,11 @@ def test_a_transaction_is_resumed_and_given_up_from_its_story(club: Club, termin
     assert _state(club, identifier, step) == "skipped"
     newest = club.client("ctdalek").log(HOST)["rows"][0]
     assert (newest["who"], newest["what"], newest["reason"]) == ("ctdalek", "abandon", "done by hand")
+    assert newest["subject"] == uid
+    window.type("Esc", "Esc")
+    window.see("Find somebody")
+    choose(window, "Audit log")
+    window.see(f"{step} for {uid}", f"Abandoned: {uid}")
 
 
 def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, terminal: Open) -> None:
