@@ -59,7 +59,7 @@ def reminder_changes(services: Services, uids: list[str]) -> Changes:
 
 def new_account_changes(account: Json) -> Changes:
     """One line for each of many new accounts."""
-    terms = " ".join(account["terms"] or account["non_member_terms"])
+    terms = " ".join(account.get("terms") or account["non_member_terms"])
     yield changed("account", account["uid"], None, f"{account['cn']}, {account['program']}, {terms}")
 
 
