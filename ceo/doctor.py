@@ -189,7 +189,7 @@ def clock(short: str, host: str, date: str, now: float) -> Json:
         return finding(f"{short}: clock", "unknown", host, "its answer has no date")
     told = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours" if abs(skew) > 2 else "as ours"
     if abs(skew) > SKEW_S:
-        return finding(f"{short}: clock", "problem", host, f"{told}: Kerberos takes no more than five minutes",
+        return finding(f"{short}: clock", "problem", host, f"{told}: Kerberos allows at most five minutes",
                        "set the one that is wrong: timedatectl, chronyc tracking")
     return finding(f"{short}: clock", "ok", host, told)
 
@@ -236,7 +236,7 @@ def _stuck(short: str, host: str, client: Client) -> Json:
         for row in rows
     )
     return finding(f"{short}: transactions", "problem", host, f"stuck: {stuck}",
-                   "ceo transactions show ID tells why; then ceo transactions resume or abandon ID")
+                   "to see why: ceo transactions show ID; then: ceo transactions resume ID, or abandon ID")
 
 
 def _left_homes(short: str, host: str, client: Client) -> Json:

@@ -245,7 +245,7 @@ def _ceo(context: click.Context) -> Page:
     page.entry(config.CLIENT_FILE, "The configuration; see ceo.toml(5).")
     page.entry("/etc/krb5.conf", "Where the KDC of the realm is; see krb5.conf(5).")
     page.head("SEE ALSO")
-    page.paragraph("kinit(1), ceo.toml(5), ceod(8); `ceo completion --help` tells how the Tab key learns of these commands.")
+    page.paragraph("kinit(1), ceo.toml(5), ceod(8); `ceo completion --help` explains how to complete these commands with Tab.")
     return page
 
 
@@ -349,7 +349,7 @@ def _ceod() -> Page:
 def _toml(name: str, does: str, place: str, cls: type[Any]) -> Page:
     page = _page(name, 5, does)
     page.head("DESCRIPTION")
-    page.paragraph(f"`{place}` is in TOML. Every problem in it is told at once, each with its line; a key that is not listed here is one.")
+    page.paragraph(f"`{place}` is in TOML. All problems in it are shown at once, each with its line; a key that is not listed here is one.")
     page.head("KEYS")
     hints = typing.get_type_hints(cls)
     tables = [spec for spec in dataclasses.fields(cls) if _table(hints[spec.name])]

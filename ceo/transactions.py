@@ -94,7 +94,7 @@ def verify(client: Client, host: str) -> Json:
             return {**checked, "state": "problem", "problem": f"row {part['breaks_at']} was changed, or one before it taken out"}
         if part["is_newest"] is False:
             return {**checked, "state": "problem", "problem": "rows at its end were cut off or changed, or an older journal was put back:"
-                    " ceod's fingerprint of the journal tells of others"}
+                    " ceod's fingerprint of the journal records others"}
     return {**checked, "state": "ok", "head": last_hash}
 
 

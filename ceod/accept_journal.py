@@ -73,7 +73,7 @@ def _run(config: Daemon, witness: Witness) -> int:
         journal.forget_damage()
         _tell(witness, look.at_witness, now)
         print(
-            "Accepted.  A ceod that runs goes on within seconds; one that had the journal taken away while it ran has to be restarted."
+            "Accepted.  A running ceod continues within seconds; one that had the journal taken away while it ran has to be restarted."
         )
         return 0
     finally:

@@ -29,7 +29,7 @@ EXIT_BAD_ROWS = 65
 @writing
 @pass_context
 def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> int:
-    """Add the books of a CSV file. If it is cut off in the middle, the same command goes on.
+    """Add the books of a CSV file. If it is interrupted, the same command continues.
 
     The columns: title, authors (with ; between), isbn, year, edition, publisher, copies. Every row
     is checked first; while one has a problem, no book is added.
@@ -102,7 +102,7 @@ def _add(context: Context, begun: BookImport, how: How) -> int:
             if begun.left:
                 how.note(f"{_count(count)} added, {begun.left} left.")
     except BaseException:
-        click.echo("ceo: not all books are added; the same command goes on", err=True)
+        click.echo("ceo: not all books were added; run the same command again to continue", err=True)
         raise
     begun.forget()
     for message in begun.left_out:

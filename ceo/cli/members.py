@@ -40,7 +40,7 @@ for command in (import_, export, expire, remind):
 @click.option("--sn", metavar="SURNAME", help="The surname.")
 @click.option("--terms", "count", type=COUNT, help="How many terms, from the current one on.")
 @click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
-@click.option("--rep", is_flag=True, help="As a club representative, for whom there is no fee.")
+@click.option("--rep", is_flag=True, help="As a club representative; there is no fee.")
 @click.option("--forward", "addresses", multiple=True, metavar="ADDRESS", help="Forward mail to this address; may be repeated.")
 @writing
 @pass_context
@@ -205,7 +205,7 @@ def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tu
 @click.argument("uid", shell_complete=completion.uids)
 @click.option("--terms", "count", type=COUNT, help="How many terms, starting with the first one that is not paid for.")
 @click.option("--term", "exact", multiple=True, metavar="TERM", shell_complete=completion.terms, help="An exact term such as f2026; may be repeated.")
-@click.option("--rep", is_flag=True, help="As a club representative, for whom there is no fee.")
+@click.option("--rep", is_flag=True, help="As a club representative; there is no fee.")
 @writing
 @pass_context
 def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ...], rep: bool, how: How) -> None:

@@ -24,4 +24,4 @@ def whoami(context: Context, as_json: bool) -> None:
         return
     roles = [name for name in told["standing"] if name not in ("anyone", "signed_in")]
     click.echo(f"{shown(told['principal'])} ({', '.join(shown(r) for r in roles) or 'no role'}); "
-               f"the ticket lives another {left // 3600} h {left % 3600 // 60:02d} min")
+               f"the ticket is valid for another {left // 3600} h {left % 3600 // 60:02d} min")

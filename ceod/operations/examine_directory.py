@@ -167,7 +167,7 @@ def _account(
     yield from _second_names(dn, "uid", uid, entry)
     if is_reserved(uid):
         found = f"{uid} is a reserved name"
-        mend = f"give whoever has it another account, and delete {uid}"
+        mend = f"give its owner another account, and delete {uid}"
         yield _problem("reserved name", dn, found, mend)
     yield from _classes(person)
     for name in ("cn", "homeDirectory", "loginShell"):

@@ -60,7 +60,7 @@ class Recovery:
             except JournalFull as error:
                 log.error("recovery cannot write to the journal: %s", error.message)
             except Exception:
-                log.exception("recovery failed; it goes on")
+                log.exception("recovery of a transaction failed; ceod continues with the others")
 
     def once(self) -> bool:
         """One round; False when another process does it.  Raises JournalFull, JournalUntrusted."""
