@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 import re
 import time
@@ -470,3 +471,24 @@ def test_random_keys_neither_crash_it_nor_lead_into_a_dead_end(club: Club, termi
     except AssertionError:
         if window.process.poll() != 0:  # one may take Quit
             raise
+
+
+def test_a_forward_file_of_more_than_addresses_is_replaced_after_a_question(club: Club, terminal: Open) -> None:
+    uid = club.add()["result"]["uid"]
+    path = Path("/users") / uid / ".forward"
+    text = '"|/usr/bin/vacation"\na@example.org\n'
+    path.write_text(text)
+    os.chown(path, path.parent.stat().st_uid, -1)
+    window = opened(terminal)
+    window.type("/", uid)
+    window.see(f"{uid} ")
+    window.type("Enter")
+    window.see("Forwarding")
+    window.type("f", "Enter")
+    window.see("Forward mail to")
+    window.type("Ctrl-U", "b@example.org", "Enter")
+    window.see("They are lost", '"|/usr/bin/vacation"', f"Enter changes where mail to {uid} goes.")
+    assert path.read_text() == text
+    window.type("Enter")
+    _see_the_end(window, f"Mail to {uid} goes to b@example.org.")
+    assert path.read_text() == "b@example.org\n"

@@ -17,7 +17,8 @@ from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
-from ceo_common.errors import CeoError, Invalid
+from ceo.tui.widgets.safe import Markup
+from ceo_common.errors import CeoError, Invalid, WouldLose
 from ceo_common.events import Event
 from ceo_common.model import names as name_rules
 
@@ -118,31 +119,43 @@ class Forwarding(Screen):
         super().__init__(app)
         self.member = member
         self.draft = app.drafts.setdefault(f"forwarding {member['uid']}", {})
-        self.field = Field("Forward mail to", " ".join(member["forwarding_addresses"] or []))
+        now = member["forwarding_addresses"] or []
+        suggestion = " ".join(line for line in now if not name_rules.address_problem(line))
+        self.field = Field("Forward mail to", suggestion)
         self.form = Form({"forwarding_addresses": self.field}, self._accept, draft=self.draft,
                          head=[("heading", f"{member['cn']} ({member['uid']})")])
         self.field.fill(self.draft.get("forwarding_addresses", self.field.suggestion))
         self.body = self.form
 
     def _accept(self) -> None:
-        uid, addresses = self.member["uid"], members.split(self.field.text)
         if problem := members.addresses_problem(self.field.text):
             self.form.complain({"forwarding_addresses": problem})
             return
+        self._review([])
+
+    def _review(self, lost: list[str]) -> None:
+        """The last look; `lost` are lines of ~/.forward that go too."""
+        uid, addresses = self.member["uid"], members.split(self.field.text)
+        change: Json = {"forwarding_addresses": addresses, **({"replace": True} if lost else {})}
         told = f"Mail to {uid} goes to {', '.join(addresses)}." if addresses else f"Mail to {uid} stays here."
 
         def begin(client: Client, key: str) -> Iterator[Event]:
-            return client.modify_member(uid, {"forwarding_addresses": addresses}, key)
+            return client.modify_member(uid, change, key)
 
         doing = partial(Doing, self.app, f"Change the forwarding of {uid}", begin, lambda _: Outcome([("good", told)]),
                         completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
         before = ", ".join(self.member["forwarding_addresses"] or []) or "stays here"
-        lines = [Record("Account", f"{self.member['cn']} ({uid})"), Record("Mail now", before),
+        lines: list[Markup | Record] = [Record("Account", f"{self.member['cn']} ({uid})"), Record("Mail now", before),
                  Record("Mail from then on", ", ".join(addresses) or "stays here")]
+        if lost:
+            lines += ["", ("problem", "These lines of ~/.forward are no plain addresses.  They are lost:"), *(f"  {line}" for line in lost)]
         self.app.push(Review(self.app, lines, doing, question=f"Enter changes where mail to {uid} goes.", dry_run=dry_run_of(begin),
                              refused=self._refused, shown=("forwarding address",)))
 
     def _refused(self, error: CeoError) -> bool:
+        if isinstance(error, WouldLose):
+            self._review(error.more["lost"])
+            return True
         if isinstance(error, Invalid):
             self.form.refuse(error)
         return isinstance(error, Invalid)
