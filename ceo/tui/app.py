@@ -21,6 +21,7 @@ from ceo.tui.hints import Hints, hints_of
 from ceo.tui.incoming import Background, Pasted
 from ceo.tui.standing import Standing
 from ceo.tui.terminal import Loop, Terminal
+from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.safe import Markup, safe
 from ceo.tui.workers import Workers
@@ -98,6 +99,7 @@ class App:
         self.standing = Standing(settings.hosts)
         self.stack: list[Layer] = []
         self.drafts: dict[str, dict[str, str]] = {}
+        self.undoable: Undoable | None = None  # the last change of a loan
         self.running: list[Layer] = []  # transactions whose end has not come
         self.under_way: list[Layer] = []  # those that were left to themselves, until somebody looks
         self.unconfirmed: list[Layer] = []  # those whose password nobody confirmed to have seen

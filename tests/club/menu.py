@@ -13,7 +13,7 @@ from tests.club.terminal import Open, Terminal
 SCREENS = {
     "Find somebody": "Name or username", "Sign up a member": "Full name", "Sign up a club rep": "Full name", "My own account": "Home directory",
     "Groups": "Which group?", "New club": "Username", "New group": "Name", "Positions": "president", "Databases": "Username", "Mailing lists": "Username",
-    "Library desk": "Library", "Books on loan": "Books on loan", "Overdue books": "Overdue", "Add a book": "ISBN", "Expire accounts": "Expire", "Expired accounts": "Expired accounts", "Inactive members": "Inactive", "Remind members": "Remind",
+    "Library desk": "Lend to", "Book search": "Which book?", "Books on loan": "Books on loan", "Overdue books": "Overdue", "Add a book": "ISBN", "Expire accounts": "Expire", "Expired accounts": "Expired accounts", "Inactive members": "Inactive", "Remind members": "Remind",
     "Update programs": "Update", "Transactions": "Transactions", "Audit log": "Audit", "Hosts": "coffee",
 }
 

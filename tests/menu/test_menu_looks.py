@@ -66,7 +66,7 @@ def test_the_main_menu_at_each_size(club: Club, terminal: Open) -> None:
         window.resize(columns, rows)
         _frame(window, "Library desk", "ctdalek")
         see_marked(window, "Library desk")
-        assert window.shows("Find a book; lend it, take it back.")
+        assert window.shows("Scan books; lend them, take them back.")
     window.type("Left")
     see_marked(window, "Find somebody")
 

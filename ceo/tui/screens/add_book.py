@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ceo.tui import keys
 from ceo.tui.app import App
@@ -14,29 +15,34 @@ from ceo.tui.widgets.form import Field, Form
 from ceo_common.errors import CeoError, Exists, Invalid
 from ceo_common.model import isbn, names
 
-if TYPE_CHECKING:
-    pass
-
 Json = dict[str, Any]
 
 
 class AddBook(Screen):
-    """The form; once a book is added it is empty again, for the next one of the pile."""
+    """The form; once a book is added it is empty again, for the next one of the pile.
+
+    With `added` it adds one book of this ISBN, and leads back to whoever asked for it.
+    """
 
     title = "Add a book"
     about = ("Title and authors are needed, several authors with ; between them; the rest as far as it is known.  The ISBN can be scanned: "
              "if the library has the book already, its page opens with Ctrl-O, where copies are added.")
     role = "library"
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, scanned: str = "", added: Callable[[Json], None] | None = None) -> None:
         super().__init__(app)
+        self.added = added
+        self._held = ""  # the ISBN in the form that the library has already
         self.fields = {"isbn": Field("ISBN"), "title": Field("Title"), "authors": Field("Authors"), "year": Field("Year"),
                        "edition": Field("Edition"), "publisher": Field("Publisher"), "copies": Field("Copies", "1")}
-        self.form = Form(self.fields, self._accept, draft=app.drafts.setdefault(self.title, {}), leaving=self._leaving, changed=self._changed,
+        draft = {} if added else app.drafts.setdefault(self.title, {})
+        self.form = Form(self.fields, self._accept, draft=draft, leaving=self._leaving, changed=self._changed,
                          head=[("hint", "Enter goes from field to field; from the last one, or with Ctrl-D from any, the book is added.")],
                          writes=True)
         self.body = self.form
-        self._held = ""  # the ISBN in the form that the library has already
+        if scanned:
+            self.fields["isbn"].fill(scanned)
+            self.form.go_to("title")
 
     # The ISBN
 
@@ -93,6 +99,10 @@ class AddBook(Screen):
         self.write(f"Adding \"{texts['title']}\"", lambda client: client.add_book(book), self._added, self._refused, draft=self.form.draft)
 
     def _added(self, book: Json) -> None:
+        if self.added:
+            self.app.remove(self)
+            self.added(book)
+            return
         self.form.clear()
         self.tell("good", f"\"{book['title']}\", {count(book['copies'])}, is added.")
 

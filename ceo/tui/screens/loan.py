@@ -1,32 +1,46 @@
-"""What can be done with a loan, wherever one is shown: taking back, renewing."""
+"""What can be done with a loan, wherever one is shown: returning, renewing, undoing either."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
+from ceo.tui.undoable import UNDO_S, Undoable
+from ceo.tui.widgets.loan_menu import LoanMenu
 from ceo.tui.widgets.menu import Choice
-from ceo_common.errors import CeoError
+from ceo_common.errors import CeoError, Forbidden, WrongState
+from ceo_common.model import isbn
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+_NOUNS = {"lend": "loan", "return": "return", "renew": "renewal"}
+_SCAN = 13  # digits of the bar code on a book
 
 
 class WithLoans(Screen):
-    """A screen that shows loans and changes them, one at a time; afterwards it asks anew and says what was done."""
+    """A screen that shows loans and changes them, one at a time; afterwards it asks anew and says what was done.
+
+    `home` is the label of the row where the mark begins, and where it is after each change.
+    """
 
     role = "library"
+    home = ""
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.said = ""  # of what was done last, to be told once the screen shows it
+        self.menu = LoanMenu(["One moment ..."], self.tell, self.home, self.can_undo)
+        self.body = self.menu
+        self.bindings = {keys.AGAIN: self.load}
 
     def on_top(self) -> None:
         """Ask, because what was done above may have changed it."""
+        self.bind_undo()
         self.load()
 
     def fetch(self, client: Client) -> Any:
@@ -43,49 +57,180 @@ class WithLoans(Screen):
 
     def load(self) -> None:
         """Ask."""
-        def found(told: Any) -> None:
-            self.show(told)
+
+        def heard(answer: Any) -> None:
+            self.show(answer)
             # After the choices are drawn, because their mark tells something too.
             if self.said:
                 self.tell("good", self.said)
                 self.said = ""
             self.app.redraw()
 
-        self.ask(self.fetch, found)
+        self.ask(self.fetch, heard)
 
-    def change(self, what: str, job: Callable[[Client], Json], told: Callable[[Json], str], refused: Callable[[CeoError], None] | None = None, *,
-               draft: dict[str, str] | None = None) -> None:
-        """Have it done, and say what `told` makes of the answer."""
-        def done(result: Json) -> None:
-            self.said = told(result)
-            self.load()
+    def change(
+        self,
+        what: str,
+        job: Callable[[Client], Json],
+        sentence: Callable[[Json], str],
+        refused: Callable[[CeoError], None] | None = None,
+    ) -> None:
+        """Have it done, and say what `sentence` makes of the loan that comes back."""
 
-        self.write(what, job, done, refused, draft=draft)
+        def done(loan: Json) -> None:
+            self.app.undoable = Undoable.now(loan["change"])
+            self.app.loop.set_alarm_in(UNDO_S, lambda *_: self.bind_undo())
+            self.changed(sentence(loan))
+
+        self.write(what, job, done, refused)
+
+    def changed(self, sentence: str) -> None:
+        """Something was done: say so, and ask what is there now."""
+        self.said = f"{sentence}{self._how_to_undo()}"
+        self.menu.go_home()
+        self.bind_undo()
+        self.load()
+
+    def undone(self, sentence: str) -> None:
+        """Something was undone."""
+        self.changed(sentence)
 
     def complain(self, error: CeoError) -> None:
         """Tell of an error, and first of what was done all the same."""
         done, self.said = self.said, ""
         self.tell("problem", f"{done}  {error.message}".strip())
 
+    # Undoing
+
+    def can_undo(self) -> bool:
+        """Whether Z undoes something now."""
+        return self.app.undoable is not None and not self.app.undoable.is_over
+
+    def bind_undo(self) -> None:
+        """Z is a key while there is something to undo."""
+        if self.can_undo():
+            self.bindings[keys.UNDO_LOAN] = self.undo
+        else:
+            self.bindings.pop(keys.UNDO_LOAN, None)
+        if self.in_sight:
+            self.app.redraw()
+
+    def is_undo(self, typed: str) -> bool:
+        """Whether a Z that stands alone in a field is meant as the key."""
+        return typed in keys.UNDO_LOAN.names and self.can_undo()
+
+    def undo(self) -> None:
+        """Undo the last change; the same number again does no harm where the answer was lost."""
+        undoable = self.app.undoable
+        if undoable is None:
+            return
+
+        def done(answer: Json) -> None:
+            self.app.undoable = None
+            loan = answer["loan"]
+            self.changed(
+                f'Undone: the {_NOUNS[answer["kind"]]} of "{loan["title"]}" ({loan["uid"]}).'
+            )
+
+        def refused(error: CeoError) -> None:
+            if isinstance(error, WrongState):
+                self.app.undoable = None
+                self.bind_undo()
+            self.complain(error)
+
+        self.write(
+            "Undoing the last change of a loan",
+            lambda client: client.undo_loan_change(undoable.change),
+            done,
+            refused,
+        )
+
+    def _how_to_undo(self) -> str:
+        if not self.can_undo():
+            return ""
+        in_field = self.menu.places and self.menu.marked.asks and not self.menu.marked.never
+        return f"  To undo it within a minute: Z{' and Enter' if in_field else ''}."
+
+    # Choices
+
     def take_back(self, loan: Json, label: str) -> Choice:
         """The choice that ends a loan."""
-        def go() -> None:
-            self.change(f"Taking back \"{loan['title']}\"", lambda client: client.give_back(loan["book"], loan["uid"]),
-                        lambda told: f"\"{told['title']}\" is back from {told['uid']}.")
 
-        return Choice(label, go, f"{loan['uid']} brings \"{loan['title']}\".", self.app.standing.never("library.return"))
+        def go() -> None:
+            self.change(
+                f'Returning "{loan["title"]}"',
+                lambda client: client.give_back(loan["book"], loan["uid"]),
+                lambda returned: f'"{returned["title"]}" is back from {returned["uid"]}.',
+            )
+
+        return Choice(
+            label,
+            go,
+            f'{loan["uid"]} returns "{loan["title"]}".',
+            self.app.standing.never("library.return"),
+            writes=True,
+        )
 
     def renew(self, loan: Json, label: str) -> Choice:
         """The choice that lets somebody keep it longer."""
+
         def go() -> None:
-            self.change(f"Renewing \"{loan['title']}\"", lambda client: client.renew_loan(loan["book"], loan["uid"]), has_until)
+            self.change(
+                f'Renewing "{loan["title"]}"',
+                lambda client: client.renew_loan(loan["book"], loan["uid"]),
+                has_until,
+            )
 
         never = self.app.standing.never
-        used_up = "" if loan["renewals_left"] else f"It was renewed as often as it can be: it has to come back by the end of {loan['due_on']}."
-        return Choice(label, go, f"{loan['uid']} keeps \"{loan['title']}\" longer.",
-                      never("library.renew", loan["uid"]) or (loan["overdue"] and never("library.renew.overdue")) or used_up)
+        used_up = (
+            ""
+            if loan["renewals_left"]
+            else f"It was renewed as often as it can be: it has to be returned by the end of {loan['due_on']}."
+        )
+        reason = (
+            never("library.renew", loan["uid"])
+            or (loan["overdue"] and never("library.renew.overdue"))
+            or used_up
+        )
+        return Choice(
+            label, go, f'{loan["uid"]} keeps "{loan["title"]}" longer.', reason or "", writes=True
+        )
 
 
 def has_until(loan: Json) -> str:
     """Who has what, and when it is due."""
-    return f"{loan['uid']} has \"{loan['title']}\" until {loan['due_on']}."
+    return f'{loan["uid"]} has "{loan["title"]}" until {loan["due_on"]}.'
+
+
+def loans_of(client: Client, book: int, uid: str) -> list[Json]:
+    """Who has a book; those who may not see that see their own loan of it.  Raises CeoError."""
+    try:
+        return client.loans_of_book(book)
+    except Forbidden:
+        return [loan for loan in client.loans_of(uid) if loan["book"] == book]
+
+
+def all_out(book: Json, loans: list[Json]) -> str:
+    """That no copy is in, who has them as far as one may see it, and when the first is due."""
+    if book["copies_in"]:
+        return ""
+    holders = ", ".join(loan["uid"] for loan in loans)
+    lent = (
+        "the only copy is on loan"
+        if book["copies"] == 1
+        else f"all {book['copies']} copies are on loan"
+    )
+    whom = f" to {holders}" if holders else ""
+    return f"No copy is in: {lent}{whom}; the first is due back on {book['due_back']}."
+
+
+def split_scan(typed: str) -> tuple[str, str]:
+    """What somebody typed before a scan went into the same field, and the ISBN; without one, all of it and nothing.
+
+    A scanner types thirteen digits; a whole field may hold any form of an ISBN.
+    """
+    if isbn.problem(typed) is None:
+        return "", isbn.normal(typed)
+    if len(typed) > _SCAN and isbn.problem(typed[-_SCAN:]) is None and typed[-_SCAN:].isdigit():
+        return typed[:-_SCAN].strip(), typed[-_SCAN:]
+    return typed, ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screens.library import Library
 from ceo.tui.screens.loan import WithLoans
-from ceo.tui.widgets.menu import Choice, Menu
+from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
 from ceo_common.errors import CeoError
 
@@ -18,18 +17,19 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+_LEND = "Lend a book"
+
+
 class Loans(WithLoans):
-    """Each book with taking back and renewing; and lending another to the same person."""
+    """Lending another book to this person; and each that they have, with returning and renewing it."""
 
     title = "Books"
-    about = "What they have from the library, what is due first coming first.  Enter takes back or renews; the last line lends another book."
+    about = ("What they have from the library, what is due first coming first.  Enter lends another book; Down goes to returning and renewing.")
+    home = _LEND
 
     def __init__(self, app: App, uid: str) -> None:
         super().__init__(app)
         self.uid = uid
-        self.menu = Menu(["One moment ..."], self.tell)
-        self.body = self.menu
-        self.bindings = {keys.AGAIN: self.load}
 
     def fetch(self, client: Client) -> list[Json]:
         """What they have."""
@@ -37,12 +37,14 @@ class Loans(WithLoans):
 
     def show(self, loans: list[Json]) -> None:
         """Each with its choices."""
-        rows: list[Choice | Record | str] = [f"{self.uid} has {len(loans) or 'no'} {'book' if len(loans) == 1 else 'books'} from the library", ""]
+        rows: list[Choice | Record | str] = [
+            f"{self.uid} has {len(loans) or 'no'} {'book' if len(loans) == 1 else 'books'} from the library", "",
+            Choice(_LEND, lambda: self.app.push(Library(self.app, self.uid)), f"Find a book for {self.uid}.",
+                   self.app.standing.never("library.lend")),
+            ""]
         for loan in loans:
             late = [("problem", "   overdue")] if loan["overdue"] else []
             rows += [Record(f"until {loan['due_on']}", [loan["title"], *late]), self.take_back(loan, "Take back"), self.renew(loan, "Renew"), ""]
-        rows.append(Choice("Lend another" if loans else "Lend a book", lambda: self.app.push(Library(self.app, self.uid)),
-                           f"Find a book for {self.uid}.", self.app.standing.never("library.lend")))
         self.menu.show(rows)
 
     def complain(self, error: CeoError) -> None:

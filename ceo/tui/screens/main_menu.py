@@ -10,6 +10,7 @@ from ceo.tui.screen import Screen
 from ceo.tui.screens.accounts import Whose
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.databases import Databases
+from ceo.tui.screens.desk import Desk
 from ceo.tui.screens.expiry import Expiry
 from ceo.tui.screens.groups import Groups
 from ceo.tui.screens.hosts import Hosts
@@ -82,7 +83,8 @@ class MainMenu(Screen):
             Choice("Mailing lists", lambda: push(Whose(app, "Mailing lists", "mail", Lists)), "Put an account on a list, take it off."),
         ], [
             "Library",
-            Choice("Library desk", lambda: push(Library(app)), "Find a book; lend it, take it back."),
+            Choice("Library desk", lambda: push(Desk(app)), "Scan books; lend them, take them back.", never("library.lend")),
+            Choice("Book search", lambda: push(Library(app)), "By title, author or ISBN; its page has all that can be done with it."),
             Choice("Books on loan", lambda: push(AllLoans(app)), "Every book on loan, and who has it.", never("library.loans")),
             Choice("Overdue books", lambda: push(Overdue(app)), "Books that should be back by now.", never("library.loans")),
             Choice("Add a book", lambda: push(AddBook(app)), "By ISBN, or without one.", never("library.add")),

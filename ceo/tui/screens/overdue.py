@@ -29,7 +29,7 @@ class _OfLoans(Listing):
 
     def open(self, row: Json) -> None:
         """The book's page."""
-        self.ask(lambda client: client.book(row["book"]), lambda book: self.go_to(BookPage(self.app, book, looking=True)), about="a book")
+        self.ask(lambda client: client.book(row["book"]), lambda book: self.go_to(BookPage(self.app, book)), about="a book")
 
 
 class Overdue(_OfLoans):

@@ -1,0 +1,300 @@
+"""The library's desk: scan a book, type who borrows it, Enter; and the next one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import urwid
+
+from ceo.tui import keys
+from ceo.tui.app import App
+from ceo.tui.screens.add_book import AddBook
+from ceo.tui.screens.book import BookPage, back_from, copies_in, on_loan
+from ceo.tui.screens.library import Library
+from ceo.tui.screens.loan import WithLoans, all_out, has_until, loans_of, split_scan
+from ceo.tui.widgets.form import Field
+from ceo.tui.widgets.menu import Choice
+from ceo.tui.widgets.page import Record
+from ceo.tui.widgets.safe import Markup
+from ceo_common.errors import CeoError
+from ceo_common.model import isbn, names
+
+if TYPE_CHECKING:
+    from ceo_common.client import Client
+
+Json = dict[str, Any]
+_BOOK, _LEND = "Book", "Lend to"
+_KEPT = 5  # sentences about what was done
+
+
+class Desk(WithLoans):
+    """Two fields: the book and who borrows it.
+
+    Enter in the first looks the book up and goes to the second at once, so that what is typed
+    before the answer is not lost.  A scan in the second is the next book, never a borrower.
+    """
+
+    title = "Library desk"
+    about = (
+        "Scan a book (or type its ISBN or a part of its title), type who borrows it, Enter.  "
+        "Scan a book that is on loan, and Down goes to returning and renewing it."
+    )
+    home = _BOOK
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.book: Json | None = None
+        self.loans: list[Json] = []
+        self.unknown = ""  # the ISBN that the library does not have
+        self.sought = ""  # what is being looked up
+        self.lends_when_known = False
+        self.scanned_meanwhile = ""  # the next book, while the one before is still being lent
+        self.done: list[Markup] = []  # the newest first
+        self.scan = Field(f"  {_BOOK}")
+        self.field = Field(f"  {_LEND}")
+        for field in (self.scan, self.field):
+            urwid.connect_signal(field.edit, "postchange", partial(_clean, field))
+        self.bindings[keys.OPEN_INSTEAD] = self._open
+        self.menu.show(self._rows(), _BOOK)
+
+    def fetch(self, client: Client) -> tuple[Json, list[Json]] | None:
+        """The book that is on the desk, and who has it."""
+        return self._with_loans(client, client.book(self.book["book"])) if self.book else None
+
+    def show(self, told: tuple[Json, list[Json]] | None) -> None:
+        """The mark stays where it is."""
+        if told and self.book and told[0]["book"] == self.book["book"]:
+            self.book, self.loans = told
+        self.menu.show(self._rows())
+
+    def changed(self, sentence: str) -> None:
+        """Note it below, and go on with the next book, which may be scanned already."""
+        self._note(("good", sentence))
+        scanned, self.scanned_meanwhile = self.scanned_meanwhile, ""
+        self._next()
+        super().changed(sentence)
+        if scanned:
+            self._look_up(scanned)
+
+    def undone(self, sentence: str) -> None:
+        """The book that is on the desk stays there."""
+        self._note(("good", sentence))
+        super().changed(sentence)
+        if self.book:
+            self._show_rows(_LEND)
+
+    def _rows(self) -> list[Choice | Record | str]:
+        never, book = self.app.standing.never, self.book
+        rows: list[Choice | Record | str] = [
+            Choice(
+                _BOOK,
+                self._scanned,
+                "Scan a book, or type its ISBN or a part of its title.",
+                asks=self.scan,
+            ),
+            Choice(
+                _LEND,
+                self._lend,
+                self._about_lending(),
+                never("library.lend"),
+                self.field,
+                writes=True,
+            ),
+            "",
+        ]
+        if book:
+            known = (
+                ("Title", book["title"]),
+                ("Authors", "; ".join(book["authors"])),
+                ("Copies", copies_in(book)),
+            )
+            rows += [*(Record(label, value) for label, value in known), *on_loan(self.loans)]
+            rows += [self.take_back(loan, back_from(loan["uid"])) for loan in self.loans]
+            rows += [self.renew(loan, f"Renew for {loan['uid']}") for loan in self.loans]
+        if self.unknown:
+            rows.append(
+                Choice(
+                    "Add this book",
+                    self._add,
+                    f"ISBN {self.unknown}; then back to this desk.",
+                    never("library.add"),
+                )
+            )
+        done = [Record("Done" if i == 0 else "", sentence) for i, sentence in enumerate(self.done)]
+        return [*rows, "", *done] if done else rows
+
+    def _about_lending(self) -> str:
+        if self.book and not self.book["copies_in"]:
+            return f"{all_out(self.book, self.loans)}  Down: return or renew it."
+        return "Who borrows it?  Type their username; Enter lends."
+
+    def _show_rows(self, mark: str) -> None:
+        self.menu.show(self._rows(), mark)
+        self.app.redraw()
+
+    # The book
+
+    def _scanned(self) -> None:
+        typed = self.scan.text
+        if self.is_undo(typed):
+            self.scan.fill("")
+            self.undo()
+        elif typed in keys.UNDO_LOAN.names:
+            self.scan.under("problem", "There is nothing to undo: it was done, or a minute is over.")
+        elif len(typed) > 1:
+            self._look_up(typed)
+        else:
+            self.tell("hint", "Scan a book, or type its ISBN or a part of its title.")
+
+    def _look_up(self, typed: str) -> None:
+        """Whatever was on the desk before is put aside."""
+        self.scan.fill(typed, typed=False)
+        self.book, self.loans, self.unknown, self.lends_when_known = None, [], "", False
+        self.sought = typed
+        self._show_rows(_LEND)
+        self.tell("hint", "One moment ...")
+        self.ask(
+            partial(self._search, typed),
+            partial(self._answered, typed),
+            self._not_answered,
+            about="scan",
+        )
+
+    def _search(self, typed: str, client: Client) -> tuple[int, tuple[Json, list[Json]] | None]:
+        """How many books match, and the only one with its loans."""
+        page = client.books(q=typed, size=1)
+        books = page["books"]
+        return page["found"], self._with_loans(client, books[0]) if page["found"] == 1 else None
+
+    def _with_loans(self, client: Client, book: Json) -> tuple[Json, list[Json]]:
+        return book, loans_of(client, book["book"], self.app.standing.uid or self.app.operator)
+
+    def _answered(self, typed: str, answer: tuple[int, tuple[Json, list[Json]] | None]) -> None:
+        count, only = answer
+        if typed != self.sought:
+            return
+        self.sought = ""
+        if only:
+            self._put(*only)
+        elif count:
+            self._back_to_scan()
+            self.go_to(Library(self.app, text=typed, picked=lambda book: self._put(book, [])))
+        elif isbn.problem(typed) is None:
+            self.unknown = isbn.normal(typed)
+            self._back_to_scan()
+            self.scan.under(
+                "problem", "The library has no book with this ISBN.  Down and Enter: add it."
+            )
+        else:
+            self._back_to_scan()
+            self.scan.under("problem", f"No book matches.  {_why_no_isbn(typed)}".strip())
+
+    def _not_answered(self, error: CeoError) -> None:
+        self.sought = ""
+        self._back_to_scan()
+        self.complain(error)
+
+    def _back_to_scan(self) -> None:
+        """The next scan takes the place of this one; what was typed about the borrower stays."""
+        self.lends_when_known = False
+        self._show_rows(_BOOK)
+
+    def _put(self, book: Json, loans: list[Json]) -> None:
+        """Put a book on the desk."""
+        self.book, self.loans, self.unknown = book, loans, ""
+        self.scan.fill(book["isbn"] or book["title"], typed=False)
+        self._show_rows(_LEND)
+        self.menu.moved()
+        if self.lends_when_known:
+            self.lends_when_known = False
+            self._lend()
+        elif not loans and book["copies_in"] < book["copies"]:
+            self.load()
+
+    def _add(self) -> None:
+        self.app.push(AddBook(self.app, self.unknown, lambda book: self._put(book, [])))
+
+    def _open(self) -> None:
+        if self.book:
+            self.app.push(BookPage(self.app, self.book))
+        else:
+            self.tell("hint", "Scan a book first; then Ctrl-O opens its page.")
+
+    # The borrower
+
+    def _lend(self) -> None:
+        uid, scanned = split_scan(self.field.text)
+        if self.is_undo(uid):
+            self.field.fill("")
+            self.undo()
+        elif scanned and self._writing:
+            self.field.fill(uid)
+            self.scanned_meanwhile = scanned
+        elif scanned and uid:
+            self.field.fill(uid)
+            self.field.under(
+                "problem",
+                "A book was scanned into this field.  Nothing was lent; scan it again afterwards.",
+            )
+        elif scanned:
+            self._scanned_instead(scanned)
+        elif not uid:
+            self.field.under("problem", "Who borrows it?  Type their username.")
+        elif problem := names.username_problem(uid):
+            self.field.under("problem", problem)
+        elif self.sought:
+            self.lends_when_known = True
+        elif self.book is None:
+            self.tell("problem", "Scan the book first.")
+            self.menu.go_home()
+        elif problem := all_out(self.book, self.loans):
+            self.field.under("problem", f"{problem}  Nothing was lent.")
+        else:
+            self._send(self.book, uid)
+
+    def _scanned_instead(self, scanned: str) -> None:
+        """The next book; the one before was not lent, and somebody has to know that."""
+        self.field.fill("")
+        before = self.book
+        if before and before["isbn"] == scanned:
+            self.tell("hint", "The same book was scanned twice.  Type who borrows it.")
+            return
+        if before:
+            self._note(("hint", f'"{before["title"]}" was put aside: nothing was done with it.'))
+        self._look_up(scanned)
+
+    def _send(self, book: Json, uid: str) -> None:
+        number = book["book"]
+        self.change(
+            f'Lending "{book["title"]}"',
+            lambda client: client.lend(number, uid),
+            has_until,
+            self._refused,
+        )
+
+    def _refused(self, error: CeoError) -> None:
+        self.scanned_meanwhile = ""
+        self.field.under("problem", error.message)
+        self.menu.moved()
+
+    def _next(self) -> None:
+        self._wrote = 0.0  # the fields are empty, so that an Enter too many does nothing
+        self.book, self.loans, self.unknown, self.lends_when_known = None, [], "", False
+        for field in (self.scan, self.field):
+            field.fill("")
+        self._show_rows(_BOOK)
+
+    def _note(self, sentence: Markup) -> None:
+        self.done = [sentence, *self.done][:_KEPT]
+
+
+def _clean(field: Field, *_: object) -> None:
+    """What was wrong with a text is no longer said when the text changes."""
+    field.under("", "")
+
+
+def _why_no_isbn(typed: str) -> str:
+    """For digits that were to be an ISBN: which rule they break."""
+    digits = sum(c.isdigit() for c in typed)
+    return (isbn.problem(typed) or "") if digits >= len(typed) - 4 and digits >= 8 else ""

@@ -1,0 +1,26 @@
+"""The last change of a loan, while it can be undone: the screens of the library share it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+UNDO_S = 60
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """`change` is its number, `until` a moment of time.monotonic(); ceod decides by its own clock."""
+
+    change: int
+    until: float
+
+    @classmethod
+    def now(cls, change: int) -> Undoable:
+        """A change that was made just now."""
+        return cls(change, time.monotonic() + UNDO_S)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its minute is."""
+        return time.monotonic() >= self.until
