@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from tests.monkey.model import (
     ANY,
@@ -80,6 +81,9 @@ def test_the_journal_has_to_agree_with_what_was_told() -> None:
     assert contradictions(_attempt("completed"), _row("aborted"), lost_records=True)
     assert contradictions(_attempt("aborted"), _row("undo_failed"), lost_records=False)
     assert contradictions(_attempt("completed"), None, lost_records=False)
+    assert contradictions(_attempt("aborted"), None, lost_records=False)
+    assert not contradictions(replace(_attempt("aborted"), code="busy"), None, lost_records=False)
+    assert contradictions(replace(_attempt("completed"), code="busy"), None, lost_records=False)
     assert not contradictions(_attempt("completed"), None, lost_records=True)
     assert not contradictions(_attempt("refused"), None, lost_records=False)
     assert not contradictions(_attempt("completed"), _row("abandoned"), lost_records=True)

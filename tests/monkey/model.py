@@ -8,6 +8,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ceo_common.errors import Busy
+
 Thing = tuple[
     str, ...
 ]  # ("shell", uid), ("list", list, uid), ("member", group, uid), ("loan", book), ...
@@ -102,6 +104,9 @@ def settle(attempt: Attempt, row: Row | None, *, lost_records: bool) -> Attempt:
 def contradictions(attempt: Attempt, row: Row | None, *, lost_records: bool) -> list[str]:
     """Where the journal says otherwise than the client was told."""
     if not attempt.host or attempt.outcome not in ("completed", "aborted"):
+        return []
+    if row is None and (attempt.outcome, attempt.code) == ("aborted", Busy.code):
+        # It attached by its key to a request that was refused during its checks, and so has no row.
         return []
     if row is None:
         return (
