@@ -59,6 +59,8 @@ ANSWERS = {
     "members search": Answer("Member", _MANY),
     "members uwldap": Answer("UwPerson"),
     "clubs add": _EVENT,
+    "clubs get": Answer("Club"),
+    "clubs list": Answer("ClubSummary", "several, under `clubs`"),
     "groups add": _EVENT,
     "groups add-member": _EVENT,
     "groups get": Answer("Group"),
@@ -74,6 +76,7 @@ ANSWERS = {
     "postgresql get": Answer("Databases"),
     "postgresql pwreset": _EVENT,
     "mailman get": Answer("Subscriptions"),
+    "mailman list": Answer("MailingList", "several, under `lists`"),
     "mailman subscribe": Answer("Subscription"),
     "mailman unsubscribe": Answer("Subscription"),
     "library add": Answer("Book"),
@@ -106,6 +109,7 @@ AS_IT_STANDS = "\b\n"  # click's mark of a paragraph that is not filled
 # What no error of ceod's stands for.
 STATUSES = {
     0: "Done.",
+    1: "Somebody answered no to the question; nothing was changed.",
     2: "Wrong usage: an option or argument is missing, unknown or has a wrong value.",
     66: "A given file can't be read or written.",
     69: "Kerberos failed.",
@@ -236,7 +240,9 @@ def _ceo(context: click.Context) -> Page:
     page.paragraph("Nearly every command takes --json, which prints one JSON document on standard output. An error is one too, with `error`, "
                    "a sentence, `code`, a name that stays, and `problems`, each with its `field` and `message`. Every command that writes takes "
                    "--dry-run, which checks everything and changes nothing, and "
-                   "--yes, without which a script is refused where a person would be asked.")
+                   "--yes, without which a script is refused where a person would be asked, and --key, which names the change: the same command "
+                   "with the same key changes nothing twice. Where the outcome of a change is not known, that command is printed "
+                   "(under `command` with --json).")
     _statuses(page)
     page.head("ENVIRONMENT")
     for name, does in ENVIRONMENT.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ceo_common import terms
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import CeoError, NotFound
+from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind, NotFound
+from ceo_common.events import Event
 from ceo_common.model import names
 
 if TYPE_CHECKING:
@@ -61,13 +63,38 @@ def form_problems(settings: Settings, uid: str, cn: str, program: str, wanted: s
         "uid": names.username_problem(uid) or ("a username here has at least 3 characters" if len(uid) < 3 else None),
         "cn": names.full_name_problem(cn, uid),
         "program": names.text_problem(program, "the program"),
-        "terms": _terms_problem(settings, wanted),
+        "terms": terms_problem(settings, wanted),
         "forwarding_addresses": addresses_problem(addresses),
     }
     return {field: problem for field, problem in found.items() if problem}
 
 
-def _terms_problem(settings: Settings, wanted: str) -> str | None:
+def dry_run(client: Client, ask: Callable[[], Iterable[Event]]) -> Json:
+    """What ceod says that it would do.  Raises its refusals."""
+    before, client.rehearsing = client.rehearsing, True
+    try:
+        (answer,) = ask()
+        return dict(answer)
+    finally:
+        client.rehearsing = before
+
+
+def username_refusal(client: Client, settings: Settings, uid: str) -> str | None:
+    """Why nobody can be signed up under this name, or None: ceod is asked about the name alone."""
+    if problem := names.username_problem(uid):
+        return problem
+    member = {"uid": uid, "cn": "Somebody Else", "program": "-", "terms": [str(terms.current(settings.time_zone))]}
+    try:
+        dry_run(client, lambda: client.add_member(member))
+    except (Exists, Deleted, LeftBehind) as error:
+        return error.message
+    except Invalid as error:
+        return by_field(error).get("uid")
+    return None
+
+
+def terms_problem(settings: Settings, wanted: str) -> str | None:
+    """Why a form's terms can't be used, or None."""
     try:
         wanted_terms(settings, wanted)
     except ValueError as error:
@@ -150,6 +177,14 @@ def wanted_terms(settings: Settings, text: str, member: Json | None = None) -> l
     if not wanted:
         raise ValueError("how many terms?  A number, or the terms, such as w2027 s2027")
     return list(dict.fromkeys(wanted))
+
+
+def check_narrowing(client: Client, query: Json) -> None:
+    """Of a search without a match: raises NotFound where its group or position does not exist."""
+    if "group" in query:
+        client.group(query["group"])
+    if "position" in query and query["position"] not in (known := client.positions()["positions"]):
+        raise NotFound(f"there is no position {query['position']}; there are: {', '.join(known)}")
 
 
 NARROWING = ("term", "group", "position", "program")

@@ -48,7 +48,7 @@ def find(client: Client, identifier: str) -> Json:
 
 
 def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], dict[str, str]]:
-    """The newest audit rows of some hosts, each with its `host`, and why a host did not answer, by host."""
+    """The newest audit rows of some hosts, at most `limit`, each with its `host`, and why a host did not answer, by host."""
     rows: list[Json] = []
     silent: dict[str, str] = {}
     for host in hosts:
@@ -56,7 +56,8 @@ def audit(client: Client, *, hosts: list[str], limit: int) -> tuple[list[Json], 
             rows += [{**row, "host": host} for row in client.log(host, limit=limit)["rows"]]
         except (Unreachable, BackendDown) as error:
             silent[host] = error.message
-    return sorted(rows, key=lambda row: float(row["at"]), reverse=True), silent
+    newest = sorted(rows, key=lambda row: float(row["at"]), reverse=True)
+    return newest[:limit], silent
 
 
 def verify(client: Client, host: str) -> Json:

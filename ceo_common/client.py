@@ -75,11 +75,11 @@ class Client:
         self.rehearsing = False  # what writes only tells what it would do
         # The host that each thread waits for, and since when (time.monotonic).
         self.waiting: dict[int, tuple[str, float]] = {}
+        # The Idempotency-Key of what is written; None: each transaction gets one of its own.
+        self.key: str | None = None
         self.on_broken: Callable[[int], None] = lambda count: (
             None
         )  # a listing left out so many broken entries
-        # The Idempotency-Key of what is written; None: each transaction gets one of its own.
-        self.key: str | None = None
         self._credential = credential  # None: the default ccache
 
     # Endpoints
@@ -223,6 +223,14 @@ class Client:
         """POST /api/clubs."""
         return self._transact("POST", "/api/clubs", club, delegate=True, key=key)
 
+    def clubs(self) -> list[Json]:
+        """GET /api/clubs."""
+        return cast(list[Json], self._json(self.hosts.admin, "GET", "/api/clubs")["clubs"])
+
+    def club(self, uid: str) -> Json:
+        """GET /api/clubs/UID."""
+        return self._json(self.hosts.admin, "GET", f"/api/clubs/{_part(uid)}")
+
     def positions(self) -> Json:
         """GET /api/positions."""
         return self._json(self.hosts.admin, "GET", "/api/positions")
@@ -258,6 +266,10 @@ class Client:
         path = f"/api/mailman/{_part(list_name)}{_since(wished)}"
         return self._json(self.hosts.mail, "DELETE", path, {"uids": uids})
 
+    def lists(self) -> list[Json]:
+        """GET /api/mailman: every mailing list."""
+        return cast(list[Json], self._json(self.hosts.mail, "GET", "/api/mailman")["lists"])
+
     def lists_of(self, uid: str) -> Json:
         """GET /api/mailman/UID: the lists that an account is on, and those that it was taken off last."""
         return self._json(self.hosts.mail, "GET", f"/api/mailman/{_part(uid)}")
@@ -281,11 +293,11 @@ class Client:
 
     def create_database(self, kind: str, uid: str, key: str | None = None) -> Iterator[Event]:
         """POST /api/db/mysql|postgresql/UID."""
-        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}", {}, key=key or str(uuid.uuid4()))
+        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}", {}, key=key or self._new_key())
 
     def reset_database(self, kind: str, uid: str, key: str | None = None) -> Iterator[Event]:
         """POST /api/db/mysql|postgresql/UID/pwreset."""
-        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}/pwreset", {}, key=key or str(uuid.uuid4()))
+        return self._stream(self.hosts.database, "POST", f"/api/db/{kind}/{_part(uid)}/pwreset", {}, key=key or self._new_key())
 
     def try_logins(self, uid: str, passwords: dict[str, str]) -> dict[str, bool | None]:
         """POST /api/db/UID/logins, for the club's own hosts alone; the passwords by mysql|postgresql."""
@@ -398,7 +410,11 @@ class Client:
 
     def raw(self, host: str, method: str, path: str, body: Any = None) -> Iterator[str]:
         """Any request; the lines of its answer as they come.  Raises the server's refusals, OutcomeUnknown (a stream without its end)."""
-        with self._ask(host, method, path, body, timeout=_STREAM_S, delegate=method != "GET") as response:
+        is_write = method != "GET" and not _is_rehearsal(path)
+        with self._ask(
+            host, method, path, body, timeout=_STREAM_S, delegate=method != "GET",
+            key=self.key if is_write else None,
+        ) as response:
             is_stream, line = "ndjson" in response.headers.get("Content-Type", ""), b"{}"
             for line in self._whole_lines(host, response):
                 if is_stream and (error := _error_of_list(line)):
@@ -411,8 +427,9 @@ class Client:
 
     def _json(self, host: str, method: str, path: str, body: Json | None = None) -> Json:
         path, began = self._rehearsal(method, path), time.monotonic()
+        key = None if method == "GET" or _is_rehearsal(path) else self.key
         try:
-            response = self._ask(host, method, path, body, timeout=self.answer_s)
+            response = self._ask(host, method, path, body, timeout=self.answer_s, key=key)
         except errors.Unreachable:
             # A read is asked once more where the line just broke; a host that hangs is not waited for twice.
             if method != "GET" or time.monotonic() - began > 1:
@@ -436,6 +453,9 @@ class Client:
             raise errors.Unreachable(f"{host} answered something that is not an object")
         return told
 
+    def _new_key(self) -> str:
+        return self.key or str(uuid.uuid4())
+
     def _rehearsal(self, method: str, path: str) -> str:
         """The path, with ?dry_run for a write while rehearsing."""
         if not self.rehearsing or method == "GET" or _is_rehearsal(path):
@@ -454,7 +474,7 @@ class Client:
 
     def _transact(self, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None) -> Iterator[Event]:
         """A transaction of the admin host, under a key that makes a retry harmless."""
-        return self._stream(self.hosts.admin, method, path, body, delegate=delegate, key=key or str(uuid.uuid4()))
+        return self._stream(self.hosts.admin, method, path, body, delegate=delegate, key=key or self._new_key())
 
     def _stream(
         self, host: str, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None,

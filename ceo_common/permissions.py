@@ -13,6 +13,7 @@ class Who(Enum):
     ANYONE = "anyone"
     SIGNED_IN = "anyone with a ticket"
     SELF = "the account's owner"
+    STARTER = "whoever started it"
     CLUB = "the club's own members"
     OFFICE = "office staff"
     SYSCOM = "the systems committee"
@@ -57,6 +58,8 @@ RULES: dict[str, Rule] = {
     "position.read": _rule("see who holds which position", Who.SIGNED_IN),
     "uwldap.read": _rule("look somebody up in the university's directory", Who.SIGNED_IN),
     "member.lapsed": _rule("look for lapsed members", *_STAFF),
+    "member.expired": _rule("see whose account is expired", *_STAFF),
+    "member.inactive": _rule("see who has been no member for some terms", *_STAFF),
     "member.forwarding.read": _rule("see forwarding addresses", Who.SELF, *_STAFF),
     "member.add": _rule("add a member or a club representative", *_STAFF),
     "member.renew": _rule("renew a member or a club representative", *_STAFF),
@@ -75,6 +78,7 @@ RULES: dict[str, Rule] = {
     "member.expire.rehearse": _rule("see which accounts would expire", Who.SYSCOM, Who.TIMER),
     "member.remind": _rule("remind members to renew", Who.SYSCOM, Who.TIMER),
     "program.update": _rule("update programs from the university's directory", Who.SYSCOM),
+    "club.read": _rule("look clubs up", Who.SIGNED_IN),
     "club.add": _rule("create a club", Who.SYSCOM),
     "group.add": _rule("create a group", Who.SYSCOM),
     "group.change": _rule("change who is in a group", Who.SYSCOM),
@@ -92,15 +96,18 @@ RULES: dict[str, Rule] = {
     "library.renew.overdue": _rule("renew an overdue loan", *_STAFF),
     "library.undo": _rule("undo what they did to a loan within the last minute", Who.SIGNED_IN),
     "library.loans": _rule("see all loans", *_STAFF),
+    "library.overdue": _rule("see which books are overdue", *_STAFF),
     "library.loans.own": _rule("see the loans of one person", Who.SELF, *_STAFF),
     "library.remind": _rule("mail those with overdue books", Who.SYSCOM, Who.TIMER),
     "mail.names": _rule("see which names mail knows", Who.HOST, *_STAFF),
+    "mailman.list": _rule("see which mailing lists there are", Who.SIGNED_IN),
     "mailman.read": _rule("see which lists an account is on", Who.SELF, Who.HOST, *_STAFF),
     "mailman.subscribe": _rule("subscribe an account to a list", Who.SELF, Who.HOST, *_STAFF),
     "mailman.unsubscribe": _rule("take an account off a list", Who.SELF, Who.HOST, *_STAFF),
-    "transactions.read": _rule("see a transaction", Who.SELF, Who.SYSCOM),
+    "mailman.unsubscribe.many": _rule("take many accounts off a list", Who.HOST, *_STAFF),
+    "transactions.read": _rule("see a transaction", Who.STARTER, Who.SYSCOM),
     "transactions.list": _rule("list transactions", Who.SIGNED_IN),
-    "transactions.resume": _rule("resume a transaction", Who.SELF, Who.SYSCOM),
+    "transactions.resume": _rule("resume a transaction", Who.STARTER, Who.SYSCOM),
     "transactions.resume.bulk": _rule("resume a change of many accounts", Who.SYSCOM),
     "transactions.abandon": _rule("abandon a transaction", Who.SYSCOM),
     "log.verify": _rule("check the audit log's chain", Who.SYSCOM),

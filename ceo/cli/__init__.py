@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ceo import streams
+from ceo.cli.noun import missing_command
 from ceo_common.errors import Aborted, CeoError
 from ceo_common.text import shown
 
@@ -86,11 +87,18 @@ class Top(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """As click, but with what may have been meant."""
         if args[0] not in _FLAT and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches  # noqa: PLC0415 - for a mistyped word alone
-
-            near = get_close_matches(args[0], _FLAT, n=1)
-            raise click.UsageError(f"there is no command {shown(args[0])!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx)
+            raise missing_command(ctx, args[0], list(_FLAT), {"version": "ceo --version"})
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click, but -v says how to see the version."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in ("-v", "-V"):
+                raise
+            message = f"there is no option {error.option_name}: run ceo --version, or ceo --help"
+            raise click.UsageError(message, ctx) from None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """The commands from the table, and the options."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from typing import Any
 
 import click
 
 from ceo.cli.context import Context, pass_context
+from ceo.cli.write import How, key_option, repeatable
 from ceo_common.errors import Invalid, WrongHost
 
 
@@ -17,8 +19,9 @@ from ceo_common.errors import Invalid, WrongHost
 @click.argument("path")
 @click.argument("body", required=False, metavar="[JSON|-]")
 @click.option("--host", help="Ask this host; by default the one that serves the path.")
+@key_option
 @pass_context
-def api(context: Context, method: str, path: str, body: str | None, host: str | None) -> int:
+def api(context: Context, method: str, path: str, body: str | None, host: str | None, key: uuid.UUID | None) -> int:
     """Send one request to ceod and print its answer unchanged, each line of a stream at once.  An error is JSON too.
 
     With - the body is read from standard input.  A transaction that is undone ends with exit status 1.
@@ -27,8 +30,16 @@ def api(context: Context, method: str, path: str, body: str | None, host: str | 
     """
     told = _parsed(sys.stdin.buffer.read() if body == "-" else body)
     context.may_write = method.upper() != "GET"
+    how = How(as_json=True, dry_run=False, yes=True, quiet=True, key=str(key or uuid.uuid4()), words=sys.argv[1:])
+    with repeatable(context, how):
+        return _send(context, method, path, told, host, how.key)
+
+
+def _send(context: Context, method: str, path: str, told: Any, host: str | None, key: str) -> int:
+    """Print the answer; the exit status."""
     where = "/api/" + path.removeprefix("/").removeprefix("api/")
     client = context.client
+    client.key = key
     lines = client.raw(host or client.hosts.admin, method.upper(), where, told)
     try:
         first = next(lines, "")

@@ -61,9 +61,14 @@ def lists_of_uid(context: click.Context, _parameter: click.Parameter, begun: str
     return _asked(begun, lambda client: client.lists_of(context.params["uid"])["lists"])
 
 
-def own_lists(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """The mailing lists that one is on oneself: nobody tells which there are."""
-    return _asked(begun, lambda client: client.lists_of(client.whoami()["uid"])["lists"])
+def lists(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Mailing lists."""
+    return _asked(begun, lambda client: [row["list"] for row in client.lists()])
+
+
+def clubs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Clubs."""
+    return _asked(begun, lambda client: [row["uid"] for row in client.clubs()])
 
 
 def terms(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

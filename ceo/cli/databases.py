@@ -8,6 +8,7 @@ import click
 
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
+from ceo.cli.noun import Noun
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, transact, writing
 
@@ -15,7 +16,7 @@ Json = dict[str, Any]
 
 
 def _group(kind: str, title: str) -> click.Group:
-    @click.group(name=kind, help=f"{title} databases of accounts.")
+    @click.group(name=kind, cls=Noun, help=f"{title} databases of accounts.")
     def group() -> None:
         pass
 

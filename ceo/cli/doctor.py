@@ -73,6 +73,7 @@ def doctor(
 def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[list[Json], Json]:
     """What is found afterwards, and what was told on the way."""
     client = context.client
+    client.key = how.key
     if how.dry_run:
         client.rehearsing = True
         told = dict(followed(client.mend(uid), Steps(quiet=True)))

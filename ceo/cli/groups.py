@@ -8,6 +8,7 @@ import click
 
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
+from ceo.cli.noun import Noun
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, transact, writing
 from ceo_common.errors import NotFound
@@ -16,9 +17,40 @@ from ceo_common.text import shown
 Json = dict[str, Any]
 
 
-@click.group()
+@click.group(cls=Noun)
 def clubs() -> None:
     """Clubs, which have an account and a group."""
+
+
+@clubs.command(name="list")
+@listing
+@pass_context
+def list_clubs(context: Context, form: Form) -> None:
+    """List the clubs, and how many people may act as each.
+
+    Example: ceo clubs list
+    """
+    rows = context.client.clubs()
+    print_json({"clubs": rows}) if form.as_json else print_rows(rows, "ClubSummary", "uid cn members", form)
+
+
+@clubs.command(name="get")
+@click.argument("uid", shell_complete=completion.clubs)
+@json_option
+@pass_context
+def get_club(context: Context, uid: str, as_json: bool) -> None:
+    """Show a club, and who may act as it.
+
+    Example: ceo clubs get go-club
+    """
+    club = context.client.club(uid)
+    if as_json:
+        print_json(club)
+        return
+    state = "deleted" if club["deleted"] else "expired" if club["expired"] else ""
+    rows = [("Username", club["uid"]), ("Name", club["cn"]), ("User number", str(club["uid_number"])),
+            ("Home directory", club["home_directory"]), ("Members", " ".join(club["members"])), ("State", state)]
+    print_record([(name, value) for name, value in rows if value])
 
 
 @clubs.command(name="add")
@@ -35,7 +67,7 @@ def add_club(context: Context, uid: str, cn: str, how: How) -> None:
         f"The club {result['uid']} is ready.  Give it a representative: ceo groups add-member {result['uid']} UID"])
 
 
-@click.group()
+@click.group(cls=Noun)
 def groups() -> None:
     """Groups and their members."""
 
@@ -80,12 +112,12 @@ def search(context: Context, text: str, form: Form) -> None:
     Example: ceo groups search com
     """
     rows = [row for row in context.client.groups() if text.lower() in row["cn"].lower()]
+    if not rows:
+        raise NotFound("no group name contains that text")
     if form.as_json:
         print_json({"groups": rows})
         return
-    if not rows:
-        raise NotFound("no group name contains that text")
-    print_rows(rows, "cn gid_number members", form)
+    print_rows(rows, "GroupSummary", "cn gid_number members", form)
 
 
 @groups.command()
@@ -119,7 +151,7 @@ def _outcomes(result: Json) -> list[str]:
     return [f"{result['uid']}, {group}: {outcome}" for group, outcome in result["groups"].items()]
 
 
-@click.group()
+@click.group(cls=Noun)
 def positions() -> None:
     """The positions of the club."""
 

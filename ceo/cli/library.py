@@ -10,8 +10,9 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.library_import import import_
+from ceo.cli.noun import Noun
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
-from ceo.cli.write import How, change, writing
+from ceo.cli.write import How, change, print_changes, writing
 from ceo_common.errors import Invalid, NotFound, WrongState
 from ceo_common.model import isbn as isbn_rules
 
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 _LOANS = "book title uid due_on overdue"
 
 
-@click.group()
+@click.group(cls=Noun)
 def library() -> None:
     """The library's books and loans."""
 
@@ -38,12 +39,12 @@ def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> 
     Example: ceo library search kernighan programming
     """
     page = context.client.books(size=limit, **({"q": " ".join(words)} if words else {}))
+    if not page["books"]:
+        raise NotFound("no book was found")
     if form.as_json:
         print_json({"books": page["books"], "found": page["found"]})
         return
-    if not page["books"]:
-        raise NotFound("no book was found")
-    print_rows(page["books"], "book title authors year copies_in", form, {"authors": lambda row: "; ".join(row["authors"])})
+    print_rows(page["books"], "Book", "book title authors year copies_in", form, {"authors": lambda row: "; ".join(row["authors"])})
     if page["found"] > limit:
         click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
 
@@ -207,7 +208,7 @@ def loans(context: Context, uid: str | None, form: Form) -> None:
     Example: ceo library loans regular1
     """
     rows: list[Json] = context.client.loans_of(uid) if uid else _every_loan(context)
-    print_json({"loans": rows}) if form.as_json else print_rows(rows, _LOANS, form)
+    print_json({"loans": rows}) if form.as_json else print_rows(rows, "Loan", _LOANS, form)
 
 
 def _every_loan(context: Context) -> list[Json]:
@@ -228,7 +229,7 @@ def overdue(context: Context, form: Form) -> None:
     Example: ceo library overdue
     """
     rows = context.client.overdue()
-    print_json({"loans": rows}) if form.as_json else print_rows(rows, _LOANS, form)
+    print_json({"loans": rows}) if form.as_json else print_rows(rows, "Loan", _LOANS, form)
 
 
 @library.command()
@@ -242,9 +243,14 @@ def remind(context: Context, how: How) -> None:
     client = context.client
     plan = client.overdue_mails()
     if how.dry_run or not plan["mails"]:
-        print_json(plan) if how.as_json else click.echo(f"{len(plan['mails'])} would be mailed; nothing was sent.")
+        if how.as_json:
+            print_json(plan)
+        else:
+            print_changes(plan["changes"])
+            click.echo(f"{len(plan['mails'])} would be mailed; nothing was sent.")
         return
     how.confirm(f"Mail {len(plan['mails'])} who have overdue books?")
+    client.key = how.key
     told = client.send_overdue_mails()
     if how.as_json:
         print_json(told)

@@ -8,7 +8,7 @@ import click
 
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import print_json
-from ceo.cli.write import How, writing
+from ceo.cli.write import How, importing
 from ceo_common.errors import Invalid
 from ceo_common.text import shown
 
@@ -26,7 +26,7 @@ EXIT_BAD_ROWS = 65
     type=click.Choice(["skip", "add"]),
     help="Books that are there already: leave them out, or add those without an ISBN once more.",
 )
-@writing
+@importing
 @pass_context
 def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> int:
     """Add the books of a CSV file. If it is interrupted, the same command continues.

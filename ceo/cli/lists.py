@@ -32,7 +32,7 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
     except ValueError as error:
         raise Invalid(str(error)) from None
     found = [member for member in context.client.all_members(term=wanted) if wanted in member["terms"]]
-    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "cn program uid", form)
+    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "Member", "cn program uid", form)
 
 
 @click.command()
@@ -46,12 +46,15 @@ def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_ru
 
     Example: ceo expiredaccounts --email --dry-run
     """
-    if email and form.as_json:
-        raise click.UsageError("give --email or --json, not both; for both: ceo members remind --json")
+    if email and (form.as_json or form.as_csv):
+        other = "--json" if form.as_json else "--csv"
+        raise click.UsageError(f"give --email or {other}, not both: ceo members remind sends the mails alone")
+    if not email and (yes or dry_run):
+        raise click.UsageError("--yes and --dry-run need --email: the list alone changes nothing")
     context: Context = click_context.obj
-    _print(context.client.expired(), _WHO, form)
+    _print(context.client.expired(), "Lapsed", _WHO, form)
     if email:
-        click_context.invoke(remind, yes=yes, as_json=False, dry_run=dry_run, quiet=False)
+        click_context.invoke(remind, yes=yes, as_json=False, dry_run=dry_run, quiet=False, key=None)
 
 
 @click.command()
@@ -63,8 +66,8 @@ def inactive(context: Context, terms: int, form: Form) -> None:
 
     Example: ceo inactive 3
     """
-    _print(context.client.inactive(terms), _WHO, form)
+    _print(context.client.inactive(terms), "Lapsed", _WHO, form)
 
 
-def _print(rows: list[Json], usual: str, form: Form) -> None:
-    print_json({"members": rows}) if form.as_json else print_rows(rows, usual, form)
+def _print(rows: list[Json], kind: str, usual: str, form: Form) -> None:
+    print_json({"members": rows}) if form.as_json else print_rows(rows, kind, usual, form)

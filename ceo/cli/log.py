@@ -11,6 +11,7 @@ from ceo.cli.context import Context, pass_context
 from ceo.cli.doctor import EXIT_PROBLEM, EXIT_UNKNOWN
 from ceo.cli.table import Form, listing, print_json, print_rows
 from ceo.doctor import verdict
+from ceo_common.errors import NotFound
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 @click.command()
 @click.option("--host", help="Show this host only (default: all hosts).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows of each host at most.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows at most.")
 @click.option("--verify", is_flag=True, help="Check that no row was changed, moved or removed.")
 @listing
 @pass_context
@@ -34,16 +35,28 @@ def log(context: Context, host: str | None, limit: int, verify: bool, form: Form
 
     Example: ceo log --limit 10
     """
+    hosts = _hosts(context, host)
     if verify:
-        return _verify(context, [host] if host else context.client.hosts.all(), form)
-    rows, silent = work.audit(context.client, hosts=[host] if host else context.client.hosts.all(), limit=limit)
+        return _verify(context, hosts, form)
+    rows, silent = work.audit(context.client, hosts=hosts, limit=limit)
     if form.as_json:
         print_json({"rows": rows, "silent": silent})
     else:
-        print_rows(rows, "when who what subject outcome", form, {"when": lambda row: work.when(row["at"])})
+        print_rows(rows, "log", "when who what subject outcome", form, {"when": lambda row: work.when(row["at"])})
     for name, why in silent.items():
         click.echo(f"ceo: {name} did not answer: {shown(why)}", err=True)
     return 0
+
+
+def _hosts(context: Context, host: str | None) -> list[str]:
+    """The host that is asked for, by its whole or its short name; else all of them.  Raises NotFound."""
+    known = context.client.hosts.all()
+    if host is None:
+        return known
+    asked = [name for name in known if host in (name, name.partition(".")[0])]
+    if not asked:
+        raise NotFound(f"there is no host {host}; there are: {', '.join(known)}")
+    return asked
 
 
 def _verify(context: Context, hosts: list[str], form: Form) -> int:
@@ -51,7 +64,7 @@ def _verify(context: Context, hosts: list[str], form: Form) -> int:
     if form.as_json:
         print_json({"chains": chains})
     else:
-        print_rows(chains, "host chain rows erased head", form, {"chain": _chain})
+        print_rows(chains, "chain", "host chain rows erased head", form, {"chain": _chain})
     for chain in chains:
         if chain["state"] == "problem":
             click.echo(f"ceo: the audit log of {chain['host']} was changed: {shown(chain['problem'])}. Keep a copy of"

@@ -1,4 +1,4 @@
-"""ceo mailman subscribe|unsubscribe|get."""
+"""ceo mailman list|get|subscribe|unsubscribe."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import click
 
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
-from ceo.cli.table import json_option, print_json
+from ceo.cli.noun import Noun
+from ceo.cli.table import Form, json_option, listing, print_json, print_rows
 from ceo.cli.write import How, change, writing
 
 
-@click.group()
+@click.group(cls=Noun)
 def mailman() -> None:
     """Mailing lists."""
 
 
+@mailman.command(name="list")
+@listing
+@pass_context
+def list_(context: Context, form: Form) -> None:
+    """List the mailing lists, how many addresses are on each, and the groups whose members are put on it.
+
+    Example: ceo mailman list
+    """
+    rows = context.client.lists()
+    print_json({"lists": rows}) if form.as_json else print_rows(rows, "MailingList", "list members groups", form)
+
+
 @mailman.command()
 @click.argument("uid", shell_complete=completion.uids)
-@click.argument("list_name", metavar="LIST", shell_complete=completion.own_lists)
+@click.argument("list_name", metavar="LIST", shell_complete=completion.lists)
 @writing
 @pass_context
 def subscribe(context: Context, uid: str, list_name: str, how: How) -> None:

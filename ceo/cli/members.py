@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,13 @@ from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.members_many import export, import_
 from ceo.cli.members_upkeep import expire, remind
+from ceo.cli.noun import Noun
+from ceo.cli.prompts import prompt
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, show_password, transact, writing
 from ceo_common import terms as term_rules
-from ceo_common.errors import NotFound, WouldLose
+from ceo_common.errors import Deleted, Exists, Invalid, LeftBehind, NotFound, WouldLose
+from ceo_common.model import names
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -23,7 +27,7 @@ COUNT = click.IntRange(1, 3 * term_rules.YEARS_AHEAD)
 USUAL = "uid cn program terms non_member_terms"
 
 
-@click.group()
+@click.group(cls=Noun)
 def members() -> None:
     """Members and club representatives."""
 
@@ -52,40 +56,107 @@ def add(context: Context, /, uid: str | None, how: How, **given: Any) -> None:
     if given["exact"] and given["count"]:
         raise click.UsageError("give --terms or --term, not both")
     if how.asking:
-        uid, given = _ask(context, uid, given)
-    missing = [flag for flag, value in (("UID", uid), ("--cn", given["cn"]), ("--program", given["program"])) if not value]
-    if missing:
-        raise click.UsageError(f"missing: {', '.join(missing)}")
-    assert uid
-    member = work.new_member(
-        context.settings, uid=uid, cn=given["cn"], program=given["program"], count=given["count"], exact=list(given["exact"]),
-        rep=given["rep"], addresses=list(given["addresses"]), given_name=given["given_name"], sn=given["sn"],
-    )
-    _near(context, how, uid, given["cn"])
+        member = _asked_member(context, uid, given)
+    else:
+        missing = [flag for flag, value in (("UID", uid), ("--cn", given["cn"]), ("--program", given["program"])) if not value]
+        if missing:
+            raise click.UsageError(f"missing: {', '.join(missing)}")
+        assert uid
+        member = _new_member(context, uid, given)
+    _near(context, how, member["uid"], member["cn"])
+    how.exact(*_add_words(member))
     if how.asking:
         _review(context, member)
-        click.confirm("Add this account?", default=True, abort=True, err=True)
+    if how.asking or not given["exact"]:
+        how.confirm(_add_question(context, member, how), default=True, instead="--yes, or --term for exact terms")
     transact(context, how, lambda client: client.add_member(member), lambda result: [
         f"The account {result['uid']} is ready.", *show_password(result, again=f"ceo members pwreset {result['uid']}")])
 
 
-def _ask(context: Context, uid: str | None, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Prompt for what no flag gave, with the university's word as the default."""
+def _new_member(context: Context, uid: str, given: dict[str, Any]) -> Json:
+    return work.new_member(
+        context.settings, uid=uid, cn=given["cn"], program=given["program"], count=given["count"], exact=list(given["exact"]),
+        rep=given["rep"], addresses=list(given["addresses"]), given_name=given["given_name"], sn=given["sn"],
+    )
+
+
+def _add_words(member: Json) -> list[str]:
+    """The command that adds exactly this member."""
+    words = ["members", "add", member["uid"]]
+    options = [("cn", "--cn"), ("program", "--program"), ("given_name", "--given-name"), ("sn", "--sn")]
+    words += [word for name, option in options if name in member for word in (option, member[name])]
+    words += [word for term in _terms_of(member) for word in ("--term", term)]
+    words += [word for address in member.get("forwarding_addresses", []) for word in ("--forward", address)]
+    return [*words, "--rep"] if "non_member_terms" in member else words
+
+
+def _terms_of(member: Json) -> list[str]:
+    return list(member.get("terms") or member["non_member_terms"])
+
+
+def _add_question(context: Context, member: Json, how: How) -> str:
+    if how.asking:
+        return "Add this account?"
+    terms = _terms_of(member)
+    fee = work.fee(context.settings, terms, rep="non_member_terms" in member)
+    return f"Add {member['uid']} for {', '.join(terms)}; fee: {fee}?"
+
+
+def _asked_member(context: Context, uid: str | None, given: dict[str, Any]) -> Json:
+    """The member, by prompts for what no flag gave; what ceod would refuse is asked for again."""
     client = context.client  # the password, if there is no ticket, before anything is typed
-    uid = uid or click.prompt("Username (the university's userid)", err=True)
-    assert uid
-    known = work.look_up(client, uid) if not (given["cn"] and given["program"]) else {}
-    answers = dict(given)
-    answers["cn"] = given["cn"] or click.prompt("Full name", default=known.get("cn"), err=True)
-    answers["program"] = given["program"] or click.prompt("Program", default=known.get("program"), err=True)
+    answers: dict[str, Any] = given | {"uid": uid}
+    problems: dict[str, str] = {}
+    while True:
+        _ask_for_missing(context, answers, problems)
+        member = _new_member(context, answers["uid"], answers)
+        try:
+            work.dry_run(client, functools.partial(client.add_member, member))
+        except (Invalid, Exists, Deleted, LeftBehind) as error:
+            problems = work.by_field(error) or {"uid": error.message}
+            _show_problems(problems)
+        else:
+            return member
+
+
+_ASKED = ("uid", "cn", "program", "terms", "forwarding_addresses")
+
+
+def _show_problems(problems: dict[str, str]) -> None:
+    """Raises Invalid where it is nothing that a prompt asks for."""
+    if not problems.keys() & set(_ASKED):
+        message = "; ".join(problems.values())
+        raise Invalid(message, problems=[{"field": field, "message": text} for field, text in problems.items()])
+    for text in problems.values():
+        click.echo(f"Error: {shown(text)}", err=True)
+
+
+def _ask_for_missing(context: Context, answers: dict[str, Any], problems: dict[str, str]) -> None:
+    """Prompt for each answer that is missing or has a problem; one that is there is the default."""
+    settings, client = context.settings, context.client
+
+    def needs(field: str, value: Any) -> bool:
+        return not value or field in problems
+
+    if needs("uid", answers["uid"]):
+        answers["uid"] = prompt("Username (the university's userid)", lambda text: work.username_refusal(client, settings, text),
+                                default=answers["uid"] if problems else None)
+    uid = answers["uid"]
+    known = {} if answers["cn"] and answers["program"] else work.look_up(client, uid)
+    if needs("cn", answers["cn"]):
+        answers["cn"] = prompt("Full name", lambda text: names.full_name_problem(text, uid), default=answers["cn"] or known.get("cn"))
+    if needs("program", answers["program"]):
+        answers["program"] = prompt("Program", lambda text: names.text_problem(text, "the program"),
+                                    default=answers["program"] or known.get("program"))
     for name in ("given_name", "sn"):
-        answers[name] = given[name] or (known.get(name) if answers["cn"] == known.get("cn") else None)
-    if not given["exact"] and not given["count"]:
-        answers["count"] = click.prompt("Number of terms", default=1, type=COUNT, err=True)
-    if not given["addresses"]:
-        text = click.prompt("Forward mail to (empty: no forwarding)", default="", show_default=False, err=True)
+        answers[name] = answers[name] or (known.get(name) if answers["cn"] == known.get("cn") else None)
+    if needs("terms", answers["exact"] or answers["count"]):
+        text = prompt("Number of terms", lambda text: work.terms_problem(settings, text), default="1")
+        answers["exact"] = tuple(work.wanted_terms(settings, text))
+    if needs("forwarding_addresses", answers["addresses"] or answers.get("no_addresses")):
+        text = prompt("Forward mail to (empty: no forwarding)", work.addresses_problem, default=" ".join(answers["addresses"]))
         answers["addresses"] = tuple(work.split(text))
-    return uid, answers
+        answers["no_addresses"] = not text
 
 
 def _near(context: Context, how: How, uid: str, cn: str) -> None:
@@ -138,7 +209,10 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
 
     Example: ceo members list --term f2026 --csv --columns uid,cn
     """
-    found = list(context.client.all_members(**{name: value for name, value in asked.items() if value}))
+    query = {name: value for name, value in asked.items() if value}
+    found = list(context.client.all_members(**query))
+    if not found:
+        work.check_narrowing(context.client, query)
     _print(sorted(found, key=lambda member: str(member["uid"])), form)
 
 
@@ -159,19 +233,23 @@ def search(context: Context, /, text: str | None, limit: int, form: Form, **aske
     if not (text or query):
         raise click.UsageError("give a TEXT to search for, or an option such as --term")
     rows: dict[str, Json] = {}
+    most = 0
     # Who types one word may mean a name or a username.
     for by in (["name", "uid"] if text and "uid" not in query and not text.count(" ") else ["name"] if text else [""]):
         page = context.client.members(size=limit, **query, **({by: text} if text and by else {}))
-        rows |= {member["uid"]: member for member in page["members"]}
-        if page["found"] > limit:
-            click.echo(f"ceo: the first {limit} of {page['found']}; more with --limit", err=True)
+        rows |= {member["uid"]: member for member in page["members"] if member["uid"] not in rows}
+        most = max(most, page["found"])
+    found = list(rows.values())[:limit]
+    if max(most, len(rows)) > limit:
+        click.echo(f"ceo: these are the first {limit}; --limit shows more", err=True)
     if not rows:
+        work.check_narrowing(context.client, query)
         raise NotFound("no match")
-    _print(list(rows.values()), form)
+    _print(found, form)
 
 
 def _print(rows: list[Json], form: Form) -> None:
-    print_json({"members": rows}) if form.as_json else print_rows(rows, USUAL, form)
+    print_json({"members": rows}) if form.as_json else print_rows(rows, "Member", USUAL, form)
 
 
 @members.command()
@@ -216,14 +294,52 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
     if exact and count:
         raise click.UsageError("give --terms or --term, not both")
     member = context.client.member(uid)
-    if how.asking and not (exact or count):
-        count = click.prompt("Number of terms", default=1, type=COUNT, err=True)
-    held = list(exact) or work.next_terms(context.settings, member, count or 1)
-    if how.asking:
-        fee = "free for a representative" if rep else f"${context.settings.fee_per_term * len(held)}"
-        click.confirm(f"Register {shown(member['cn'])} ({shown(uid)}) for {', '.join(held)}; fee: {fee}?", default=True, abort=True, err=True)
-    transact(context, how, lambda client: client.renew_member(uid, {"non_member_terms" if rep else "terms": held}),
-             lambda result: [f"{uid} is registered for {', '.join(held)}."])
+    if exact:
+        wanted = _exact_terms(exact)
+    else:
+        if how.asking and not count:
+            count = int(prompt("Number of terms", _count_problem, default="1"))
+        wanted = work.next_terms(context.settings, member, count or 1)
+    held = {*member["terms"], *(member["non_member_terms"] if rep else [])}
+    already, new = [term for term in wanted if term in held], [term for term in wanted if term not in held]
+    if not new:
+        _told_already(how, uid, already)
+        return
+    if already:
+        how.note(f"Note: {uid} is registered for {', '.join(already)} already.")
+    how.exact("members", "renew", uid, *(word for term in new for word in ("--term", term)), *(["--rep"] if rep else []))
+    if how.asking or not exact:
+        fee = work.fee(context.settings, new, rep=rep)
+        how.confirm(f"Register {member['cn']} ({uid}) for {', '.join(new)}; fee: {fee}?", default=True,
+                    instead=f"--yes, or {' '.join(f'--term {term}' for term in new)}")
+    if not exact:
+        how.note(f"{uid} pays for {', '.join(new)}: {work.fee(context.settings, new, rep=rep)}.")
+    transact(context, how, lambda client: client.renew_member(uid, {"non_member_terms" if rep else "terms": new}),
+             lambda result: [f"{uid} is registered for {', '.join(new)}."])
+
+
+def _exact_terms(exact: tuple[str, ...]) -> list[str]:
+    """Raises Invalid."""
+    try:
+        return list(dict.fromkeys(str(term_rules.Term.parse(text)) for text in exact))
+    except ValueError as error:
+        raise Invalid(str(error), problems=[{"field": "terms", "message": str(error)}]) from None
+
+
+def _count_problem(text: str) -> str | None:
+    most = 3 * term_rules.YEARS_AHEAD
+    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= most:
+        return None
+    return f"give a number from 1 to {most}"
+
+
+def _told_already(how: How, uid: str, terms: list[str]) -> None:
+    """Everything that was asked for is so: that is no error."""
+    if how.as_json:
+        result = {"uid": uid, "terms": [], "non_member_terms": [], "unexpired": False, "warnings": [], "already": terms}
+        print_json({"status": "completed", "result": result, "waiting": []})
+    else:
+        click.echo(shown(f"{uid} is registered for {', '.join(terms)} already; nothing was changed."))
 
 
 def _warn(context: Context, how: How, uid: str) -> None:

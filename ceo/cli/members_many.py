@@ -18,7 +18,8 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import json_option, print_json
-from ceo.cli.write import How, writing
+from ceo.cli.write import How, importing
+from ceo.members import check_narrowing
 from ceo_common.errors import Invalid
 from ceo_common.text import shown
 
@@ -35,7 +36,7 @@ _NAMED = 10  # whom a note names at most
 @click.option("--slips", type=click.Path(dir_okay=False, resolve_path=True), metavar="FILE",
               help="Write the temporary passwords into this new file, which only you can read (default: print them).")
 @click.option("--skip-bad", is_flag=True, help="Add the good rows even when others have problems.")
-@writing
+@importing
 @pass_context
 def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool, how: How) -> int:
     """Sign up the people of a CSV file.  If it is interrupted, the same command continues.
@@ -259,7 +260,10 @@ def export(context: Context, /, output: Path | None, as_json: bool, **asked: str
     from ceo import sheet  # noqa: PLC0415 - heavier than the other commands of members
     from ceo.imports import COLUMNS, export_cells, unexported  # noqa: PLC0415 - as above
 
-    found = sorted(context.client.all_members(**{name: value for name, value in asked.items() if value}), key=lambda member: str(member["uid"]))
+    query = {name: value for name, value in asked.items() if value}
+    found = sorted(context.client.all_members(**query), key=lambda member: str(member["uid"]))
+    if not found:
+        check_narrowing(context.client, query)
     if as_json:
         text = json.dumps({"members": found}, indent=2) + "\n"
     else:

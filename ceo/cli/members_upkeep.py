@@ -9,7 +9,7 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, print_json, print_rows
-from ceo.cli.write import How, transact, writing
+from ceo.cli.write import How, change_text, transact, writing
 
 _TABLE = Form(as_json=False, as_csv=False, columns=None, pager=False)
 _WHO = "uid cn program last_term expired"
@@ -31,7 +31,7 @@ def expire(context: Context, how: How) -> None:
         _nothing(how, "expired", "nobody is due", plan)
         return
     if not how.quiet and not how.as_json:
-        print_rows(plan["members"], _WHO, _TABLE)
+        print_rows(plan["members"], "Lapsed", _WHO, _TABLE)
     _note_left_out(plan, how)
     how.confirm(f"Expire these {plan['count']} of {plan['due']} who are due?")
     transact(context, how, lambda client: client.expire_members(plan["count"]), lambda result: _counted(result, "expired"))
@@ -73,7 +73,7 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
         if how.as_json:
             print_json(plan)
         else:
-            print_rows(plan["changes"], "uid old new", _TABLE)
+            print_rows(plan["changes"], "ProgramChange", "uid old new", _TABLE)
             _note_left_out(plan, how)
             how.note(f"{told}; nothing was changed")
         return
@@ -81,7 +81,7 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
         _nothing(how, "updated", told, plan)
         return
     if not how.quiet and not how.as_json:
-        print_rows(plan["changes"], "uid old new", _TABLE)
+        print_rows(plan["changes"], "ProgramChange", "uid old new", _TABLE)
     _note_left_out(plan, how)
     how.confirm(f"Change these {len(plan['changes'])} programs?")
     transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
@@ -91,8 +91,10 @@ def _show(plan: dict[str, Any], how: How) -> None:
     if how.as_json:
         print_json(plan)
         return
-    print_rows(plan["members"], _WHO, _TABLE)
+    print_rows(plan["members"], "Lapsed", _WHO, _TABLE)
     _note_left_out(plan, how)
+    for change in plan["changes"]:
+        how.note(f"  {change_text(change)}")
     how.note(f"{plan['due']} are due, {plan['count']} in one run; nothing was changed")
 
 

@@ -31,6 +31,24 @@ class Form:
     pager: bool
 
 
+# The keys of each kind of row.  They are written down here, so that a wrong column is refused also where
+# there is no row; the models are slow to import.
+KEYS = {
+    "Member": "uid cn uid_number gid_number home_directory login_shell program given_name sn terms non_member_terms positions groups"
+              " is_club expired deleted forwarding_addresses forwarding_problem",
+    "Lapsed": "uid cn program last_term expired",
+    "GroupSummary": "cn gid_number members",
+    "ClubSummary": "uid cn members expired deleted",
+    "MailingList": "list members groups",
+    "Book": "book title authors isbn year edition publisher copies copies_in due_back",
+    "Loan": "loan book title copy_number uid lent_at lent_by due_on overdue renewals_left change",
+    "Summary": "transaction operation caller subject state created committed ended error host",
+    "ProgramChange": "uid old new what of",
+    "log": "n at who remote what subject transaction outcome error host",
+    "chain": "host state problem rows erased head accepted",
+}
+
+
 def listing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a listing, as one argument `form`."""
     @json_option
@@ -39,7 +57,10 @@ def listing(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--pager/--no-pager", default=True, help="Show long output in a pager; only on a terminal.")
     @functools.wraps(function)
     def wrapped(*arguments: Any, as_json: bool, as_csv: bool, columns: str | None, pager: bool, **named: Any) -> Any:
-        form = Form(as_json, as_csv, columns.split(",") if columns else None, pager)
+        if as_json and (as_csv or columns is not None):
+            other = "--csv" if as_csv else "--columns"
+            raise click.UsageError(f"give --json or {other}, not both: JSON always has every field")
+        form = Form(as_json, as_csv, None if columns is None else columns.split(","), pager)
         return function(*arguments, form=form, **named)
 
     return wrapped
@@ -56,15 +77,19 @@ def print_record(rows: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name + ':':<20}{shown(value)}")
 
 
-def print_rows(rows: list[Json], usual: str, form: Form, more: dict[str, Callable[[Json], Any]] | None = None) -> None:
-    """Rows as a table.  `usual` names the columns that are shown unless others are asked for; each is a key of the rows or of `more`."""
+def print_rows(rows: list[Json], kind: str, usual: str, form: Form, more: dict[str, Callable[[Json], Any]] | None = None) -> None:
+    """Rows of a kind of KEYS as a table.
+
+    `usual` names the columns that are shown unless others are asked for; each is a key of the rows or
+    of `more`, which makes a cell from a row.  Raises UsageError (no such column).
+    """
     made = more or {}
-    known = list(dict.fromkeys([*usual.split(), *made, *(name for row in rows[:1] for name in row)]))
+    known = list(dict.fromkeys([*usual.split(), *made, *KEYS[kind].split()]))
     if form.columns == ["help"]:
         click.echo("\n".join(known))
         return
     columns = form.columns or usual.split()
-    if rows and (unknown := [name for name in columns if name not in known]):
+    if (unknown := [name for name in columns if name not in known]):
         raise click.UsageError(f"no column {unknown[0]!r}; there are: {', '.join(known)}")
     cells = [[_text(made[name](row) if name in made else row.get(name)) for name in columns] for row in rows]
     if form.as_csv:

@@ -8,6 +8,7 @@ import click
 
 from ceo import transactions as work
 from ceo.cli.context import Context, pass_context
+from ceo.cli.noun import Noun
 from ceo.cli.steps import Steps
 from ceo.cli.table import Form, json_option, listing, print_json, print_rows
 from ceo.cli.write import How, change, followed, writing
@@ -16,7 +17,7 @@ from ceo_common.text import shown
 _STATES = ["stuck", "checking", "queued", "running", "undoing", "committed", "completed", "aborted", "undo_failed", "abandoned"]
 
 
-@click.group()
+@click.group(cls=Noun)
 def transactions() -> None:
     """Show, resume and abandon transactions."""
 
@@ -36,7 +37,7 @@ def list_(context: Context, state: str | None, limit: int, form: Form) -> None:
     if form.as_json:
         print_json({"transactions": rows, "silent": silent})
     else:
-        print_rows(rows, "when state operation subject caller transaction", form, {"when": lambda row: work.when(row["created"])})
+        print_rows(rows, "Summary", "when state operation subject caller transaction", form, {"when": lambda row: work.when(row["created"])})
     if not rows and not form.as_json:
         click.echo("There are no transactions.", err=True)
     for host, why in silent.items():

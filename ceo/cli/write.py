@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ceo.cli.context import Context
+from ceo.cli.prompts import confirm
+from ceo.cli.repeat import repeat_command
 from ceo.cli.steps import Steps
 from ceo.cli.table import json_option, print_json
 from ceo.progress import follow
+from ceo_common.errors import BackendDown, CeoError, OutcomeUnknown
 from ceo_common.events import Event
 from ceo_common.text import shown
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class How:
     """How a command writes."""
 
@@ -31,46 +36,106 @@ class How:
     dry_run: bool
     yes: bool
     quiet: bool
+    key: str  # the Idempotency-Key: given, or made for this run
+    words: list[str]  # the command behind `ceo`, as it is repeated
 
     @property
     def asking(self) -> bool:
         """Whether somebody is there to be asked, and wants to be."""
         return sys.stdin.isatty() and not (self.as_json or self.yes or self.dry_run)
 
-    def confirm(self, question: str) -> None:
-        """Ask before what is not easily taken back.  Raises Abort, UsageError (nobody is there to be asked)."""
+    def confirm(self, question: str, *, default: bool = False, instead: str = "--yes") -> None:
+        """Ask before a change, unless nobody wants to be asked.
+
+        Raises Declined, Abort (interrupted), UsageError (nobody is there to be asked; `instead` are
+        the options that need no answer).
+        """
         if self.yes or self.dry_run:
             return
         if not sys.stdin.isatty():
-            raise click.UsageError("missing: --yes (without a terminal ceo can't ask)")
-        click.confirm(shown(question), abort=True, err=True)
+            raise click.UsageError(f"missing: {instead} (without a terminal ceo can't ask)")
+        confirm(question, default=default)
 
     def note(self, text: str) -> None:
         """Something beside the result."""
         if not (self.quiet or self.as_json):
             click.echo(shown(text), err=True)
 
+    def exact(self, *words: str) -> None:
+        """Say what the command means in full: so it is repeated, whatever was asked for or counted."""
+        flags = {"--json": self.as_json, "--yes": self.yes, "--quiet": self.quiet}
+        self.words = [*words, *(flag for flag, is_given in flags.items() if is_given)]
 
-def writing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of one that writes, as one argument `how`."""
+
+key_option = click.option(
+    "--key", type=click.UUID, metavar="UUID",
+    help="Name this change: the same command with the same key changes nothing twice.",
+)
+
+
+def _writing(function: Callable[..., Any], *, is_keyed: bool) -> Callable[..., Any]:
     @click.option("--dry-run", is_flag=True, help="Check everything and show what would change, with old and new values; change nothing.")
     @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
     @click.option("--quiet", is_flag=True, help="Print only the result, no steps and no notes.")
     @json_option
     @functools.wraps(function)
-    def wrapped(*arguments: Any, as_json: bool, dry_run: bool, yes: bool, quiet: bool, **named: Any) -> Any:
+    def wrapped(
+        *arguments: Any, as_json: bool, dry_run: bool, yes: bool, quiet: bool, key: uuid.UUID | None = None, **named: Any,
+    ) -> Any:
         context = click.get_current_context().find_object(Context)
         assert context
         context.may_write = not dry_run
-        return function(*arguments, how=How(as_json, dry_run, yes, quiet), **named)
+        how = How(as_json, dry_run, yes, quiet, str(key or uuid.uuid4()), sys.argv[1:])
+        if not is_keyed:
+            return function(*arguments, how=how, **named)
+        with repeatable(context, how):
+            return function(*arguments, how=how, **named)
 
-    return wrapped
+    return key_option(wrapped) if is_keyed else wrapped
+
+
+def writing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of one that writes, as one argument `how`."""
+    return _writing(function, is_keyed=True)
+
+
+def importing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As writing(), for a command that sends many requests and goes on by itself where it ended."""
+    return _writing(function, is_keyed=False)
+
+
+@contextlib.contextmanager
+def repeatable(context: Context, how: How) -> Iterator[None]:
+    """Where the outcome is not known, say how to repeat the command so that it is done once.
+
+    Raises OutcomeUnknown with the command, also for who interrupts a change that was sent.
+    """
+    try:
+        yield
+    except OutcomeUnknown as error:
+        raise _with_command(error.message, how, error) from None
+    except BackendDown as error:
+        if not error.more.get("unknown"):
+            raise
+        raise _with_command(error.message, how, error) from None
+    except KeyboardInterrupt:
+        if how.dry_run or not context.wrote or context.result is not None:
+            raise
+        raise _with_command("interrupted; what was sent may be done all the same", how) from None
+
+
+def _with_command(message: str, how: How, error: CeoError | None = None) -> OutcomeUnknown:
+    command = repeat_command(how.words, how.key)
+    more = (error.more if error else {}) | {"key": how.key, "command": command}
+    if not how.as_json:
+        message = f"{message}\nTo learn the outcome, or to do it now, run: {command}"
+    return OutcomeUnknown(message, **more)
 
 
 def transact(context: Context, how: How, begin: Callable[[Client], Iterator[Event]], tell: Callable[[Json], Iterable[str]]) -> Json:
     """Run a transaction and print its result, whose lines tell() makes; the result, empty of a rehearsal."""
     client = context.client
-    client.rehearsing = how.dry_run
+    client.rehearsing, client.key = how.dry_run, how.key
     steps = Steps(quiet=how.as_json or how.quiet or how.dry_run)
     last = followed(begin(client), steps)
     if how.dry_run:
@@ -102,7 +167,7 @@ def followed(events: Iterator[Event], steps: Steps) -> Event:
 def change(context: Context, how: How, call: Callable[[Client], Json], tell: Callable[[Json], str]) -> None:
     """A change that is one step, and what to say of it."""
     client = context.client
-    client.rehearsing = how.dry_run
+    client.rehearsing, client.key = how.dry_run, how.key
     told = context.result = call(client)
     if how.dry_run:
         print_rehearsal(told, how)

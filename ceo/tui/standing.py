@@ -32,7 +32,7 @@ class Standing:
         """Why one may not do something, perhaps to an account; empty when one may, or when only ceod can tell."""
         if self.who is None:
             return ""
-        towards = {Who.SELF} if uid and uid == self.uid else set()
+        towards = {Who.SELF, Who.STARTER} if uid and uid == self.uid else set()
         towards |= {Who.CLUB} if uid in self.groups else set()
         # Whether an account is fresh is ceod's to know.
         towards |= {Who.FRESH} if Who.OFFICE in self.who else set()

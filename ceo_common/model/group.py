@@ -55,6 +55,35 @@ class Groups(Wire):
     broken: int = 0
 
 
+class Club(Wire):
+    """GET /api/clubs/UID: `members` are the usernames of those who may act as it."""
+
+    uid: str
+    cn: str
+    uid_number: int
+    home_directory: str
+    members: list[str]
+    expired: bool = False
+    deleted: bool = False
+
+
+class ClubSummary(Wire):
+    """One club of a list."""
+
+    uid: str
+    cn: str
+    members: int  # how many may act as it
+    expired: bool = False
+    deleted: bool = False
+
+
+class Clubs(Wire):
+    """GET /api/clubs, by username; `broken` entries of the directory are left out."""
+
+    clubs: list[ClubSummary]
+    broken: int = 0
+
+
 class NewPositions(RootModel[dict[Text, Annotated[list[Username], Field(max_length=32)]]]):
     """POST /api/positions: who holds each position; one that is not named does not change, an empty list means nobody."""
 

@@ -62,6 +62,20 @@ class MailNames(Wire):
     aliases: list[str]  # of the mail server
 
 
+class MailingList(Wire):
+    """One mailing list; `groups` are those that it follows from."""
+
+    list: str
+    members: int  # how many addresses
+    groups: tuple[str, ...]
+
+
+class MailingLists(Wire):
+    """GET /api/mailman: every list, by its name."""
+
+    lists: tuple[MailingList, ...]
+
+
 class Unsubscribe(Wire):
     """DELETE /api/mailman/LIST."""
 

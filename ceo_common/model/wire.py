@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 
 from ceo_common.errors import Invalid
 from ceo_common.model import names
+from ceo_common.model.problem_words import problem_words
 from ceo_common.terms import YEARS_AHEAD, Term
 
 M = TypeVar("M", bound=BaseModel)
@@ -106,7 +107,7 @@ def parse(model: type[M], body: object, now: Term | None = None) -> M:
     try:
         value = model.model_validate(body, context={"now": now})
     except ValidationError as error:
-        problems = [_problem(item) for item in error.errors(include_url=False, include_context=False, include_input=False)] + problems
+        problems = [_problem(item) for item in error.errors(include_url=False, include_input=False)] + problems
     if problems:
         raise Invalid("the request has problems", problems=[{"field": field, "message": message} for field, message in problems])
     return value
@@ -114,4 +115,4 @@ def parse(model: type[M], body: object, now: Term | None = None) -> M:
 
 def _problem(item: Any) -> Problem:
     field = ".".join(str(part) for part in item["loc"]) or "(body)"
-    return field, "unknown field" if item["type"] == "extra_forbidden" else str(item["msg"]).removeprefix("Value error, ")
+    return field, problem_words(item["type"], item.get("ctx", {}), str(item["msg"]))

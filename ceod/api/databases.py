@@ -7,7 +7,7 @@ import flask
 from ceo_common.errors import Invalid
 from ceo_common.model import names as name_rules
 from ceo_common.model.database import AllDatabases, DatabaseInfo, Databases, Logins, LoginsTried, Written
-from ceod.api.requests import answer, ceod, parsed, route, transact
+from ceod.api.requests import answer, caller, ceod, parsed, route, transact
 from ceod.auth import states
 from ceod.operations import create_database
 from ceod.operations.create_database import Kind
@@ -36,6 +36,10 @@ def get(uid: str) -> flask.Response:
         kind: create_database.server(ceod().services, kind) for kind in create_database.KINDS
     }
     there = {kind: bool(server.parts(uid)) for kind, server in servers.items()}
+    # Our own hosts ask about those who are gone.
+    directory = ceod().services.directory
+    if not any(there.values()) and caller().host is None and directory.person_unchecked(uid) is None:
+        raise states.missing(uid)
     unlimited = [
         kind for kind, server in servers.items() if there[kind] and server.is_unlimited(uid)
     ]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
 import flask
 
 from ceo_common.errors import NotFound
 from ceo_common.model import names as name_rules
-from ceo_common.model.group import Group, Groups, GroupSummary, NewClub, NewGroup, NewPositions, Positions
+from ceo_common.model.group import (
+    Club,
+    Clubs,
+    ClubSummary,
+    Group,
+    Groups,
+    GroupSummary,
+    NewClub,
+    NewGroup,
+    NewPositions,
+    Positions,
+)
 from ceod.api.requests import answer, bind_as_caller, ceod, parsed, route, transact
 from ceod.auth import states
 from ceod.operations import change_group, names, set_positions
@@ -100,6 +113,50 @@ def _group(cn: str) -> entry.Group:
     if group is None:
         raise NotFound(f"there is no group {cn!r}")
     return group
+
+
+@route(blueprint, "GET", "/clubs", role="admin", operation="club.read", gives=Clubs)
+def clubs() -> flask.Response:
+    """The clubs, by username."""
+    people, now = ceod().services.directory.people_with("(objectClass=club)"), time.time()
+    rows = [
+        ClubSummary(
+            uid=club.uid,
+            cn=club.one("cn"),
+            members=len(_members(club.uid)),
+            expired=club.is_expired(now),
+            deleted=club.is_deleted,
+        )
+        for club in sorted(people, key=lambda club: club.uid)
+    ]
+    return answer(Clubs(clubs=rows, broken=len(people.broken)))
+
+
+@route(blueprint, "GET", "/clubs/<uid>", role="admin", operation="club.read", gives=Club)
+def get_club(uid: str) -> flask.Response:
+    """One club, and who may act as it."""
+    club = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
+    if club is None or not club.is_club:
+        hint = f": {uid} is the account of a person" if club else ""
+        raise NotFound(f"there is no club {uid!r}{hint}")
+    return answer(
+        Club(
+            uid=club.uid,
+            cn=club.one("cn"),
+            uid_number=club.number,
+            home_directory=club.one("homeDirectory"),
+            members=_members(uid),
+            expired=club.is_expired(time.time()),
+            deleted=club.is_deleted,
+        )
+    )
+
+
+def _members(uid: str) -> list[str]:
+    """Who is in the group of a club."""
+    directory = ceod().services.directory
+    group = directory.group(uid)
+    return directory.uids_in(group) if group else []
 
 
 @route(blueprint, "POST", "/clubs", role="admin", operation="club.add",

@@ -218,10 +218,14 @@ def every_loan() -> flask.Response:
 def of_person(uid: str) -> flask.Response:
     """The loans of one person."""
     _username(uid)
-    return answer(Loans(loans=_library().database.run(lambda connection: _desk().of_person(connection, uid))))
+    loans = _library().database.run(lambda connection: _desk().of_person(connection, uid))
+    # Whose account is gone may have a book still.
+    if not loans and ceod().services.directory.person_unchecked(uid) is None:
+        raise states.missing(uid)
+    return answer(Loans(loans=loans))
 
 
-@route(blueprint, "GET", "/library/overdue", role="library", operation="library.loans", gives=Loans)
+@route(blueprint, "GET", "/library/overdue", role="library", operation="library.overdue", gives=Loans)
 def overdue() -> flask.Response:
     """All overdue loans, the longest overdue first."""
     return answer(Loans(loans=_library().database.run(_desk().overdue)))

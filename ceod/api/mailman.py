@@ -13,7 +13,7 @@ from flask import request
 from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, NotFound, Overtaken, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.change import added, changed, removed
-from ceo_common.model.service import MailNames, Subscription, Subscriptions, Unsubscribe, Unsubscribed
+from ceo_common.model.service import MailingList, MailingLists, MailNames, Subscription, Subscriptions, Unsubscribe, Unsubscribed
 from ceo_common.model.transaction import Rehearsal
 from ceo_common.permissions import Who
 from ceod.api.requests import answer, audit, caller, ceod, is_rehearsal, parsed, rehearsed, route
@@ -30,6 +30,17 @@ _WAITING = {"waiting": "also the lists whose moderator has to agree first"}
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
+@route(blueprint, "GET", "/mailman", role="mail", operation="mailman.list", gives=MailingLists)
+def every_list() -> flask.Response:
+    """Every mailing list, with the groups that it follows from."""
+    behind = ceod().config.groups.behind
+    rows = (
+        MailingList(list=row.name, members=row.members, groups=tuple(behind(row.name)))
+        for row in _mailman().all_lists()
+    )
+    return answer(MailingLists(lists=tuple(rows)))
+
+
 @route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions, query=_WAITING)
 def lists(uid: str) -> flask.Response:
     """Show the lists that an account's address is on, and those that somebody took it off last."""
@@ -37,6 +48,9 @@ def lists(uid: str) -> flask.Response:
     lists, left = _mailman().lists_of(_address(uid)), Wishes(ceod().engine.journal).left(uid)
     waiting = _mailman().waiting_lists(_address(uid)) if "waiting" in request.args else None
     left = [name for name in left if name not in lists]
+    # Our own hosts ask about those who are gone.
+    if not lists and caller().host is None and ceod().services.directory.person_unchecked(uid) is None:
+        raise states.missing(uid)
     return answer(Subscriptions(uid=uid, lists=lists, left=left, waiting=waiting))
 
 
@@ -90,7 +104,7 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
     return answer(Subscription(list=list_name, uid=uid, subscribed=False))
 
 
-@route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe",
+@route(blueprint, "DELETE", "/mailman/<list_name>", role="mail", operation="mailman.unsubscribe.many",
        states=states.EVERY, takes=Unsubscribe, gives=Unsubscribed, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe_many(list_name: str) -> flask.Response:
     """Remove many addresses from a list at once; those that are not on it are ignored."""

@@ -129,8 +129,10 @@ def _parameters(row: Route) -> list[Json]:
                          for name in re.findall(r"<(\w+)>", row.path)]
     query = row.query | ({DRY_RUN: "only check, and return what would be done"} if row.rehearsal else {})
     found += [{"name": name, "in": "query", "description": words, "schema": {"type": "string"}} for name, words in query.items()]
-    if row.streams and row.method != "GET":
-        found.append({"name": "Idempotency-Key", "in": "header", "description": "a new UUID; the same UUID again returns the first transaction",
+    if row.method != "GET":
+        first = "first transaction" if row.streams else "first answer"
+        words = f"a new UUID; the same UUID again, within seven days, returns the {first}"
+        found.append({"name": "Idempotency-Key", "in": "header", "description": words,
                       "schema": {"type": "string", "format": "uuid", "maxLength": KEY_LIMIT}})
     if row.writes:
         found.append({"name": "X-KRB5-CRED", "in": "header", "description": "the caller's forwarded ticket (gen_cred.sh), unless it is delegated",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import ipaddress
@@ -38,6 +39,7 @@ from ceod.server.answer import EVENTS
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
+from ceod.transaction.answers import Answers, KeyedRequest
 from ceod.transaction.audit import canonical
 from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.step import Operation
@@ -108,16 +110,51 @@ def route(
             g.row, g.account = row, values.get("uid")
             if row.streams:
                 idempotency_key()
+            elif method != "GET" and not is_rehearsal() and (key := idempotency_key()):
+                return _once(key, lambda: _plain_write(row, view, values))
             elif method != "GET":
-                _require_account()  # transact() does it while nobody else can change the account
-            if method != "GET" and not row.streams and not is_rehearsal():
-                count_write()  # transact() counts what begins a transaction
+                return _plain_write(row, view, values)
             return view(**values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
         return view
 
     return register
+
+
+def _plain_write(row: Route, view: Callable[..., Any], values: dict[str, str]) -> Any:
+    """A change that is no transaction, or the dry run of one."""
+    _require_account()  # transact() does it while nobody else can change the account
+    if not is_rehearsal():
+        count_write()  # transact() counts what begins a transaction
+    return view(**values)
+
+
+def _once(key: str, act: Callable[[], flask.Response]) -> flask.Response:
+    """The answer of act(), or the one that the same request with this key got before.
+
+    Raises what act() does, KeyReused, Busy, OutcomeUnknown, JournalFull, JournalUntrusted.
+    """
+    content = request.get_data()
+    with contextlib.suppress(json_body.BadJson):  # the view refuses it
+        content = canonical(json_body.read(content))
+    digest = hashlib.sha256(request.full_path.encode() + b"\n" + content).hexdigest()
+    asked = KeyedRequest(caller().name, g.row.operation, key, digest)
+    answers = Answers(ceod().engine.journal)
+    if (before := answers.begin(asked)) is not None:
+        return flask.jsonify(before)
+    try:
+        response = act()
+    except errors.CeoError as error:
+        if not error.more.get("unknown"):
+            answers.forget(asked)
+        raise
+    try:
+        answers.keep(asked, response.get_json())
+    except errors.JournalFull:
+        # It is done by now, and to say that it is not would be worse than an answer that is not kept.
+        log.error("the journal took no answer", extra={"who": asked.caller, "what": asked.operation})
+    return response
 
 
 def _require_account() -> None:

@@ -123,14 +123,14 @@ def near() -> flask.Response:
     return _told(lapsed.near(ceod().services.directory, uid, cn, ceod().config.time_zone, now), now)
 
 
-@route(blueprint, "GET", "/expired", role="admin", operation="member.lapsed", gives=LapsedMembers)
+@route(blueprint, "GET", "/expired", role="admin", operation="member.expired", gives=LapsedMembers)
 def expired() -> flask.Response:
     """The expired accounts, the longest expired first."""
     now = datetime.now(UTC)
     return _told(lapsed.expired(ceod().services.directory, now), now)
 
 
-@route(blueprint, "GET", "/inactive", role="admin", operation="member.lapsed", gives=LapsedMembers,
+@route(blueprint, "GET", "/inactive", role="admin", operation="member.inactive", gives=LapsedMembers,
        query={"terms": "for how many terms, the current one counted; 1 by default"})
 def inactive() -> flask.Response:
     """The people who have not been members for some terms."""

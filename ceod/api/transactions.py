@@ -90,7 +90,7 @@ def _found(identifier: str, operation: str) -> Row[Any]:
     Whoever may not see it learns nothing of it: a wrong id and somebody else's are told apart for the systems committee alone.
     """
     row = ceod().engine.record.transaction(identifier)
-    mine = {Who.SELF} if row is not None and row.caller == caller().name else set()
+    mine = {Who.STARTER} if row is not None and row.caller == caller().name else set()
     allow(operation, also=mine)
     if row is None:
         raise NotFound(f"there is no transaction {identifier} on {ceod().config.host}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ceo_common.config import Positions
-from ceo_common.errors import Invalid
+from ceo_common.errors import Invalid, NotFound
 from ceod.operations.changes import ChangeEntries, Changes, as_json
 from ceod.operations.lists import JoinLists, LeaveLists, warnings
 from ceod.operations.private import Private, ThisRun
@@ -67,7 +67,10 @@ def plan(services: Services, wanted: Holders) -> Json:
         problems += [(position, f"{uid} is expired; renew it first") for uid in sorted(new)
                      if not people[uid].is_deleted and people[uid].is_expired(now)]
     if problems:
-        raise Invalid("the positions have problems", problems=[{"field": field, "message": message} for field, message in problems])
+        # What does not exist is told as that, wherever nothing else is wrong.
+        missing = all(message.startswith("there is no ") for _, message in problems)
+        refusal = NotFound if missing else Invalid
+        raise refusal("the positions have problems", problems=[{"field": field, "message": message} for field, message in problems])
     changes: dict[str, dict[str, list[str]]] = {}
     for position, uids in wanted.items():
         for uid in sorted(set(uids) ^ set(before.get(position, []))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
 
@@ -26,6 +27,14 @@ class _Conflict(Exception):
 
 class _Refused(Exception):
     """One of _REFUSALS."""
+
+
+@dataclass(frozen=True)
+class MailingList:
+    """A list, and how many addresses are on it."""
+
+    name: str
+    members: int
 
 
 class Mailman:
@@ -91,6 +100,13 @@ class Mailman:
             )
 
         return list(self._do(look))
+
+    def all_lists(self) -> list[MailingList]:
+        """The lists of ours, by name.  Raises BackendDown."""
+        found = self._do(lambda client: list(client.get_lists()))
+        ours = [item for item in found if item.mail_host == self.domain]
+        rows = [MailingList(item.list_name, int(item.member_count)) for item in ours]
+        return sorted(rows, key=lambda row: row.name)
 
     def check_list(self, list_name: str) -> None:
         """Raises NotFound (no such list), BackendDown."""

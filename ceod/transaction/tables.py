@@ -77,6 +77,17 @@ wishes = Table(
     Column("approved", Boolean, nullable=False),
 )
 
+# Of changes that are no transactions: what was answered, by the client's Idempotency-Key.
+answers = Table(
+    "answers", metadata,
+    Column("caller", String(256), primary_key=True),
+    Column("operation", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the request
+    Column("at", Float, nullable=False, index=True),
+    Column("answer", JSON(none_as_null=True)),  # null until it is done
+)
+
 # Which journal this is.  The one row without `accepted` is its own; the others are of journals that an
 # administrator gave up for this one, with the highest count that was known of each.
 journals = Table(

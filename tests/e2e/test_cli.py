@@ -25,7 +25,7 @@ def test_add_in_json(club: Club) -> None:
     told = json.loads(done.stdout)
     assert (done.returncode, told["status"], told["result"]["terms"]) == (0, "completed", ["f2026"])
     assert done.stderr == ""
-    done = club.run_as("office1", "ceo", "members", "add", uid, "--cn", "Json Person", "--program", "x", "--json")
+    done = club.run_as("office1", "ceo", "members", "add", uid, "--cn", "Json Person", "--program", "x", "--yes", "--json")
     assert (done.returncode, json.loads(done.stdout)["code"]) == (73, "exists")
 
 

@@ -17,7 +17,7 @@ from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import Markup, text
-from ceo_common.errors import CeoError, Changed, Invalid
+from ceo_common.errors import CeoError, Changed, Invalid, NotFound
 from ceo_common.events import Event
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Positions(Screen):
             self._show(error.more["told"])
             self.tell("problem", f"{error.message}  Look once more.")
             return True
-        if isinstance(error, Invalid) and self.form:
+        if isinstance(error, Invalid | NotFound) and self.form:
             self.form.refuse(error)
             self.tell("hint", _HINT)
             return True

@@ -1,0 +1,289 @@
+"""How commands end and what they say: what does not exist, what is repeated, what somebody declines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+import uuid
+
+import pytest
+
+from tests.club.club import Club
+from tests.club.terminal import Open
+
+_MISSING = """
+mailman get nosuch
+mailman subscribe nosuch events
+mailman subscribe regular1 nosuch
+mailman unsubscribe nosuch events --yes
+mailman unsubscribe regular1 nosuch --yes
+mysql get nosuch
+mysql create nosuch
+mysql pwreset nosuch --yes
+postgresql get nosuch
+postgresql create nosuch
+postgresql pwreset nosuch --yes
+library get 99999
+library get 9780306406157
+library loans nosuch
+library lend 99999 regular1
+library lend 1 nosuch
+library return 99999
+library return 1 nosuch
+library renew 1 nosuch
+library copies 99999
+library search zzzzqqqqxxxx
+members get nosuch
+members list --group nosuch
+members list --position nosuch
+members search --group nosuch
+members search --position nosuch
+members export --group nosuch
+members renew nosuch --term w2027
+members renew nosuch --terms 1 --yes
+members modify nosuch --shell /bin/sh
+members pwreset nosuch --yes
+members delete nosuch --yes
+members restore nosuch
+members uwldap nosuch
+clubs get nosuch
+clubs get regular1
+groups get nosuch
+groups search nosuch
+groups add-member nosuch regular1
+groups add-member office nosuch
+groups remove-member nosuch regular1 --yes
+groups remove-member office nosuch --yes
+positions set nosuch=regular1 --yes
+positions set librarian=nosuch --yes
+updateprograms nosuch
+transactions show nosuch
+transactions follow nosuch
+transactions resume nosuch
+transactions abandon nosuch --reason x --yes
+log --host nohost
+log --host nohost --verify
+doctor ghost
+doctor ghost --fix --yes
+api GET /members/nosuch
+""".split("\n")[1:-1]
+
+
+@pytest.mark.parametrize("words", _MISSING)
+def test_what_does_not_exist_ends_with_66(club: Club, words: str) -> None:
+    done = club.run_as("ctdalek", "ceo", *words.split())
+    assert done.returncode == 66, done
+    assert done.stdout + done.stderr
+    if not words.startswith("api"):
+        done = club.run_as("ctdalek", "ceo", *words.split(), "--json")
+        assert done.returncode == 66, done
+        assert json.loads(done.stdout)["code"] == "not_found"
+
+
+@pytest.mark.parametrize("words", ["members get CTDALEK", "members modify CTDALEK --shell /bin/sh", "doctor CTDALEK"])
+def test_capitals_get_the_name_without_them(club: Club, words: str) -> None:
+    done = club.run_as("ctdalek", "ceo", *words.split())
+    assert done.returncode == 66
+    assert "did you mean ctdalek?" in done.stderr
+
+
+def test_of_a_name_without_an_account_doctor_shows_what_is_left(club: Club) -> None:
+    assert club.run_as("ctdalek", "ceo", "doctor", "ghost").stderr == "ceo: there is no account 'ghost'\n"
+
+
+@pytest.mark.parametrize(("words", "hint"), [
+    ("help", "there is no command help: run ceo --help"),
+    ("version", "there is no command version: run ceo --version"),
+    ("-v", "run ceo --version"),
+    ("membrs", "did you mean members?"),
+    ("members help", "run ceo members --help"),
+    ("members lst", "did you mean list?"),
+    ("library zzzz", "ceo library --help lists them"),
+])
+def test_a_word_that_is_no_command_gets_a_hint(club: Club, words: str, hint: str) -> None:
+    done = club.run_as("regular1", "ceo", *words.split())
+    assert done.returncode == 2
+    assert hint in done.stderr
+
+
+# Lists and clubs
+
+
+def test_mailing_lists_are_listed(club: Club) -> None:
+    rows = json.loads(club.run_as("regular1", "ceo", "mailman", "list", "--json").stdout)["lists"]
+    assert {row["list"] for row in rows} == set(club.rosters()) | {row["list"] for row in rows if not row["members"]}
+    by_name = {row["list"]: row for row in rows}
+    assert by_name["syscom"]["groups"] == ["syscom"]
+    assert "csc-general" in club.run_as("regular1", "ceo", "mailman", "list").stdout
+
+
+def test_clubs_are_listed_and_shown(club: Club) -> None:
+    name = club.name()
+    club.done(club.client("ctdalek").add_club({"uid": name, "cn": "Test Club"}))
+    club.done(club.client("ctdalek").add_to_group(name, "regular1"))
+    rows = json.loads(club.run_as("regular1", "ceo", "clubs", "list", "--json").stdout)["clubs"]
+    (row,) = [row for row in rows if row["uid"] == name]
+    assert row == {"uid": name, "cn": "Test Club", "members": 1, "expired": False, "deleted": False}
+    done = club.run_as("regular1", "ceo", "clubs", "get", name)
+    assert done.returncode == 0
+    assert "Test Club" in done.stdout
+    assert "regular1" in done.stdout
+
+
+# Forms of output
+
+
+_LISTINGS = ("members list --term f2026", "members search dalek", "library search c", "library loans", "library overdue", "groups search",
+             "clubs list", "mailman list", "transactions list", "log", "log --verify", "memberlist", "expiredaccounts", "inactive 2")
+
+
+@pytest.mark.parametrize("words", _LISTINGS)
+def test_one_form_at_a_time(club: Club, words: str) -> None:
+    for more in (("--json", "--csv"), ("--json", "--columns", "uid"), ("--json", "--columns=help"), ("--csv", "--columns", "no-such-column"),
+                 ("--columns", "")):
+        done = club.run_as("ctdalek", "ceo", *words.split(), *more)
+        assert done.returncode == 2, (more, done)
+        assert done.stdout == ""
+    column = club.run_as("ctdalek", "ceo", *words.split(), "--columns=help").stdout.split()[0]
+    done = club.run_as("ctdalek", "ceo", *words.split(), "--csv", "--columns", column)
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines()[0] == column
+
+
+def test_a_limit_is_what_is_printed(club: Club) -> None:
+    for words in ("members search a", "log", "transactions list", "library search a"):
+        done = club.run_as("ctdalek", "ceo", *words.split(), "--csv", "--limit", "2")
+        assert len(list(csv.reader(io.StringIO(done.stdout)))) == 3, (words, done)
+    done = club.run_as("ctdalek", "ceo", "members", "search", "a", "--limit", "2")
+    assert "--limit shows more" in done.stderr
+
+
+# Renewals
+
+
+def test_an_exact_renewal_can_be_repeated(club: Club) -> None:
+    uid = club.add(terms=["f2026"])["result"]["uid"]
+    words = ("ceo", "members", "renew", uid, "--term", "w2027")
+    assert club.run_as("office1", *words).returncode == 0
+    again = club.run_as("office1", *words)
+    assert (again.returncode, again.stdout) == (0, f"{uid} is registered for w2027 already; nothing was changed.\n")
+    told = json.loads(club.run_as("office1", *words, "--json").stdout)
+    assert (told["status"], told["result"]["already"]) == ("completed", ["w2027"])
+    more = club.run_as("office1", *words, "--term", "s2027")
+    assert more.returncode == 0
+    assert "w2027 already" in more.stderr
+    assert club.client("regular1").member(uid)["terms"] == ["f2026", "w2027", "s2027"]
+    assert club.run_as("office1", "ceo", "members", "renew", uid, "--term", "x99").returncode == 65
+
+
+def test_a_counted_renewal_is_confirmed(club: Club) -> None:
+    uid = club.add(terms=["f2026"])["result"]["uid"]
+    done = club.run_as("office1", "ceo", "members", "renew", uid, "--terms", "1")
+    assert done.returncode == 2
+    assert "--yes, or --term w2027" in done.stderr
+    done = club.run_as("office1", "ceo", "members", "renew", uid, "--terms", "1", "--yes")
+    assert done.returncode == 0
+    assert "$2" in done.stderr
+    assert club.client("regular1").member(uid)["terms"] == ["f2026", "w2027"]
+
+
+def test_a_counted_sign_up_is_confirmed(club: Club) -> None:
+    uid = club.name()
+    words = ("ceo", "members", "add", uid, "--cn", "Test Person", "--program", "Maths")
+    assert club.run_as("office1", *words, "--terms", "1").returncode == 2
+    assert club.run_as("office1", *words).returncode == 2
+    club.nothing(uid)
+    assert club.run_as("office1", *words, "--term", "f2026").returncode == 0
+
+
+def test_a_terminal_shows_the_terms_and_the_fee(club: Club, terminal: Open) -> None:
+    uid = club.add(terms=["f2026"])["result"]["uid"]
+    window = terminal("office1", "ceo", "members", "renew", uid, "--terms", "2")
+    window.see("w2027, s2027", "$4")
+    window.type("n", "Enter")
+    window.see("you answered no; nothing was changed")
+    assert "interrupted" not in window.text
+    assert window.ended() == 1
+    assert club.client("regular1").member(uid)["terms"] == ["f2026"]
+
+
+# Keys
+
+
+def test_a_key_makes_a_repetition_harmless(club: Club) -> None:
+    uid, key = club.name(), str(uuid.uuid4())
+    words = ("ceo", "members", "add", uid, "--cn", "Test Person", "--program", "Maths", "--term", "f2026", "--key", key)
+    first = club.run_as("office1", *words)
+    assert first.returncode == 0
+    again = club.run_as("office1", *words)
+    assert again.returncode == 0, again
+    assert f"ceo members pwreset {uid}" in again.stdout
+    assert club.run_as("office1", *words[:-2], "--key", str(uuid.uuid4())).returncode == 73
+    assert club.run_as("office1", *words[:-2], "--key", "no-uuid").returncode == 2
+    title = f"Book {club.name()}"
+    book = ("ceo", "library", "add", "--title", title, "--author", "Ann Author", "--key", key)
+    assert club.run_as("office1", *book).stdout == club.run_as("office1", *book).stdout
+
+
+# Runs its arguments, interrupts them once they are connected to a ceod (port 9987), and prints how they ended.
+_INTERRUPT = """
+import json, signal, subprocess, sys, time
+ceo = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+while ceo.poll() is None:
+    lines = [line.split() for line in open(f"/proc/{ceo.pid}/net/tcp")]
+    if any(line[2].endswith(":2703") and line[3] == "01" for line in lines):
+        break
+    time.sleep(0.05)
+ceo.send_signal(signal.SIGINT)
+out, err = ceo.communicate()
+print(json.dumps([ceo.returncode, out, err]))
+"""
+
+
+def test_an_interrupted_change_tells_how_to_repeat_it(club: Club) -> None:
+    uid = club.add()["result"]["uid"]
+    with club.frozen("mail", "ceod"):
+        done = club.run_as("office1", "python", "-c", _INTERRUPT, "ceo", "mailman", "subscribe", uid, "events")
+    status, out, err = json.loads(done.stdout)
+    assert (status, out) == (74, "")
+    (command,) = re.findall(r"run: (ceo .*)", err)
+    assert re.fullmatch(rf"ceo mailman subscribe {uid} events --key [0-9a-f-]{{36}}", command)
+    for _ in range(2):
+        done = club.run_as("office1", *shlex.split(command))
+        assert (done.returncode, done.stdout) == (0, f"{uid} is on events.\n")
+    assert club.on_list(uid, "events")
+
+
+# Prompts
+
+
+def test_each_prompt_checks_its_answer_at_once(club: Club, terminal: Open) -> None:
+    uid = club.name()
+    window = terminal("office1", "ceo", "members", "add")
+    for wrong, words in (("Bad Name", "a username is"), ("ctdalek", "ctdalek"), ("root", "root")):
+        window.see("Username")
+        window.type(wrong, "Enter")
+        window.see("Error:", words)
+    window.type(uid, "Enter")
+    window.see("Full name")
+    window.type(uid, "Enter")
+    window.see("Error:")
+    window.type("Prompt Person", "Enter")
+    window.see("Program")
+    window.type("Physics", "Enter")
+    window.see("Number of terms")
+    window.type("none", "Enter")
+    window.see("Error:")
+    window.type("2", "Enter")
+    window.see("Forward mail to")
+    window.type("nowhere", "Enter")
+    window.see("Error:")
+    window.type("a@example.org", "Enter")
+    window.see("Prompt Person", "Physics", "a@example.org", "$4", "Add this account?")
+    window.type("n", "Enter")
+    window.see("nothing was changed")
+    assert window.ended() == 1
+    club.nothing(uid)
