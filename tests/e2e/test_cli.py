@@ -35,7 +35,7 @@ def test_missing_flags_are_named(club: Club) -> None:
 
 
 def test_problems_come_with_their_fields(club: Club) -> None:
-    done = club.run_as("office1", "ceo", "members", "add", "Xx", "--cn", "abc", "--program", "x", "--forward", "|sh", "--yes")
+    done = club.run_as("office1", "ceo", "members", "add", "Xx", "--cn", "Xx", "--program", "x", "--forward", "|sh", "--yes")
     assert done.returncode == 65
     for field in ("uid:", "cn:", "forwarding_addresses.0:"):
         assert field in done.stderr
