@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 from urllib.parse import quote, urlencode
 
 import gssapi
@@ -93,7 +93,7 @@ class Client:
         return self._json(host, "GET", "/api/health?full")
 
     def ping(self, host: str) -> None:
-        """GET /api/health without a ticket.  Raises Unreachable, ConfigError."""
+        """GET /api/health without a ticket.  Raises Unreachable."""
         try:
             with connecting.session(self.ca) as session:
                 url = f"https://{host}:{self.port}/api/health"
@@ -125,9 +125,9 @@ class Client:
         """GET /api/members?stream: every one that fits, in no order.  Raises OutcomeUnknown when the list was cut off."""
         with self._ask(self.hosts.admin, "GET", f"/api/members?{urlencode({'stream': 1, **query})}", None, timeout=_STREAM_S) as response:
             for line in self._whole_lines(self.hosts.admin, response):
-                if error := _error_of_list(line):
-                    raise errors.from_json(error)
                 told = json.loads(line)
+                if _is_error(told):
+                    raise errors.from_json(told)
                 if "complete" in told:
                     self._report_broken(told)
                     return
@@ -415,12 +415,14 @@ class Client:
             host, method, path, body, timeout=_STREAM_S, delegate=method != "GET",
             key=self.key if is_write else None,
         ) as response:
-            is_stream, line = "ndjson" in response.headers.get("Content-Type", ""), b"{}"
+            is_stream = "ndjson" in response.headers.get("Content-Type", "")
+            told: Any = None
             for line in self._whole_lines(host, response):
-                if is_stream and (error := _error_of_list(line)):
-                    raise errors.from_json(error)
+                told = _json_or_none(line) if is_stream else None
+                if _is_error(told):
+                    raise errors.from_json(told)
                 yield line.decode(errors="replace")
-            if is_stream and not _is_end(line):
+            if is_stream and not _is_end(told):
                 raise errors.OutcomeUnknown(f"the answer of {host} was cut off before its end was known")
 
     # How
@@ -532,6 +534,8 @@ class Client:
             raise errors.Unauthenticated(f"the Kerberos ticket can't be used, so run kinit: {gssapi_reason(error)}", host=host) from None
         except MutualAuthenticationError:
             raise errors.Unreachable(f"{host} could not prove that it is ceod; its answer is ignored", host=host) from None
+        except requests.exceptions.InvalidURL as error:  # nothing was sent
+            raise self._cut_off(host, error) from None
         except (requests.RequestException, OSError) as error:
             if method != "GET" and not _is_rehearsal(path):
                 raise errors.OutcomeUnknown(f"the connection to {host} ended before it answered: {_reason(error)}", host=host) from None
@@ -551,6 +555,8 @@ class Client:
             self.waiting.pop(thread, None)
 
     def _cut_off(self, host: str, error: Exception) -> errors.Unreachable:
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return errors.Unreachable(f"there is no host {host}", host=host)
         return errors.Unreachable(
             f"{host} does not answer on port {self.port}: {_reason(error)}", host=host
         )
@@ -603,22 +609,20 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _error_of_list(line: bytes) -> Json | None:
-    """The error that ended a list, where its last line is one."""
+def _json_or_none(line: bytes) -> Any:
     try:
-        told = json.loads(line)
+        return json.loads(line)
     except ValueError:
         return None
-    is_error = isinstance(told, dict) and {"error", "code", "problems"} <= told.keys()
-    return told if is_error else None
 
 
-def _is_end(line: bytes) -> bool:
+def _is_error(told: Any) -> TypeGuard[Json]:
+    """Whether a line of a list is the error that ended it."""
+    return isinstance(told, dict) and {"error", "code", "problems"} <= told.keys()
+
+
+def _is_end(told: Any) -> bool:
     """Whether a line is the last of a stream: of a transaction's, or of a list's."""
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return False
     return isinstance(told, dict) and ("complete" in told or told.get("status", "in progress") != "in progress")
 
 

@@ -18,8 +18,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import SSLError
+from urllib3.util.ssl_ import create_urllib3_context
 
-from ceo_common.client_config import ConfigError
 from ceo_common.errors import Unreachable
 
 _STAGGER_S = 0.25  # RFC 8305, section 5: Connection Attempt Delay
@@ -28,8 +28,10 @@ _STAGGER_S = 0.25  # RFC 8305, section 5: Connection Attempt Delay
 def session(ca: str) -> requests.Session:
     """A session that trusts `ca`, a file of PEM certificates, and takes nothing from the environment.
 
-    Its requests raise Unreachable and ConfigError too.
+    Its requests raise Unreachable too.  Raises Unreachable when `ca` is no file.
     """
+    if not os.path.isfile(ca):  # requests would say so only where it may have sent something
+        raise Unreachable(f"there is no file {ca!r}, which says whose certificates to trust")
     made = requests.Session()
     made.trust_env = False
     made.verify = ca
@@ -43,7 +45,8 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A connection to the first address of a host that answers.
 
     A dead address costs a quarter of a second, not the whole time (RFC 8305, "Happy Eyeballs").
-    Raises OSError: gaierror, TimeoutError, or what the last address said.
+    Raises UnicodeError (no name of a host), OSError: gaierror, TimeoutError, or what the last
+    address said.
     """
     waiting = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     end, problem = time.monotonic() + timeout, OSError(errno.EADDRNOTAVAIL, "no address")
@@ -53,7 +56,11 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
             while waiting or trying:
                 if waiting:
                     family, kind, protocol, _, address = waiting.pop(0)
-                    sock = socket.socket(family, kind, protocol)
+                    try:
+                        sock = socket.socket(family, kind, protocol)
+                    except OSError as error:  # this machine has no IPv6, or no IPv4
+                        problem = error
+                        continue
                     trying[sock.fileno()] = sock
                     sock.setblocking(False)
                     if (code := sock.connect_ex(address)) not in (0, errno.EINPROGRESS):
@@ -78,15 +85,25 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
 
 
 class _Connection(HTTPSConnection):
+    _ca = ""
+
     def connect(self) -> None:
-        """As urllib3's.  Raises Unreachable, ConfigError."""
+        """As urllib3's.  Raises Unreachable."""
+        if self.ssl_context is None:
+            # Loaded here, not by urllib3, so that nothing of the host is blamed on this file.
+            self._ca, self.ca_certs = str(self.ca_certs), None
+            self.ssl_context = _trusting(self._ca)
         try:
             super().connect()
         except (SSLError, OSError) as error:
-            raise _refusal(self.host, self.port, str(self.ca_certs), error) from None
+            raise _refusal(self.host, self.port, self._ca, error) from None
 
     def _new_conn(self) -> socket.socket:
-        sock = connect(self.host, self.port, float(self.timeout or 0))
+        try:
+            sock = connect(self.host, self.port, float(self.timeout or 0))
+        except UnicodeError:
+            text = f"there is no host {self.host}: a part of its name is empty or too long"
+            raise Unreachable(text, host=self.host) from None
         sock.settimeout(self.timeout)
         for option in self.socket_options or ():
             sock.setsockopt(*option)
@@ -97,7 +114,19 @@ class _Pool(HTTPSConnectionPool):
     ConnectionCls = _Connection
 
 
-def _refusal(host: str, port: int, ca: str, error: Exception) -> Exception:
+def _trusting(ca: str) -> ssl.SSLContext:
+    """What trusts the authorities of this file.  Raises Unreachable."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    try:
+        context.load_verify_locations(ca)
+    except ssl.SSLError:
+        raise Unreachable(f"{ca}: this is no file of PEM certificates") from None
+    except OSError as error:
+        raise Unreachable(f"{ca}: {_reason(error)}") from None
+    return context
+
+
+def _refusal(host: str, port: int, ca: str, error: Exception) -> Unreachable:
     """What to say of a connection that was not made."""
     while isinstance(error, SSLError) and error.args and isinstance(error.args[0], Exception):
         error = error.args[0]
@@ -109,11 +138,7 @@ def _refusal(host: str, port: int, ca: str, error: Exception) -> Exception:
     elif isinstance(error, ssl.SSLCertVerificationError):
         text = _certificate_problem(host, ca, error)
     elif isinstance(error, ssl.SSLError):
-        if error.library == "X509" or error.reason == "PEM_LIB":
-            return ConfigError(f"{ca}: this is no file of PEM certificates")
         text = f"no encrypted connection with {host} on port {port}: {_ssl_reason(error)}"
-    elif isinstance(error, FileNotFoundError | PermissionError):
-        return ConfigError(f"{ca}: {error.strerror}")
     else:
         reason = "timed out" if isinstance(error, TimeoutError) else _reason(error)
         text = f"{host} does not answer on port {port}: {reason}"

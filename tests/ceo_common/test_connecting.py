@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import socket
 import subprocess
 import threading
@@ -13,8 +15,8 @@ from typing import Any
 import pytest
 
 from ceo_common import connecting
-from ceo_common.client import BODY_LIMIT, Client
-from ceo_common.client_config import ConfigError, Hosts
+from ceo_common.client import BODY_LIMIT, Client, _is_error
+from ceo_common.client_config import Hosts
 from ceo_common.errors import CeoError, Invalid, TooLarge, Unreachable
 from tests.ceo_common.test_client import Liar
 
@@ -86,14 +88,51 @@ def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
             ask()
 
 
-def test_authorities_that_are_none(tmp_path: Path) -> None:
-    liar = Liar(_certificate(tmp_path, "DNS:localhost"), b"")
-    garbage = tmp_path / "garbage.pem"
-    garbage.write_text("no certificate\n")
-    for ask in _asks(_client("localhost", liar.port, str(garbage))):
-        with pytest.raises(ConfigError, match="no file of PEM certificates"):
+@pytest.mark.parametrize("host", ["foo..bar", "a" * 70, "a" * 70 + ".org", "*", ".x", "a b"])
+def test_what_is_no_name_of_a_host(tmp_path: Path, host: str) -> None:
+    ca, _ = _certificate(tmp_path, "DNS:localhost")
+    for ask in _asks(_client(host, 9987, ca)):
+        with pytest.raises(Unreachable, match=re.escape(f"there is no host {host}")):
             ask()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("no certificate\n", "no file of PEM certificates"), ("", "no file of PEM"), (None, "no file '")],
+)
+def test_authorities_that_are_none(tmp_path: Path, content: str | None, words: str) -> None:
+    """Also while ceo or ceod runs, for whom it is one more host that can't be asked."""
+    liar = Liar(_certificate(tmp_path, "DNS:localhost"), b"")
+    path = tmp_path / "authorities.pem"
+    if content is not None:
+        path.write_text(content)
+    for ask in _asks(_client("localhost", liar.port, str(path))):
+        with pytest.raises(Unreachable, match=words):
+            ask()
+    assert liar.requests == []
     liar.close()
+
+
+def test_authorities_that_are_not_named(tmp_path: Path) -> None:
+    """Without a file of them no certificate is trusted, rather than each."""
+    liar = Liar(_certificate(tmp_path, "DNS:localhost"), b"")
+    for ask in _asks(_client("localhost", liar.port, "")):
+        with pytest.raises(Unreachable, match="no file ''"):
+            ask()
+    assert liar.requests == []
+    liar.close()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ENOENT])
+def test_a_firewall_of_this_machine_is_not_blamed_on_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    ca, _ = _certificate(tmp_path, "DNS:localhost")
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: number)
+    for ask in _asks(_client("localhost", 9987, ca)):
+        with pytest.raises(Unreachable, match="localhost does not answer on port 9987") as caught:
+            ask()
+        assert ca not in caught.value.message
 
 
 def test_a_body_is_refused_before_it_is_sent(tmp_path: Path) -> None:
@@ -142,9 +181,19 @@ def test_a_dead_address_costs_no_seconds(monkeypatch: pytest.MonkeyPatch) -> Non
             sock.close()
 
 
-def test_the_error_that_ended_a_list() -> None:
-    from ceo_common.client import _error_of_list
+def test_a_kind_of_address_that_this_machine_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As IPv6 where the kernel leaves it out (EAFNOSUPPORT)."""
+    unknown = (socket.AF_UNSPEC, socket.SOCK_STREAM, 6, "", ("::1", 1, 0, 0))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        good = _addresses("127.0.0.1", port=server.getsockname()[1])()
+        for addresses in ([unknown, *good], [unknown, unknown, *good]):
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=addresses, **__: found)
+            connecting.connect("host", 1, 3).close()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown])
+    with pytest.raises(OSError, match="not supported"):
+        connecting.connect("host", 1, 3)
 
-    assert _error_of_list(b'{"error": "full", "code": "backend_down", "problems": []}')
-    for line in (b'{"uid": "x"}', b'{"complete": true}', b"[]", b"no json"):
-        assert _error_of_list(line) is None
+
+def test_the_error_that_ended_a_list() -> None:
+    assert _is_error({"error": "full", "code": "backend_down", "problems": []})
+    assert not any(map(_is_error, ({"uid": "x"}, {"complete": True}, [], None)))
