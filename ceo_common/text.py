@@ -6,14 +6,14 @@ import unicodedata
 
 # Cc: C0 and C1 controls; Cf: bidi overrides, zero-width joiners and the like; Zl, Zp: line and paragraph separators;
 # Cs: lone surrogates, which a terminal's encoder chokes on.
-_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _JOINERS = "\u200c\u200d"  # ZERO WIDTH NON-JOINER, ZERO WIDTH JOINER
 _CONTEXT = 16  # characters on each side of a joiner that its rules look at
 
 
 def is_unsafe(character: str) -> bool:
     """Whether a character does something instead of showing something."""
-    return unicodedata.category(character) in _UNSAFE
+    return unicodedata.category(character) in UNSAFE
 
 
 def is_needed_joiner(text: str, index: int) -> bool:

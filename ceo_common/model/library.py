@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ceo_common.model import isbn
+from ceo_common.model import isbn, names
 from ceo_common.model.change import Change
 from ceo_common.model.wire import Problem, Text, Wire, checked, text
 
@@ -41,8 +42,9 @@ class NewBook(Wire):
     def across(cls, body: dict[str, Any]) -> list[Problem]:
         """No author twice."""
         authors = body.get("authors")
-        names = [name for name in authors if isinstance(name, str)] if isinstance(authors, list) else []
-        return [("authors", f"{name} is listed twice") for name in dict.fromkeys(names) if names.count(name) > 1]
+        listed = authors if isinstance(authors, list) else []
+        stored = Counter(names.normal(name) for name in listed if isinstance(name, str))
+        return [("authors", f"{name} is listed twice") for name, count in stored.items() if count > 1]
 
 
 class NewBooks(Wire):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ceo_common.text import is_needed_joiner, is_unsafe
+from ceo_common.text import UNSAFE, is_needed_joiner
 
 _USERNAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # As slapd has it (etc/slapd-acl.conf), the shell of deleted accounts left out.
@@ -21,12 +21,25 @@ FULL_NAME_LEAST = 2
 
 # Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt), the two joiners included:
 # nothing is drawn for them.  The last one, an empty Braille pattern, is a blank.
-_INVISIBLE = (
-    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5),
-    (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
-    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
-    (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF), (0x2800, 0x2800),
-)  # fmt: skip
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff\u2800]"
+)
+_IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# Variation selectors choose how the character before them is drawn.  They stand where Unicode has
+# a use for them (StandardizedVariants.txt, emoji-variation-sequences.txt, UTS 37): behind an
+# ideograph, a Mongolian, Burmese or Phags-pa letter, a symbol, and in a keycap.
+_SELECTOR = re.compile(
+    f"[\ufe00-\ufe0f\U000e0100-\U000e01ef](?<=[{_IDEOGRAPHS}].)"
+    "|[\u180b-\u180d\u180f](?<=[\u1820-\u18aa].)"
+    "|\ufe00(?<=[\u1000-\u107f\uaa60-\uaa7f\ua840-\ua877].)"
+    "|[\ufe0e\ufe0f](?<=[\u00a9\u00ae\u203c\u2049\u2100-\u27bf\u2900-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff].)"
+    "|\ufe0f(?<=[#*0-9].)(?=\u20e3)"
+)
+_WHOLE_NAME = re.compile(f"[{_IDEOGRAPHS}\uac00-\ud7a3]")  # to 힣, the last Hangul syllable
+_UNSEEN = UNSAFE | {"Zs", "Mn", "Mc", "Me"}
 _LOST = "\ufffd"  # REPLACEMENT CHARACTER: what a program writes for bytes that it can't read
 # Burmese and Tibetan need up to six marks on a letter; those that pile up above or below it, in
 # any language that people write their names in, are two at most.
@@ -55,28 +68,15 @@ def is_shell(path: str) -> bool:
 
 def normal(text: str) -> str:
     """The text as it is stored: composed (NFC), and with plain blanks for those of other widths."""
+    if text.isascii():
+        return text
     composed = unicodedata.normalize("NFC", text)
     return "".join(" " if unicodedata.category(c) == "Zs" else c for c in composed)
 
 
-def _is_invisible(character: str) -> bool:
-    return is_unsafe(character) or any(
-        first <= ord(character) <= last for first, last in _INVISIBLE
-    )
-
-
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character).startswith("M")
-
-
 def _characters_seen(text: str) -> int:
     """How many characters one sees: marks belong to their letters, blanks do not count."""
-    return sum(not (c.isspace() or _is_mark(c) or _is_invisible(c)) for c in text)
-
-
-def _is_no_character(character: str) -> bool:
-    """Whether a code point is for private use, or for none: each font draws its own box."""
-    return unicodedata.category(character) == "Co" or ord(character) & 0xFFFE == 0xFFFE
+    return sum(unicodedata.category(c) not in _UNSEEN for c in _INVISIBLE.sub("", text))
 
 
 def _marks_problem(text: str) -> str | None:
@@ -84,7 +84,7 @@ def _marks_problem(text: str) -> str | None:
     letter = False
     marks = piled = 0
     for character in text:
-        if not _is_mark(character):
+        if not unicodedata.category(character).startswith("M"):
             letter, marks, piled = not character.isspace(), 0, 0
             continue
         marks += 1
@@ -103,40 +103,55 @@ def _code_point(character: str) -> str:
 def text_problem(text: str, what: str, limit: int = TEXT_LIMIT) -> str | None:
     """Why this can't be a name, a program or the like, or None.
 
-    It has to show something, and to hold nothing invisible but the joiners that scripts need.  The
-    limit counts the characters that one sees, however they were typed.
+    It has to show something, and to hold nothing invisible but what scripts need: joiners, and
+    selectors behind a character that they change.  The limit counts the characters that one sees,
+    however they were typed.
     """
-    text = normal(text)
-    if not text.strip():
+    stored = normal(text)
+    if not stored.strip():
         return f"{what} is empty"
-    if text != text.strip():
+    if stored != stored.strip():
         return f"{what} begins or ends with a blank"
-    if not _characters_seen(text):
-        return f"{what}: there is nothing to be seen in it"
-    for index, character in enumerate(text):
-        if _is_invisible(character) and not is_needed_joiner(text, index):
-            return f"{what} has a control or invisible character in it: {_code_point(character)}"
-        if character == _LOST:
-            return f"{what} has a character in it that was lost on the way ({_LOST}): type it again"
-        if _is_no_character(character):
-            return f"{what} has a character in it that is none: {_code_point(character)}"
-    if problem := _marks_problem(text):
-        return f"{what} {problem}"
-    if _characters_seen(text) + text.count(" ") > limit:
+    if not (stored.isascii() and stored.isprintable()):
+        text = _SELECTOR.sub("", stored)
+        seen = _characters_seen(text)
+        if not seen:
+            return f"{what}: there is nothing to be seen in it"
+        if problem := _character_problem(text) or _marks_problem(text):
+            return f"{what} {problem}"
+        length = seen + text.count(" ")
+    else:
+        length = len(stored)
+    if length > limit:
         return f"{what} has more than {limit} characters"
-    if len(text.encode()) > _BYTES_A_CHARACTER * limit:
+    if len(stored.encode()) > _BYTES_A_CHARACTER * limit:
         return f"{what} is longer than {_BYTES_A_CHARACTER * limit} bytes"
+    return None
+
+
+def _character_problem(text: str) -> str | None:
+    invisible = {match.start() for match in _INVISIBLE.finditer(text)}
+    for index, character in enumerate(text):
+        kind = unicodedata.category(character)
+        if (kind in UNSAFE or index in invisible) and not is_needed_joiner(text, index):
+            return f"has a control or invisible character in it: {_code_point(character)}"
+        if character == _LOST:
+            return f"has a character in it that was lost on the way ({_LOST}): type it again"
+        # For private use, or for none: each font draws its own box.
+        if kind == "Co" or ord(character) & 0xFFFE == 0xFFFE:
+            return f"has a character in it that is none: {_code_point(character)}"
     return None
 
 
 def full_name_problem(name: str, uid: str) -> str | None:
     """Why this can't be the full name of uid, or None: at least 2 characters, not the username.
 
-    In 2010 it was 4; 李明 and Bo are names.
+    In 2010 it was 4; 李明 and Bo are names.  One ideograph or Hangul syllable is a name too: 김.
     """
     if problem := text_problem(name, "the full name"):
         return problem
-    if _characters_seen(normal(name)) < FULL_NAME_LEAST:
+    stored = normal(name)
+    if _characters_seen(stored) < FULL_NAME_LEAST and not _WHOLE_NAME.match(stored):
         return "the full name is one character alone: type the whole name"
     if name == uid:
         return "the full name is the username; ask for the person's name"

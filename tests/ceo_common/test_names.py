@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -129,6 +131,15 @@ def test_addresses_that_leave_the_club(address: str) -> None:
         "é" * 128,
         "e\u0301" * 128,
         "𠮷" * 128,
+        "김",
+        "가",
+        "明",
+        "𠮷",
+        "葛\U000e0100城",  # an ideographic variation sequence
+        "葛\U000e0101" * 70,
+        "芦\ufe01屋",
+        "ᠮᠣᠩᠭ\u180bᠣᠯ",  # Mongolian, FREE VARIATION SELECTOR ONE
+        "ၵ\ufe00ၵ",  # Khamti Shan
     ],
 )
 def test_full_names(name: str) -> None:
@@ -151,6 +162,43 @@ def test_what_nobody_sees_is_no_name_and_in_none(character: str) -> None:
         assert "invisible character in it: U+" in str(names.full_name_problem(name, "jdoe")), name
 
 
+@pytest.mark.parametrize("title", ["I ❤\ufe0f Logs", "❤\ufe0e", "Web 2\ufe0f\u20e3", "Java™\ufe0f", "🖥\ufe0f"])
+def test_selectors_in_a_title(title: str) -> None:
+    assert names.text_problem(title, "the title") is None
+
+
+_ELSEWHERE = [
+    *(before + selector for before in ("", "a", "é", " ", "한", "क", "一\u0301") for selector in "\ufe00\ufe0f\U000e0100\u180b"),
+    *("葛" + selector for selector in ("\u180b", "\ufe0f\ufe0f", "\U000e0100\U000e0101")),
+    *("ᠭ" + selector for selector in ("\ufe00", "\U000e0100", "\u180b\u180b", "\u180e")),
+    *("❤" + selector for selector in ("\ufe00", "\U000e0100", "\ufe0f\ufe0f")),
+    "1\ufe0f",
+]
+
+
+@pytest.mark.parametrize("text", _ELSEWHERE, ids=ascii)
+def test_a_selector_that_chooses_nothing(text: str) -> None:
+    """Behind another character than it is for, or doubled."""
+    assert "invisible" in str(names.text_problem(f"x{text}x", "it"))
+
+
+def _cost_s(work: Callable[[], object]) -> float:
+    """The processor's time of the quickest of twenty."""
+    costs = []
+    for _ in range(20):
+        began = time.process_time()
+        work()
+        costs.append(time.process_time() - began)
+    return min(costs)
+
+
+@pytest.mark.parametrize("text", ["a" * 400, "é" * 400, "ش" * 400], ids=ascii)
+def test_a_long_text_costs_little(text: str) -> None:
+    """Forty looks at each character at most: a request may hold 2,000 books."""
+    look = _cost_s(lambda: sum(unicodedata.combining(character) for character in text))
+    assert _cost_s(lambda: names.text_problem(text, "the title", 512)) < 40 * look
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -158,6 +206,9 @@ def test_what_nobody_sees_is_no_name_and_in_none(character: str) -> None:
         ("\u3000", "is empty"),
         ("B", "one character alone"),
         ("B\u0301", "one character alone"),
+        ("あ", "one character alone"),
+        ("ㄱ", "one character alone"),
+        ("，", "one character alone"),
         ("jdoe", "is the username"),
         (" Jane", "begins or ends with a blank"),
         ("Jane\u00a0", "begins or ends with a blank"),
@@ -199,7 +250,8 @@ def test_accepted_names_hold_nothing_that_acts_or_hides(text: str) -> None:
         assert shown(stored) == stored
         assert len(stored.encode()) <= 512
         for index, character in enumerate(stored):
-            assert character not in INVISIBLE or is_needed_joiner(stored, index)
+            is_selector = unicodedata.category(character) == "Mn" and index > 0
+            assert character not in INVISIBLE or is_selector or is_needed_joiner(stored, index)
 
 
 @given(st.text())

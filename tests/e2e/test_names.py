@@ -80,6 +80,9 @@ def test_the_problem_is_of_the_field_that_holds_the_name(club: Club) -> None:
         ("ශ්\u200dරී ලංකා", "ශ්\u200dරී ලංකා"),
         ("Zoe\u0308 A\u030angstro\u0308m", "Zoë Ångström"),
         ("𠮷" * 128, "𠮷" * 128),
+        ("김", "김"),
+        ("葛\U000e0100城", "葛\U000e0100城"),
+        ("葛\U000e0100" * 70, "葛\U000e0100" * 70),
     ],
     ids=ascii,
 )
