@@ -43,15 +43,10 @@ class Subscription(Wire):
 
 
 class Subscriptions(Wire):
-    """GET /api/mailman/UID.
-
-    `left` are lists that the account was taken off, by ceo, as the last that was wished; `waiting`
-    those whose moderator has to agree, null if not asked for.
-    """
+    """GET /api/mailman/UID.  `waiting` are lists whose moderator has to agree, null if not asked for."""
 
     uid: str
     lists: list[str]
-    left: list[str]
     waiting: list[str] | None = None
 
 

@@ -43,15 +43,14 @@ def every_list() -> flask.Response:
 
 @route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions, query=_WAITING)
 def lists(uid: str) -> flask.Response:
-    """Show the lists that an account's address is on, and those that somebody took it off last."""
+    """Show the lists that an account's address is on."""
     _check(uid=uid)
-    lists, left = _mailman().lists_of(_address(uid)), Wishes(ceod().engine.journal).left(uid)
+    lists = _mailman().lists_of(_address(uid))
     waiting = _mailman().waiting_lists(_address(uid)) if "waiting" in request.args else None
-    left = [name for name in left if name not in lists]
     # Our own hosts ask about those who are gone.
     if not lists and caller().host is None and ceod().services.directory.person_unchecked(uid) is None:
         raise states.missing(uid)
-    return answer(Subscriptions(uid=uid, lists=lists, left=left, waiting=waiting))
+    return answer(Subscriptions(uid=uid, lists=lists, waiting=waiting))
 
 
 @route(blueprint, "GET", "/mail/names", role="mail", operation="mail.names", gives=MailNames)

@@ -223,8 +223,10 @@ def restore(uid: str) -> flask.Response:
     def prepare() -> Json:
         record = running.engine.record
         row = record.newest_of(names.DELETIONS, uid)
-        facts = record.facts(row.id) if row is not None and row.operation == delete_member.DELETE_MEMBER.name else None
-        told, warnings = restore_member.arguments(_person(uid), facts, running.services, row.id if row is not None else "")
+        is_known = row is not None and row.operation == delete_member.DELETE_MEMBER.name
+        deletion = row.arguments | record.facts(row.id) if row is not None and is_known else None
+        transaction = row.id if row is not None else ""
+        told, warnings = restore_member.arguments(_person(uid), deletion, running.services, transaction)
         return {"uid": uid, **told, "warnings": warnings}
 
     return transact(restore_member.RESTORE_MEMBER, lambda: Private(bind_as_caller()), subject=uid, names=_locked(person.uid), told=None,

@@ -87,7 +87,7 @@ class Subscribe(_ForTheMembers):
         for row in rows:
             try:
                 with mail_host(turn.tools):
-                    if is_held(turn, list_name, row["uid"]):
+                    if is_held(turn.tools, list_name, row["uid"], turn.committed):
                         refused[row["uid"]] = waits_for_moderator(list_name, row["uid"])
             except (Overtaken, WrongState) as error:
                 refused[row["uid"]] = error.message

@@ -101,17 +101,11 @@ class LeaveAllLists(Later[Services]):
         return person is None or person.is_deleted
 
     def do(self, turn: Turn[Services]) -> None:
-        """Note them all before the first is left.
-
-        A list that an earlier transaction still had to put it on is one of them: a restore puts it
-        there, unless it was taken off meanwhile.
-        """
+        """Note them all before the first is left."""
         uid, peers = turn.facts["uid"], turn.tools.peers
         if "lists" not in turn.facts:
             with mail_host(turn.tools):
-                answer = peers.lists_of(uid)
-            to_join = set(turn.facts["lists_to_join"]) - set(answer["left"])
-            turn.note(lists=sorted(to_join.union(answer["lists"])))
+                turn.note(lists=peers.lists_of(uid)["lists"])
 
         def over(uids: list[str]) -> list[str]:
             return uids if uids and self.wanted(turn) else []

@@ -91,13 +91,13 @@ def warnings(facts: Json) -> list[str]:
     return [text for name in noted for text in facts.get(name, [])]
 
 
-def is_held(turn: Turn[Services], list_name: str, uid: str) -> bool:
-    """Subscribe an account; whether a moderator of the list has to agree before it is on it.
+def is_held(tools: Services, list_name: str, uid: str, wished: float) -> bool:
+    """Subscribe an account as it was wished at a time, in seconds since the epoch.
 
-    Raises what the mail host does, but not that it is on the list already.
+    Returns whether a moderator of the list has to agree before it is on it.  Raises what the mail host does, but not that it is on the list already.
     """
     try:
-        return bool(turn.tools.peers.subscribe(list_name, uid, wished=turn.committed)["held"])
+        return bool(tools.peers.subscribe(list_name, uid, wished=wished)["held"])
     except Exists as error:
         return bool(error.more.get("held"))
 
@@ -168,7 +168,7 @@ class JoinLists(Later[Services]):
 
     def act(self, turn: Turn[Services], list_name: str, uid: str) -> bool:
         """Subscribe an account, as the club wished then; whether a moderator has to agree."""
-        return is_held(turn, list_name, uid)
+        return is_held(turn.tools, list_name, uid, turn.committed)
 
 
 class LeaveLists(JoinLists):

@@ -16,6 +16,7 @@ from ceo_common.terms import in_order
 from ceod.operations.accounts import accounts
 from ceod.operations.create_database import TITLES
 from ceod.operations.expire_members import DAY_S
+from ceod.operations.restore_member import lists_of
 from ceod.operations.set_positions import holders
 from ceod.services import mailman
 from ceod.services.all import Services
@@ -213,7 +214,7 @@ def _restore_member(services: Services, arguments: Json) -> Changes:
     already = _groups_naming(directory, uid)
     groups = sorted(first_value(dn) for dn in arguments["groups"])
     yield from added("group", uid, (name for name in groups if name not in already))
-    yield from added("mailing list", uid, _not_on(services, uid, arguments["lists"]))
+    yield from added("mailing list", uid, _not_on(services, uid, lists_of(arguments)))
 
 
 def _purge_member(services: Services, arguments: Json) -> Changes:

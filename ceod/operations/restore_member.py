@@ -5,7 +5,7 @@ from __future__ import annotations
 from ceo_common.errors import Changed, NotFound
 from ceod.operations.changes import ChangeEntries, ChangePrincipal, Changes
 from ceod.operations.delete_member import Disable, LeaveGroups
-from ceod.operations.lists import JoinLists, warnings
+from ceod.operations.lists import JoinLists, is_held, warnings
 from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.entry import DELETED, Person
@@ -20,7 +20,8 @@ def arguments(
 ) -> tuple[Json, list[str]]:
     """What the deletion's record says is to be brought back, and warnings of what can't be.
 
-    `deletion` is what that `transaction` noted, None when this host has no record of it.
+    `deletion` holds the arguments of that `transaction` and what its steps noted, None when this
+    host has no record of it.
     """
     if deletion is None:
         # The directory and the KDC remember enough for a login; what only the journal knew is said to be missing.
@@ -44,6 +45,7 @@ def arguments(
         "groups": {dn: list(changes[0].remove) for dn, changes in groups.items() if dn not in gone},
         "lists": deletion.get("lists", []),
         "lists_left_by": "" if "lists" in deletion else transaction,
+        "lists_to_join": deletion["lists_to_join"],
     }
     return told, warnings
 
@@ -116,14 +118,14 @@ class JoinGroups(ChangeEntries):
 
 
 class JoinListsAgain(JoinLists):
-    """The lists that the deletion left."""
+    """The lists that the deletion left, and those that earlier transactions still had to join."""
 
     def wanted(self, turn: Turn[Services]) -> bool:
         """Where there are any, or may be."""
         return bool(turn.facts.get("lists_left_by")) or super().wanted(turn)
 
     def do(self, turn: Turn[Services]) -> None:
-        """Subscribe it to what the deletion left, also to what it left while the restore was under way.
+        """Subscribe it, also to what the deletion left while the restore was under way.
 
         The account is open by now: what the deletion notes after this look, it leaves no more.
         """
@@ -131,13 +133,24 @@ class JoinListsAgain(JoinLists):
             turn.note(lists=turn.facts_of(transaction).get("lists", []), lists_left_by="")
         super().do(turn)
 
+    def act(self, turn: Turn[Services], list_name: str, uid: str) -> bool:
+        """Subscribe it; one that it never was on, only if nobody took it off since that was wished."""
+        was_on_it = list_name in turn.facts["lists"]
+        wished = turn.committed if was_on_it else turn.facts["lists_to_join"][list_name]
+        return is_held(turn.tools, list_name, uid, wished)
+
+
+def lists_of(facts: Json) -> list[str]:
+    """The mailing lists that it is to be on again."""
+    return list(dict.fromkeys([*facts["lists"], *facts.get("lists_to_join", {})]))
+
 
 def _result(facts: Json) -> Json:
     return {"uid": facts["uid"], "groups": sorted(first_value(dn) for dn in JoinGroups.of(facts)),
-            "lists": facts["lists"], "warnings": warnings(facts)}
+            "lists": lists_of(facts), "warnings": warnings(facts)}
 
 
 RESTORE_MEMBER: Operation[Services, Private] = Operation(
     name="restore_member", version=1, before=(BringHome(), EnablePrincipal(), Enable(), JoinGroups()),
-    after=(JoinListsAgain(lambda facts: [(name, facts["uid"]) for name in facts["lists"]]),), result=_result,
+    after=(JoinListsAgain(lambda facts: [(name, facts["uid"]) for name in lists_of(facts)]),), result=_result,
 )

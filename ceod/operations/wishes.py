@@ -107,12 +107,6 @@ class Wishes:
             known = self._newest(connection, wish.list_name, wish.uids)
         return {uid: newest for uid, newest in known.items() if newest.joins != wish.joins}
 
-    def left(self, uid: str) -> list[str]:
-        """The lists that an account was wished off last, by name."""
-        query = sa.select(wishes.c.list).where(wishes.c.uid == uid, ~wishes.c.joins)
-        with self._journal.reading() as connection:
-            return list(connection.execute(query.order_by(wishes.c.list)).scalars())
-
     def _newest(self, connection: Connection, list_name: str, uids: list[str]) -> dict[str, Newest]:
         query = sa.select(wishes).where(wishes.c.list == list_name, wishes.c.uid.in_(uids))
         rows = connection.execute(query)

@@ -47,7 +47,9 @@ _LARGEST_NUMBER = sa.text(
     " FROM steps, json_each(json_extract(steps.intent, '$.numbers')) AS number"
     " WHERE steps.name = :step AND number.value BETWEEN :first AND :last"
 )
-_WAITING = sa.select(steps, transactions.c.operation, transactions.c.version, transactions.c.arguments).join(transactions).where(
+_WAITING = sa.select(
+    steps, transactions.c.operation, transactions.c.version, transactions.c.arguments, transactions.c.committed
+).join(transactions).where(
     steps.c.state.in_(("pending", "waiting")), transactions.c.state.in_(("committed", "completed")))
 _DUE = (sa.select(steps).join(transactions)
         .where(steps.c.state == "waiting", steps.c.next_at <= sa.bindparam("now"), transactions.c.state == "completed")
@@ -398,7 +400,10 @@ class Record:
             return list(connection.execute(_UNFINISHED))
 
     def waiting(self) -> list[Row[Any]]:
-        """Steps behind a commit that are still to be done, each with its transaction's `operation`, `version` and `arguments`."""
+        """Steps after a commit that are still to be done.
+
+        Each row has its transaction's `operation`, `version`, `arguments` and `committed`.
+        """
         with self.journal.reading() as connection:
             return list(connection.execute(_WAITING))
 

@@ -80,7 +80,7 @@ def prepare(engine: Engine[Services], services: Services, task: dict[str, Any], 
         person = services.directory.person(told["uid"])
         assert row and person
         arguments, warnings = restore_member.arguments(
-            person, engine.record.facts(row.id), services, row.id
+            person, row.arguments | engine.record.facts(row.id), services, row.id
         )
         return {**told, **arguments, "warnings": warnings}
     if task["operation"] == "change_group":

@@ -132,7 +132,7 @@ def _deleted(club: Club, runner: Runner, count: int) -> list[str]:
     change = f"dn: cn=staff,{GROUPS}\nchangetype: modify\nadd: uniqueMember\n" + "".join(f"uniqueMember: uid={uid},{PEOPLE}\n" for uid in uids)
     assert club.run_as("ctdalek", "ldapmodify", "-Q", text=change).returncode == 0
     for uid in uids:
-        assert runner.ask(**_asked("delete_member", uid, {"uid": uid, "lists_to_join": []}))["last"]["status"] == "completed"
+        assert runner.ask(**_asked("delete_member", uid, {"uid": uid, "lists_to_join": {}}))["last"]["status"] == "completed"
     return uids
 
 
@@ -225,7 +225,7 @@ CASES = [
     Case("modify_member", _members, lambda _, uid: _asked("modify_member", uid, {
         "uid": uid, "login_shell": "/bin/sh", "forwarding_addresses": ["after@example.org"]})),
     Case("reset_password", _members, lambda _, uid: _asked("reset_password", uid, {"uid": uid}, passwords={uid: "a-new-one-1234"}), later=("mail",)),
-    Case("delete_member", _members, lambda _, uid: _asked("delete_member", uid, {"uid": uid, "lists_to_join": []}), later=("mailing lists",),
+    Case("delete_member", _members, lambda _, uid: _asked("delete_member", uid, {"uid": uid, "lists_to_join": {}}), later=("mailing lists",),
          notes=(("later", "mailing lists"),)),
     Case("restore_member", _deleted, _restore, later=("mailing lists",)),
     Case("purge_member", _members, lambda _, uid: _asked("purge_member", uid, {"uid": uid, "uid_number": 0}),
@@ -336,7 +336,7 @@ def test_reminders_go_once_to_those_in_their_grace_month(club: Club, runner: Run
 def test_a_restore_without_a_record_says_what_is_missing(club: Club, runner: Runner) -> None:
     """The deletion stands in another journal: what the directory, the KDC and the archive remember is enough for a login."""
     uid = club.add()["result"]["uid"]
-    assert runner.ask(**_asked("delete_member", uid, {"uid": uid, "lists_to_join": []}))["last"]["status"] == "completed"
+    assert runner.ask(**_asked("delete_member", uid, {"uid": uid, "lists_to_join": {}}))["last"]["status"] == "completed"
     result = club.done(club.client("ctdalek").restore_member(uid))
     assert "no record of the deletion" in result["warnings"][0]
     assert club.home(uid) and club.client("ctdalek").member(uid)["login_shell"] == "/bin/bash"
@@ -346,7 +346,7 @@ def test_a_restore_without_a_record_says_what_is_missing(club: Club, runner: Run
 def test_a_restore_joins_what_the_deletion_left_meanwhile(club: Club, runner: Runner) -> None:
     """The deletion's last step runs after the restore was checked and before the account is open."""
     uid = club.add()["result"]["uid"]
-    deletion = _asked("delete_member", uid, {"uid": uid, "lists_to_join": []})
+    deletion = _asked("delete_member", uid, {"uid": uid, "lists_to_join": {}})
     runner.ask(**deletion, end=["intent", "later", "mailing lists"])
     restore = _restore(runner, uid)
     assert club.on_list(uid)
