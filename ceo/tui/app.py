@@ -134,7 +134,15 @@ class App:
     # Screens
 
     def push(self, screen: Layer) -> None:
-        """Put a screen on top."""
+        """Put a screen on top.
+
+        Nothing but a password box opens above a lock or a password box: an answer that comes while
+        the menu is locked opens its screen below, and it is seen once the menu is open again.
+        """
+        below = next((i for i, lower in enumerate(self.stack) if lower.locked), len(self.stack))
+        if below < len(self.stack) and not screen.locked:
+            self.stack.insert(below, screen)
+            return
         self.stack.append(screen)
         self.redraw()
         screen.on_top()
@@ -156,10 +164,13 @@ class App:
             screen.left()
 
     def replace(self, old: Layer, new: Layer) -> None:
-        """Put a screen in the place of the one on top."""
-        assert self.stack[-1] is old
-        self.stack.pop().left()
-        self.push(new)
+        """Put a screen in the place of another; what lies above it stays there."""
+        if self.stack[-1] is old:
+            self.stack.pop().left()
+            self.push(new)
+        elif old in self.stack:
+            self.stack[self.stack.index(old)] = new
+            old.left()
 
     def back_to_first(self) -> None:
         """Back to the main menu."""

@@ -149,8 +149,12 @@ class Forwarding(Screen):
                  Record("Mail from then on", ", ".join(addresses) or "stays here")]
         if lost:
             lines += ["", ("problem", "These lines of ~/.forward are no plain addresses.  They are lost:"), *(f"  {line}" for line in lost)]
-        self.app.push(Review(self.app, lines, doing, question=f"Enter changes where mail to {uid} goes.", dry_run=dry_run_of(begin),
-                             refused=self._refused, shown=("forwarding address",)))
+        review = Review(self.app, lines, doing, question=f"Enter changes where mail to {uid} goes.", dry_run=dry_run_of(begin),
+                        refused=self._refused, shown=("forwarding address",))
+        if lost:  # in the place of the screen above this one, which was refused
+            self.app.replace(self.app.stack[self.app.stack.index(self) + 1], review)
+        else:
+            self.app.push(review)
 
     def _refused(self, error: CeoError) -> bool:
         if isinstance(error, WouldLose):
