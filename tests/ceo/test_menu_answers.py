@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from ceo.tui.screen import Screen
+from ceo.tui.screens.add_book import AddBook
+from ceo.tui.screens.book import BookPage
 from ceo.tui.screens.change_account import Forwarding
+from ceo.tui.screens.desk import Desk
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
-from ceo_common.errors import WouldLose
+from ceo.tui.undoable import Undoable
+from ceo.tui.widgets.safe import plain
+from ceo_common.errors import WouldLose, WrongState
 from tests.ceo.menu_bench import Bench, bench
 
 __all__ = ["bench"]
@@ -64,3 +69,136 @@ def test_whatever_opens_while_the_menu_is_locked_opens_below(bench: Bench, box: 
     bench.open(Screen(bench.app), Screen(bench.app))
     assert bench.app.stack[-1].locked
     assert [screen.locked for screen in bench.app.stack] == [False, False, False, True]
+
+
+# The library's desk
+
+ISBN = "9780131103627"
+BOOK: dict[str, Any] = {
+    "book": 1,
+    "isbn": "9780596520687",
+    "title": "A book",
+    "authors": ["Ann Author"],
+    "copies": 1,
+    "copies_in": 1,
+    "due_back": None,
+    "year": None,
+    "edition": None,
+    "publisher": None,
+}
+LOAN: dict[str, Any] = {
+    "loan": 7,
+    "book": 1,
+    "uid": "jdoe",
+    "title": "A book",
+    "due_on": "2026-12-24",
+    "change": 5,
+    "renewals_left": 1,
+    "overdue": False,
+}
+
+
+def _scanned(bench: Bench) -> Desk:
+    """A desk where a book is being looked up, the cursor in the borrower's field."""
+    desk = Desk(bench.app)
+    bench.open(Screen(bench.app), desk)
+    bench.answer(None)
+    bench.press(*BOOK["isbn"], "enter")
+    return desk
+
+
+def _lending(bench: Bench) -> Desk:
+    """A desk whose loan is under way."""
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"jdoe", "enter")
+    assert len(bench.questions) == 1
+    return desk
+
+
+@pytest.mark.parametrize("cut", range(1, len(ISBN)))
+@pytest.mark.parametrize("is_lent", [True, False])
+def test_a_scan_is_whole_when_the_answer_comes_in_its_middle(bench: Bench, cut: int, is_lent: bool) -> None:
+    desk = _lending(bench)
+    bench.press(*ISBN[:cut])
+    bench.answer(LOAN if is_lent else WrongState("jdoe has an overdue book"))
+    bench.press(*ISBN[cut:], "enter")
+    assert desk.sought == ISBN
+    assert desk.field.text == ""
+    assert any(("jdoe has" if is_lent else "was not lent: jdoe has an overdue book") in plain(line) for line in desk.done)
+
+
+def test_a_scan_that_came_with_a_refused_loan_has_to_be_scanned_again(bench: Bench) -> None:
+    desk = _lending(bench)
+    bench.press(*ISBN, "enter")
+    assert desk.scanned_meanwhile == ISBN
+    bench.answer(WrongState("jdoe has an overdue book"))
+    assert "The next book was not looked up: scan it again." in plain(desk.field._under)
+    assert desk.field.text == "jdoe"
+
+
+def test_a_scan_that_came_with_a_loan_is_looked_up_and_the_one_after_it_too(bench: Bench) -> None:
+    desk = _lending(bench)
+    bench.press(*ISBN, "enter", *ISBN[:5])
+    bench.answer(LOAN)
+    assert desk.sought == ISBN
+    bench.press(*ISBN[5:], "enter")
+    assert desk.field.text == ""
+    assert desk.sought == ISBN
+
+
+@pytest.mark.parametrize("edit", [["backspace", "backspace"], ["x"], ["ctrl u", *"asmith"]])
+def test_an_enter_counts_for_the_borrower_who_was_typed_then(bench: Bench, edit: list[str]) -> None:
+    desk = _scanned(bench)
+    bench.press(*"jdoe", "enter", *edit)
+    bench.answer((1, (BOOK, [])))
+    assert bench.questions == []
+    assert desk.book == BOOK
+
+
+def test_an_enter_counts_for_the_book_that_was_typed_then(bench: Bench) -> None:
+    _scanned(bench)
+    bench.press(*"jdoe", "enter", "up", *ISBN)
+    bench.answer((1, (BOOK, [])))
+    assert bench.questions == []
+
+
+def test_an_enter_before_the_answer_lends_when_nothing_was_changed(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.press(*"jdoe", "enter")
+    bench.answer((1, (BOOK, [])))
+    assert len(bench.questions) == 1
+    assert desk._writing
+
+
+def test_undoing_leaves_the_book_on_the_desk(bench: Bench) -> None:
+    """Its fields too, and the undoing is noted."""
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.app.undoable = Undoable.now(5)
+    bench.press("z", "enter")
+    bench.answer({"kind": "lend", "loan": LOAN})
+    assert desk.book == BOOK
+    assert desk.scan.text == BOOK["isbn"]
+    assert desk.menu.marked.label == "Lend to"
+    assert "Undone: the loan of" in plain(desk.done[0])
+
+
+def test_a_change_can_be_undone_at_once(bench: Bench) -> None:
+    """An Enter too many changes nothing within a moment, but Z and Enter is none."""
+    page = BookPage(bench.app, BOOK)
+    bench.open(Screen(bench.app), page)
+    bench.answer((BOOK, []))
+    bench.press(*"jdoe", "enter")
+    bench.answer(LOAN)
+    bench.answer((BOOK, []))
+    bench.press("z", "enter")
+    assert len(bench.questions) == 1
+
+
+def test_down_leads_from_an_unknown_isbn_to_adding_its_book(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.answer((0, None))
+    assert "Down and Enter: add it" in plain(desk.scan._under)
+    bench.press("down", "enter")
+    assert _kinds(bench)[-1] is AddBook

@@ -135,7 +135,7 @@ def test_an_unknown_isbn_is_added_and_lent(club: Club, terminal: Open, reader: s
     window = _desk(terminal)
     window.type(f"{isbn}\r")
     window.see("The library has no book with this ISBN", "Add this book")
-    window.type("Down", "Down", "Enter")
+    window.type("Down", "Enter")
     window.see("Publisher", isbn)
     window.type(title, "Enter", "Ann Author", CTRL_D)
     window.see(f"Title {title}", "Lend to", "1 of 1 in")

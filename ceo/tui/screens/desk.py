@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ class Desk(WithLoans):
         self.loans: list[Json] = []
         self.unknown = ""  # the ISBN that the library does not have
         self.sought = ""  # what is being looked up
-        self.lends_when_known = False
+        self.lends_to = ""  # whose Enter came before the book was known
+        self.texts_sent = ("", "")  # of both fields, when the last change was sent
         self.scanned_meanwhile = ""  # the next book, while the one before is still being lent
         self.done: list[Markup] = []  # the newest first
         self.scan = Field(f"  {_BOOK}")
@@ -72,10 +74,32 @@ class Desk(WithLoans):
         """Note it below, and go on with the next book, which may be scanned already."""
         self._note(("good", sentence))
         scanned, self.scanned_meanwhile = self.scanned_meanwhile, ""
+        rest = self._typed_meanwhile()
         self._next()
         super().changed(sentence)
         if scanned:
             self._look_up(scanned)
+        if rest:
+            (self.field if scanned else self.scan).fill(rest)
+
+    def change(
+        self,
+        what: str,
+        job: Callable[[Client], Json],
+        sentence: Callable[[Json], str],
+        refused: Callable[[CeoError], None] | None = None,
+    ) -> None:
+        """What is typed from now on is about the next book."""
+        if not self._writing:
+            self.texts_sent = self.scan.text, self.field.text
+        super().change(what, job, sentence, refused)
+
+    def _typed_meanwhile(self) -> str:
+        """What was typed while the last change was under way: the beginning of the next scan."""
+        book, uid = self.texts_sent
+        if not uid.startswith(self.field.text):
+            return self.field.text.removeprefix(uid).strip()
+        return "" if self.scan.text == book else self.scan.text
 
     def undone(self, sentence: str) -> None:
         """The book that is on the desk stays there."""
@@ -93,6 +117,7 @@ class Desk(WithLoans):
                 "Scan a book, or type its ISBN or a part of its title.",
                 asks=self.scan,
             ),
+            *self._adding(),
             Choice(
                 _LEND,
                 self._lend,
@@ -112,17 +137,16 @@ class Desk(WithLoans):
             rows += [*(Record(label, value) for label, value in known), *on_loan(self.loans)]
             rows += [self.take_back(loan, back_from(loan["uid"])) for loan in self.loans]
             rows += [self.renew(loan, f"Renew for {loan['uid']}") for loan in self.loans]
-        if self.unknown:
-            rows.append(
-                Choice(
-                    "Add this book",
-                    self._add,
-                    f"ISBN {self.unknown}; then back to this desk.",
-                    never("library.add"),
-                )
-            )
         done = [Record("Done" if i == 0 else "", sentence) for i, sentence in enumerate(self.done)]
         return [*rows, "", *done] if done else rows
+
+    def _adding(self) -> list[Choice]:
+        """Right below the Book field, so that Down leads to it."""
+        if not self.unknown:
+            return []
+        about = f"ISBN {self.unknown}; then back to this desk."
+        never = self.app.standing.never("library.add")
+        return [Choice("Add this book", self._add, about, never)]
 
     def _about_lending(self) -> str:
         if self.book and not self.book["copies_in"]:
@@ -150,7 +174,7 @@ class Desk(WithLoans):
     def _look_up(self, typed: str) -> None:
         """Whatever was on the desk before is put aside."""
         self.scan.fill(typed, typed=False)
-        self.book, self.loans, self.unknown, self.lends_when_known = None, [], "", False
+        self.book, self.loans, self.unknown, self.lends_to = None, [], "", ""
         self.sought = typed
         self._show_rows(_LEND)
         self.tell("hint", "One moment ...")
@@ -175,6 +199,8 @@ class Desk(WithLoans):
         if typed != self.sought:
             return
         self.sought = ""
+        if self.scan.text != typed:
+            self.lends_to = ""  # somebody means another book by now
         if only:
             self._put(*only)
         elif count:
@@ -197,7 +223,7 @@ class Desk(WithLoans):
 
     def _back_to_scan(self) -> None:
         """The next scan takes the place of this one; what was typed about the borrower stays."""
-        self.lends_when_known = False
+        self.lends_to = ""
         self._show_rows(_BOOK)
 
     def _put(self, book: Json, loans: list[Json]) -> None:
@@ -206,8 +232,8 @@ class Desk(WithLoans):
         self.scan.fill(book["isbn"] or book["title"], typed=False)
         self._show_rows(_LEND)
         self.menu.moved()
-        if self.lends_when_known:
-            self.lends_when_known = False
+        uid, self.lends_to = self.lends_to, ""
+        if uid and uid == self.field.text:  # an Enter counts for what the field held then
             self._lend()
         elif not loans and book["copies_in"] < book["copies"]:
             self.load()
@@ -244,7 +270,7 @@ class Desk(WithLoans):
         elif problem := names.username_problem(uid):
             self.field.under("problem", problem)
         elif self.sought:
-            self.lends_when_known = True
+            self.lends_to = uid
         elif self.book is None:
             self.tell("problem", "Scan the book first.")
             self.menu.go_home()
@@ -266,21 +292,30 @@ class Desk(WithLoans):
 
     def _send(self, book: Json, uid: str) -> None:
         number = book["book"]
+        self.field.fill(uid)  # the cursor behind it: what is typed meanwhile is the next scan
         self.change(
             f'Lending "{book["title"]}"',
             lambda client: client.lend(number, uid),
             has_until,
-            self._refused,
+            partial(self._refused, book),
         )
 
-    def _refused(self, error: CeoError) -> None:
-        self.scanned_meanwhile = ""
-        self.field.under("problem", error.message)
+    def _refused(self, book: Json, error: CeoError) -> None:
+        """The field shows why; a scan that has begun goes on as the next book, and is not cut."""
+        scanned, self.scanned_meanwhile = self.scanned_meanwhile, ""
+        if rest := self._typed_meanwhile():
+            self._note(("problem", f'"{book["title"]}" was not lent: {error.message}'))
+            self.field.fill("")
+            self.scan.fill(rest)
+            self._show_rows(_BOOK)
+            return
+        again = "  The next book was not looked up: scan it again." if scanned else ""
+        self.field.under("problem", f"{error.message}{again}")
         self.menu.moved()
 
     def _next(self) -> None:
         self._wrote = 0.0  # the fields are empty, so that an Enter too many does nothing
-        self.book, self.loans, self.unknown, self.lends_when_known = None, [], "", False
+        self.book, self.loans, self.unknown, self.lends_to = None, [], "", ""
         for field in (self.scan, self.field):
             field.fill("")
         self._show_rows(_BOOK)

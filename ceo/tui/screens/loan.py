@@ -124,11 +124,12 @@ class WithLoans(Screen):
         undoable = self.app.undoable
         if undoable is None:
             return
+        self._wrote = 0.0  # whoever undoes a change has seen its end
 
         def done(answer: Json) -> None:
             self.app.undoable = None
             loan = answer["loan"]
-            self.changed(
+            self.undone(
                 f'Undone: the {_NOUNS[answer["kind"]]} of "{loan["title"]}" ({loan["uid"]}).'
             )
 
