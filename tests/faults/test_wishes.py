@@ -195,7 +195,7 @@ def test_a_broken_entry_is_waited_for_or_named(club: Club) -> None:
         club.service("mail", "start", "mailman")
     _up(club, MAIL, "mailman")
     waiting.resume()
-    (warning,) = waiting.end("added")[1]
+    *_, warning = waiting.end("added")[1]
     assert warning.startswith(
         f"{uid['added']} was not put on the list csc-general: the entry of {uid['added']}"
         " in the directory is broken: its shadowExpire is 999999999999"
