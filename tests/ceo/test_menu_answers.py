@@ -11,6 +11,8 @@ from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage
 from ceo.tui.screens.change_account import Forwarding
 from ceo.tui.screens.desk import Desk
+from ceo.tui.screens.library import Library
+from ceo.tui.screens.loans import Loans
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
 from ceo.tui.undoable import Undoable
@@ -202,3 +204,77 @@ def test_down_leads_from_an_unknown_isbn_to_adding_its_book(bench: Bench) -> Non
     assert "Down and Enter: add it" in plain(desk.scan._under)
     bench.press("down", "enter")
     assert _kinds(bench)[-1] is AddBook
+
+
+# What somebody has
+
+
+def _loans(bench: Bench, *numbers: int) -> Loans:
+    """The loans of jdoe, by number; each of another book."""
+    loans = Loans(bench.app, "jdoe")
+    bench.open(Screen(bench.app), loans)
+    _reload(bench, *numbers)
+    return loans
+
+
+def _reload(bench: Bench, *numbers: int) -> None:
+    bench.answer([{**LOAN, "loan": number, "title": f"Book {number}"} for number in numbers])
+
+
+@pytest.mark.parametrize("word", ["zoe", "z1", "z ", "zz top"])
+@pytest.mark.parametrize("start", ["home", "down", "end"])
+def test_a_name_that_begins_with_z_undoes_nothing(bench: Bench, word: str, start: str) -> None:
+    bench.app.undoable = Undoable.now(5)
+    _loans(bench, 1, 2)
+    bench.press(start, *word)
+    assert bench.questions == []
+    bench.press("enter")
+    assert _kinds(bench)[-1] is Library
+
+
+@pytest.mark.parametrize("start", ["home", "down", "end"])
+def test_z_and_enter_undo_where_there_is_no_field(bench: Bench, start: str) -> None:
+    _loans(bench, 1, 2)
+    bench.press(start, "z", "down")
+    assert bench.questions == []
+    bench.app.undoable = Undoable.now(5)
+    bench.press(start, "z")
+    assert bench.questions == []
+    assert "Enter undoes your last loan" in bench.note
+    bench.press("enter")
+    assert len(bench.questions) == 1
+    bench.answer({"kind": "lend", "loan": LOAN})
+    _reload(bench, 1)
+    assert "Undone: the loan of" in bench.note
+
+
+def test_an_answer_takes_back_what_z_asked(bench: Bench) -> None:
+    bench.app.undoable = Undoable.now(5)
+    loans = _loans(bench, 1)
+    bench.press("z")
+    loans.load()
+    _reload(bench, 1)
+    bench.press("enter")
+    assert _kinds(bench)[-1] is Library
+
+
+def test_the_mark_stays_on_the_loan_and_on_no_other(bench: Bench) -> None:
+    loans = _loans(bench, 1, 2, 3)
+    bench.press("down", "down", "down")
+    assert "Book 2" in bench.note
+    loans.load()
+    _reload(bench, 2, 3)
+    assert "Book 2" in bench.note
+    loans.load()
+    _reload(bench, 3)
+    assert loans.menu.marked.label == "Lend a book"
+
+
+def test_a_key_that_a_field_types_is_no_hint(bench: Bench) -> None:
+    desk = Desk(bench.app)
+    bench.open(Screen(bench.app), desk)
+    bench.app.undoable = Undoable.now(5)
+    desk.bind_undo()
+    assert "undo" not in bench.app._hint.text
+    bench.app.push(Loans(bench.app, "jdoe"))
+    assert "Z undo" in bench.app._hint.text

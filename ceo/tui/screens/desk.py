@@ -209,9 +209,7 @@ class Desk(WithLoans):
         elif isbn.problem(typed) is None:
             self.unknown = isbn.normal(typed)
             self._back_to_scan()
-            self.scan.under(
-                "problem", "The library has no book with this ISBN.  Down and Enter: add it."
-            )
+            self.scan.under("problem", "The library has no book with this ISBN.  Down and Enter: add it.")
         else:
             self._back_to_scan()
             self.scan.under("problem", f"No book matches.  {_why_no_isbn(typed)}".strip())

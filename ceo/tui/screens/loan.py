@@ -34,7 +34,7 @@ class WithLoans(Screen):
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.said = ""  # of what was done last, to be told once the screen shows it
-        self.menu = LoanMenu(["One moment ..."], self.tell, self.home, self.can_undo)
+        self.menu = LoanMenu(["One moment ..."], self.tell, self.home, self.can_undo, self.undo)
         self.body = self.menu
         self.bindings = {keys.AGAIN: self.load}
 
@@ -109,7 +109,7 @@ class WithLoans(Screen):
     def bind_undo(self) -> None:
         """Z is a key while there is something to undo."""
         if self.can_undo():
-            self.bindings[keys.UNDO_LOAN] = self.undo
+            self.bindings[keys.UNDO_LOAN] = lambda: None  # the menu takes it; bound for help
         else:
             self.bindings.pop(keys.UNDO_LOAN, None)
         if self.in_sight:
@@ -129,9 +129,7 @@ class WithLoans(Screen):
         def done(answer: Json) -> None:
             self.app.undoable = None
             loan = answer["loan"]
-            self.undone(
-                f'Undone: the {_NOUNS[answer["kind"]]} of "{loan["title"]}" ({loan["uid"]}).'
-            )
+            self.undone(f'Undone: the {_NOUNS[answer["kind"]]} of "{loan["title"]}" ({loan["uid"]}).')
 
         def refused(error: CeoError) -> None:
             if isinstance(error, WrongState):
@@ -149,8 +147,7 @@ class WithLoans(Screen):
     def _how_to_undo(self) -> str:
         if not self.can_undo():
             return ""
-        in_field = self.menu.places and self.menu.marked.asks and not self.menu.marked.never
-        return f"  To undo it within a minute: Z{' and Enter' if in_field else ''}."
+        return "  To undo it within a minute: Z and Enter."
 
     # Choices
 
@@ -170,6 +167,7 @@ class WithLoans(Screen):
             f'{loan["uid"]} returns "{loan["title"]}".',
             self.app.standing.never("library.return"),
             writes=True,
+            of=loan["loan"],
         )
 
     def renew(self, loan: Json, label: str) -> Choice:
@@ -183,18 +181,15 @@ class WithLoans(Screen):
             )
 
         never = self.app.standing.never
-        used_up = (
-            ""
-            if loan["renewals_left"]
-            else f"It was renewed as often as it can be: it has to be returned by the end of {loan['due_on']}."
-        )
-        reason = (
-            never("library.renew", loan["uid"])
-            or (loan["overdue"] and never("library.renew.overdue"))
-            or used_up
-        )
+        used_up = "" if loan["renewals_left"] else f"It was renewed as often as it can be: it has to be returned by the end of {loan['due_on']}."
+        reason = never("library.renew", loan["uid"]) or (loan["overdue"] and never("library.renew.overdue")) or used_up
         return Choice(
-            label, go, f'{loan["uid"]} keeps "{loan["title"]}" longer.', reason or "", writes=True
+            label,
+            go,
+            f'{loan["uid"]} keeps "{loan["title"]}" longer.',
+            reason or "",
+            writes=True,
+            of=loan["loan"],
         )
 
 
@@ -216,11 +211,7 @@ def all_out(book: Json, loans: list[Json]) -> str:
     if book["copies_in"]:
         return ""
     holders = ", ".join(loan["uid"] for loan in loans)
-    lent = (
-        "the only copy is on loan"
-        if book["copies"] == 1
-        else f"all {book['copies']} copies are on loan"
-    )
+    lent = "the only copy is on loan" if book["copies"] == 1 else f"all {book['copies']} copies are on loan"
     whom = f" to {holders}" if holders else ""
     return f"No copy is in: {lent}{whom}; the first is due back on {book['due_back']}."
 

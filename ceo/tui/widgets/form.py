@@ -50,8 +50,10 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         super().__init__(self._pile)
 
     def takes(self, key: str) -> bool:
-        """Whether a key that means something everywhere is text here: `/` and `?` are, but in an empty field."""
-        return key in _OPENS and (self.is_secret or bool(self.text and not self._untouched))
+        """Whether a key is text here: each letter is, but `/` and `?` in an empty field."""
+        if key in _OPENS:
+            return self.is_secret or bool(self.text and not self._untouched)
+        return len(key) == 1
 
     def keypress(self, size: tuple[int], key: str) -> str | None:
         """A first letter takes the place of what was suggested."""

@@ -15,7 +15,8 @@ class LoanMenu(Menu):
     A scanner types digits and Enter, and people type names without looking at the screen: with a
     mark that jumps to a letter, their Enter would take somebody's book back.  `home` is the label
     of the row with the field, or of one where Enter writes nothing; the mark begins there.
-    `undoable` says whether Z undoes something now.
+    `undoable` says whether there is something to undo.  Z is a letter of names too, so it undoes
+    only with an Enter right behind it: typed in the field, or asked for with ask_undo().
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class LoanMenu(Menu):
         note: Callable[[str, str], None],
         home: str,
         undoable: Callable[[], bool],
+        undo: Callable[[], None],
     ) -> None:
-        self.home, self.undoable = home, undoable
+        self.home, self.undoable, self.undo = home, undoable, undo
+        self.asks_undo = False  # whether the next key, if it is Enter, undoes
         super().__init__(rows, note, home)
 
     def go_home(self) -> None:
@@ -34,17 +37,39 @@ class LoanMenu(Menu):
             self.mark(self.names.index(self.home))
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:
-        """What is typed on an action goes home, a blank too; Z stays, where it undoes something."""
+        """What is typed on an action goes home, a blank too."""
+        if self.asks_undo and key not in keys.CONFIRM.names:
+            self.moved()
         if len(key) != 1 or not self.places:
             return super().keypress(size, key)
-        in_field = self.marked.asks and not self.marked.never
-        if key in keys.UNDO_LOAN.names and self.undoable() and not in_field:
-            return key
-        if not in_field and self.marked.label != self.home:
+        if not self._in_field and self.marked.label != self.home:
             self.go_home()
-        if self.marked.asks and not self.marked.never:
+        if self._in_field:
             return super().keypress(size, key)
+        if key in keys.UNDO_LOAN.names and self.undoable():
+            self._ask_undo()
         return None if key.isalnum() or key == " " else key
+
+    @property
+    def _in_field(self) -> bool:
+        return bool(self.marked.asks and not self.marked.never)
+
+    def _ask_undo(self) -> None:
+        """Have Enter undo, until any other key or an answer."""
+        enter = (keys.CHOOSE, keys.CONFIRM)
+        others = {key: action for key, action in self.bindings.items() if key not in enter}
+        self.bindings = {keys.CONFIRM: self._undo_now, **others}
+        self.asks_undo = True
+        self.note("heading", "Enter undoes your last loan, return or renewal; any other key does not.")
+
+    def _undo_now(self) -> None:
+        self.moved()
+        self.undo()
+
+    def moved(self) -> None:
+        """Enter does again what the marked one says."""
+        self.asks_undo = False
+        super().moved()
 
     def jump(self, letter: str, *, anew: bool = False) -> bool:
         """Letters mark nothing."""

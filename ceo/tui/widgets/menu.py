@@ -17,7 +17,8 @@ from ceo.tui.widgets.safe import safe, text
 @dataclass(frozen=True)
 class Choice:
     """`about` says what it does; `never` why it may not be taken, or nothing; `asks` is a field that stands for the label, to be typed in
-    first; `writes` that taking it changes something, without a last look.
+    first; `writes` that taking it changes something, without a last look; `of` is the number of what
+    it acts on, where several have the same label: the mark stays on that, and on no other.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Choice:
     never: str = ""
     asks: Field | None = None
     writes: bool = False
+    of: int | None = None
 
 
 class Menu(Marked):
@@ -38,13 +40,17 @@ class Menu(Marked):
         self.show(rows, at)
 
     def show(self, rows: Sequence[Choice | Record | str], at: str = "") -> None:
-        """Other choices; the mark goes to the one that is called `at`, or stays on the same as before; of several, on the nearest."""
-        wanted = at or (self.marked.label if self.places else "")
+        """Other choices; the mark goes to the one that is called `at`, or stays on the same as before; of several, on the nearest.
+
+        Where the same is gone, the mark goes to the first.
+        """
+        before = self.marked if self.places and not at else None
+        wanted = (before.label, before.of) if before else (at, None)
         here = self.at if self.places else 0
         self.data = list(rows)
         if any(isinstance(row, Choice) and row.asks for row in rows):
             self.bindings = {**self.bindings, keys.DOWN_FIELD: lambda: self._step(1), keys.UP_FIELD: lambda: self._step(-1)}
-        alike = [i for i, row in enumerate(rows) if isinstance(row, Choice) and row.label == wanted]
+        alike = [i for i, row in enumerate(rows) if isinstance(row, Choice) and (row.label, row.of) == wanted]
         same = min(alike, key=lambda i: abs(i - here), default=None)
         self.fill([_line(row) for row in rows], [row.label if isinstance(row, Choice) else None for row in rows], same)
 
