@@ -26,7 +26,8 @@ if [ -n "$missing" ]; then
     as_root=""
     if [ "$(id -u)" != 0 ]; then
         as_root="sudo"
-        { command -v sudo >/dev/null && sudo -v; } || fail "Debian packages are missing, and you can't install them with sudo." \
+        # sudo -v asks for a password as soon as one rule of sudoers wants one, although another rule does not.
+        { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || sudo -v; }; } || fail "Debian packages are missing, and you can't install them with sudo." \
             "Ask an administrator to run this as root, then run make again:
   sh $script$missing"
     fi
