@@ -84,7 +84,7 @@ is_done = loan_changes.c.undone_at.is_(None)
 Index("one_loan_a_copy", loans.c.book, loans.c.copy, unique=True, postgresql_where=is_out)
 Index("one_copy_a_person", loans.c.uid, loans.c.book, unique=True, postgresql_where=is_out)
 Index("changes_of_loan", loan_changes.c.loan, loan_changes.c.id, postgresql_where=is_done)
-Index("changes_by_person", loan_changes.c.changed_by, loan_changes.c.id)
+Index("changes_by_person", loan_changes.c.changed_by, loan_changes.c.changed_at)
 Index("loans_by_day", loans.c.due_on, postgresql_where=is_out)
 
 

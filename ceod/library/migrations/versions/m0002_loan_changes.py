@@ -20,7 +20,7 @@ _STATEMENTS = (
         renewed_before integer,
         undone_at timestamptz)""",
     "CREATE INDEX changes_of_loan ON loan_changes (loan, id) WHERE undone_at IS NULL",
-    "CREATE INDEX changes_by_person ON loan_changes (changed_by, id)",
+    "CREATE INDEX changes_by_person ON loan_changes (changed_by, changed_at)",
 )
 
 
