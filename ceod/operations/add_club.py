@@ -37,7 +37,12 @@ def _mark(transaction: str) -> str:
 
 
 def _result(facts: Json) -> Json:
-    return {"uid": facts["uid"], "cn": facts["cn"], "uid_number": facts["numbers"][facts["uid"]]}
+    return {
+        "uid": facts["uid"],
+        "cn": facts["cn"],
+        "uid_number": facts["numbers"][facts["uid"]],
+        "warnings": facts.get("warnings", []),  # an older version's journal has none
+    }
 
 
 ADD_CLUB: Operation[Services, Private] = Operation(

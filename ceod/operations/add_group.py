@@ -9,7 +9,11 @@ from ceod.transaction.step import Json, Operation
 
 
 def _result(facts: Json) -> Json:
-    return {"cn": facts["uid"], "gid_number": facts["numbers"][facts["uid"]]}
+    return {
+        "cn": facts["uid"],
+        "gid_number": facts["numbers"][facts["uid"]],
+        "warnings": facts.get("warnings", []),  # an older version's journal has none
+    }
 
 
 ADD_GROUP: Operation[Services, Private] = Operation(

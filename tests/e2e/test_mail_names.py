@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ceo_common.errors import Exists, NotFound
+from ceo_common.errors import Exists, Forbidden, NotFound
 from sandbox.club import DOMAIN
 from tests.club.club import Club
 from tests.e2e.test_mailman import _rest
+from tests.e2e.test_permissions import _as_host
 
 MADE_BY_HAND, ALIAS, CONTINUED = "tchess", "talias", "talias2"
 
@@ -93,16 +94,22 @@ def test_a_mail_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) 
     club.service("mail", "stop", "ceod")
     try:
         last = club.add()
+        syscom = club.client("ctdalek")
+        group = club.done(syscom.add_group(club.name()))
+        new_club = club.done(syscom.add_club({"uid": club.name(), "cn": "Test Club"}))
         with pytest.raises(Exists, match="csc-general is a mailing list"):
             list(club.client("office1").add_member(club.member("csc-general")))
     finally:
         club.service("mail", "start", "ceod")
         club.settled()
     (warning,) = last["result"]["warnings"]
+    assert [group["warnings"], new_club["warnings"]] == [[warning], [warning]]
     assert "whether the name is a mailing list or an alias" in warning
     assert "could not be asked" in warning
 
 
 def test_mail_says_which_names_it_knows_to_staff_and_hosts(club: Club) -> None:
-    answer = club.client("office1").mail_names()
-    assert {"csc-general", "events"} <= set(answer["lists"])
+    for client in (club.client("office1"), _as_host(club, "phosphoric-acid")):
+        assert {"csc-general", "events"} <= set(client.mail_names()["lists"])
+    with pytest.raises(Forbidden):
+        club.client("regular1").mail_names()
