@@ -118,12 +118,14 @@ def _group(cn: str) -> entry.Group:
 @route(blueprint, "GET", "/clubs", role="admin", operation="club.read", gives=Clubs)
 def clubs() -> flask.Response:
     """The clubs, by username."""
-    people, now = ceod().services.directory.people_with("(objectClass=club)"), time.time()
+    directory, now = ceod().services.directory, time.time()
+    people = directory.people_with("(objectClass=club)")
+    members = directory.members_by_group([club.uid for club in people])
     rows = [
         ClubSummary(
             uid=club.uid,
             cn=club.one("cn"),
-            members=len(_members(club.uid)),
+            members=len(members.get(club.uid, [])),
             expired=club.is_expired(now),
             deleted=club.is_deleted,
         )
@@ -145,18 +147,11 @@ def get_club(uid: str) -> flask.Response:
             cn=club.one("cn"),
             uid_number=club.number,
             home_directory=club.one("homeDirectory"),
-            members=_members(uid),
+            members=ceod().services.directory.members_of(uid),
             expired=club.is_expired(time.time()),
             deleted=club.is_deleted,
         )
     )
-
-
-def _members(uid: str) -> list[str]:
-    """Who is in the group of a club."""
-    directory = ceod().services.directory
-    group = directory.group(uid)
-    return directory.uids_in(group) if group else []
 
 
 @route(blueprint, "POST", "/clubs", role="admin", operation="club.add",

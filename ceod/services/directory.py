@@ -169,6 +169,15 @@ class Directory:
         found = groups_in(self.search(self.group_dn(cn), _ANY, scope=ldap.SCOPE_BASE), self.groups)
         return next((group for group in found if group.cn == cn), None)
 
+    def members_by_group(self, cns: list[str]) -> dict[str, list[str]]:
+        """The usernames in groups, by the group's name; a group that is not there is left out."""
+        attributes, members = ["cn", "uniqueMember"], dict[str, list[str]]()
+        for start in range(0, len(cns), _AT_ONCE):
+            named = names.any_of(*(names.equals("cn", cn) for cn in cns[start : start + _AT_ONCE]))
+            entries = self.search(self.groups, named, attributes, scope=ldap.SCOPE_ONELEVEL)
+            members |= {group.cn: self.uids_in(group) for group in groups_in(entries, self.groups)}
+        return members
+
     def groups_of(self, uid: str) -> list[str]:
         """The groups that an account is a member of, by name."""
         naming = names.equals("uniqueMember", self.person_dn(uid))

@@ -60,3 +60,12 @@ def test_broken_entries_keep_their_names() -> None:
     assert list(named.broken) == ["bo"]
     assert [named.fault(uid) for uid in ("ada", "cy")] == [None, None]
     assert "its uidNumber is 0" in (named.fault("bo") or "")
+
+
+def test_the_members_of_many_groups_are_one_search() -> None:
+    member = {"uniqueMember": [f"uid=ada,ou=People,{BASE}", f"uid=x,ou=Service,{BASE}"]}
+    (dn, entry), empty = _group("chess", "30001"), _group("go", "30002")
+    directory = _Answers((dn, entry | member), empty)
+    assert directory.members_by_group(["chess", "go", "gone"]) == {"chess": ["ada"], "go": []}
+    assert len(directory.filters) == 1
+    assert directory.members_by_group([]) == {}
