@@ -27,16 +27,19 @@ blueprint = flask.Blueprint("mailman", __name__)
 
 _WISHED = {"wished": "when it was asked for, in seconds since 1970: the newest request wins; for the club's own hosts"}
 _WAITING = {"waiting": "also the lists whose moderator has to agree first"}
+# They see every list, and their word is enough for a list that has a moderator.
+_APPROVED = {Who.HOST, Who.OFFICE, Who.SYSCOM}
 _LIST = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
 
 @route(blueprint, "GET", "/mailman", role="mail", operation="mailman.list", gives=MailingLists)
 def every_list() -> flask.Response:
-    """Every mailing list, with the groups that it follows from."""
+    """Every mailing list, with the groups that it follows from; one that is not advertised is for staff."""
     behind = ceod().config.groups.behind
+    sees_all = bool(standing(caller(), ceod().services.directory) & _APPROVED)
     rows = (
         MailingList(list=row.name, members=row.members, groups=tuple(behind(row.name)))
-        for row in _mailman().all_lists()
+        for row in _mailman().all_lists(advertised=not sees_all)
     )
     return answer(MailingLists(lists=tuple(rows)))
 
@@ -69,7 +72,7 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
     _check(list_name, uid)
     wished = _wished()
     _check_group(list_name, [uid], joins=True)
-    approved = bool(standing(caller(), ceod().services.directory) & {Who.HOST, Who.OFFICE, Who.SYSCOM})
+    approved = bool(standing(caller(), ceod().services.directory) & _APPROVED)
     if is_rehearsal():
         _mailman().check_joining(list_name, _address(uid), approved=approved)
         changes = added("mailing list", uid, [list_name])

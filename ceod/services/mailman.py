@@ -101,9 +101,12 @@ class Mailman:
 
         return list(self._do(look))
 
-    def all_lists(self) -> list[MailingList]:
-        """The lists of ours, by name.  Raises BackendDown."""
-        found = self._do(lambda client: list(client.get_lists()))
+    def all_lists(self, *, advertised: bool = False) -> list[MailingList]:
+        """The lists of ours, by name; with `advertised` without those that Mailman shows to nobody.
+
+        Raises BackendDown.
+        """
+        found = self._do(lambda client: list(client.get_lists(advertised=advertised)))
         ours = [item for item in found if item.mail_host == self.domain]
         rows = [MailingList(item.list_name, int(item.member_count)) for item in ours]
         return sorted(rows, key=lambda row: row.name)

@@ -279,3 +279,19 @@ def test_what_people_do_on_every_host_is_in_the_log(club: Club) -> None:
         ("office1", "library.return", "done", None),
     ]
     assert all(row["remote"] for row in mine)
+
+
+def test_a_list_that_is_not_advertised_is_shown_to_staff_alone(club: Club) -> None:
+    config = "lists/jobs.csclub.internal/config"
+    _rest(club, config, "-X", "PATCH", "-d", "advertised=false")
+    try:
+        hosts = _as_host(club, "phosphoric-acid")
+        staff = [hosts, club.client("office1"), club.client("ctdalek")]
+        seen = [{row["list"] for row in client.lists()} for client in staff]
+        others = {row["list"] for row in club.client("regular1").lists()}
+    finally:
+        _rest(club, config, "-X", "PATCH", "-d", "advertised=true")
+    assert all("jobs" in lists for lists in seen), seen
+    assert "csc-general" in others
+    assert "jobs" not in others
+    assert "jobs" in {row["list"] for row in club.client("regular1").lists()}
