@@ -32,10 +32,10 @@ def taken_elsewhere(services: Services) -> TakenElsewhere:
 
     That one of them is away keeps nobody from being signed up.
     """
-    warnings = []
+    warnings, hosts, peers = [], services.config.hosts, services.peers
     with ThreadPoolExecutor(2) as pool:
-        asked_databases = pool.submit(services.peers.all_databases)
-        asked_mail = pool.submit(services.peers.mail_names)
+        asked_databases = pool.submit(services.slow_hosts.ask, hosts.database, peers.all_databases)
+        asked_mail = pool.submit(services.slow_hosts.ask, hosts.mail, peers.mail_names)
     try:
         databases = {TITLES[kind]: names for kind, names in asked_databases.result().items()}
     except CeoError as error:

@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from ceo_common.deadline import CONNECT_S, within
 from ceo_common.errors import CeoError
 from ceo_common.model.change import Change, added, changed, removed
 from ceo_common.terms import in_order
 from ceod.operations.accounts import accounts
 from ceod.operations.create_database import TITLES
 from ceod.operations.expire_members import DAY_S
+from ceod.operations.forwarding import lost_lines
 from ceod.operations.restore_member import lists_of
 from ceod.operations.set_positions import holders
-from ceod.services import mailman
 from ceod.services.all import Services
 from ceod.services.directory import Directory
 from ceod.services.entry import Person
@@ -127,6 +126,8 @@ def _modify_member(services: Services, arguments: Json) -> Changes:
     if arguments["forwarding_addresses"] is not None:
         now = services.admin_host.homes.forward(uid)
         yield from _forwarding(uid, now, Forward(forward_text(arguments["forwarding_addresses"])))
+        comments = [line for line in lost_lines(now) if line not in now.addresses]
+        yield from removed("line of ~/.forward", uid, comments)
 
 
 def _forwarding(uid: str, now: Forward, then: Forward) -> Changes:
@@ -280,7 +281,8 @@ def _mail(services: Services, name: str, about: str) -> Change:
 def _lists_of(services: Services, uid: str) -> list[str] | None:
     """The mailing lists that an account is on; None where the mail host does not say in time."""
     try:
-        answer = within(CONNECT_S, mailman.BACKEND, lambda: services.peers.lists_of(uid))
+        host = services.config.hosts.mail
+        answer = services.slow_hosts.ask(host, lambda: services.peers.lists_of(uid))
     except CeoError:
         return None
     return list(answer["lists"])

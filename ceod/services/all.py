@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ceo_common.client import Client
 from ceo_common.config import Daemon
@@ -17,6 +17,7 @@ from ceod.services.kadmin import Kadmin
 from ceod.services.mailman import Mailman
 from ceod.services.mysql import MySql
 from ceod.services.postgresql import PostgreSql
+from ceod.services.slow_hosts import SlowHosts
 from ceod.services.smtp import Smtp
 from ceod.services.uwldap import UwLdap
 
@@ -52,6 +53,7 @@ class Services:
     mysql: MySql | None = None
     postgresql: PostgreSql | None = None
     library: Library | None = None
+    slow_hosts: SlowHosts = field(default_factory=SlowHosts)  # asks what is useful, but not needed
 
     @property
     def admin_host(self) -> Admin:

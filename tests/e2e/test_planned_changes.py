@@ -42,7 +42,7 @@ def _values(club: Club, uid: str) -> set[Value]:
         found.add(("group", uid, group["cn"][0].decode()))
     forward = Path(f"/users/{uid}/.forward")
     for line in forward.read_text().splitlines() if forward.exists() else []:
-        found.add(("forwarding address", uid, line))
+        found.add(("line of ~/.forward" if line.startswith("#") else "forwarding address", uid, line))
     for name in club.rosters():
         if club.on_list(uid, name):
             found.add(("mailing list", uid, name))
@@ -86,6 +86,13 @@ def _forwarding(club: Club) -> str:
     return str(club.add(forwarding_addresses=["a@example.org", "b@example.org"])["result"]["uid"])
 
 
+def _commented(club: Club) -> str:
+    uid = _forwarding(club)
+    with Path(f"/users/{uid}/.forward").open("a") as file:
+        file.write("# until May\n")
+    return uid
+
+
 def _deleted(club: Club) -> str:
     uid = _of_syscom(club)
     club.done(club.client("ctdalek").delete_member(uid))
@@ -118,6 +125,12 @@ _CASES: dict[str, tuple[Callable[[Club], str], Callable[[Client, str], Iterator[
     "shell": (_with_two_terms, lambda client, uid: client.modify_member(uid, {"login_shell": "/bin/sh"})),
     "first forwarding": (_with_two_terms, lambda client, uid: client.modify_member(uid, {"forwarding_addresses": ["a@example.org"]})),
     "another forwarding": (_forwarding, lambda client, uid: client.modify_member(uid, {"forwarding_addresses": ["a@example.org", "c@example.org"]})),
+    "a forwarding with a comment": (
+        _commented,
+        lambda client, uid: client.modify_member(
+            uid, {"forwarding_addresses": ["a@example.org"], "replace": True}
+        ),
+    ),
     "no forwarding": (_forwarding, lambda client, uid: client.modify_member(uid, {"forwarding_addresses": []})),
     "joining a group": (_with_two_terms, lambda client, uid: client.add_to_group("syscom", uid)),
     "joining a group halfway": (_in_office, lambda client, uid: client.add_to_group("syscom", uid)),
