@@ -75,7 +75,7 @@ def reset_postgresql(uid: str) -> flask.Response:
 
 
 @route(blueprint, "POST", "/db/<uid>/logins", role="database", operation="database.login",
-       states=states.KEPT, takes=Logins, gives=LoginsTried)
+       states=states.KEPT, takes=Logins, gives=LoginsTried, holds_password=True)
 def try_logins(uid: str) -> flask.Response:
     """Check whether the passwords in the files of a home are right."""
     asked, services = parsed(Logins), ceod().services
@@ -121,7 +121,7 @@ def _account(uid: str) -> Person:
 
 
 @route(blueprint, "PUT", "/homes/<uid>/database-info", role="admin", operation="database.info",
-       states=states.KEPT, takes=DatabaseInfo, gives=Written)
+       states=states.KEPT, takes=DatabaseInfo, gives=Written, holds_password=True)
 def write_info(uid: str) -> flask.Response:
     """Write the file in a home that says how to reach the account's database; an old one is kept beside it."""
     told = parsed(DatabaseInfo)

@@ -129,7 +129,7 @@ def _parameters(row: Route) -> list[Json]:
                          for name in re.findall(r"<(\w+)>", row.path)]
     query = row.query | ({DRY_RUN: "only check, and return what would be done"} if row.rehearsal else {})
     found += [{"name": name, "in": "query", "description": words, "schema": {"type": "string"}} for name, words in query.items()]
-    if row.method != "GET":
+    if row.method != "GET" and not row.holds_password:
         first = "first transaction" if row.streams else "first answer"
         words = f"a new UUID; the same UUID again, within seven days, returns the {first}"
         found.append({"name": "Idempotency-Key", "in": "header", "description": words,

@@ -41,6 +41,7 @@ from ceod.services.ldap_connection import Connection
 from ceod.services.ldap_names import same
 from ceod.transaction.answers import Answers, KeyedRequest
 from ceod.transaction.audit import canonical
+from ceod.transaction.owners import new_owner
 from ceod.transaction.record import OptionalNames, Request
 from ceod.transaction.step import Operation
 
@@ -75,6 +76,9 @@ class Route:
     writes: bool = False  # to the directory, as the caller: it needs their forwarded ticket
     query: dict[str, str] = field(default_factory=dict)  # the parameters, in words
     rehearsal: type[BaseModel] | None = None  # what ?dry_run gives instead
+    # A password is in the body: the journal keeps no digest of it, from which it could be guessed.
+    # Such a route may be asked again, whatever the first request came to.
+    holds_password: bool = False
 
 
 ROUTES: list[Route] = []
@@ -110,7 +114,7 @@ def route(
             g.row, g.account = row, values.get("uid")
             if row.streams:
                 idempotency_key()
-            elif method != "GET" and not is_rehearsal() and (key := idempotency_key()):
+            elif _is_kept(row) and (key := idempotency_key()):
                 return _once(key, lambda: _plain_write(row, view, values))
             elif method != "GET":
                 return _plain_write(row, view, values)
@@ -120,6 +124,11 @@ def route(
         return view
 
     return register
+
+
+def _is_kept(row: Route) -> bool:
+    """Whether the answer is kept under the request's Idempotency-Key."""
+    return row.method != "GET" and not row.holds_password and not is_rehearsal()
 
 
 def _plain_write(row: Route, view: Callable[..., Any], values: dict[str, str]) -> Any:
@@ -140,7 +149,14 @@ def _once(key: str, act: Callable[[], flask.Response]) -> flask.Response:
         content = canonical(json_body.read(content))
     digest = hashlib.sha256(request.full_path.encode() + b"\n" + content).hexdigest()
     asked = KeyedRequest(caller().name, g.row.operation, key, digest)
-    answers = Answers(ceod().engine.journal)
+    engine = ceod().engine
+    with contextlib.closing(new_owner(engine.state_dir)) as owner:
+        return _first_answer(asked, Answers(engine.journal, owner), act)
+
+
+def _first_answer(
+    asked: KeyedRequest, answers: Answers, act: Callable[[], flask.Response]
+) -> flask.Response:
     if (before := answers.begin(asked)) is not None:
         return flask.jsonify(before)
     try:

@@ -14,13 +14,12 @@ from sqlalchemy.engine import Connection
 
 from ceo_common.errors import Busy, KeyReused, OutcomeUnknown
 from ceod.transaction.journal import Journal
+from ceod.transaction.owners import Owner
 from ceod.transaction.record import KEY_KEPT_S
 from ceod.transaction.tables import answers
 
 Json = dict[str, Any]
 
-# Longer than any such request takes: after this time ceod ended before it could tell.
-RUNNING_S = 60.0
 _RETRY_S = 2
 
 
@@ -35,10 +34,11 @@ class KeyedRequest:
 
 
 class Answers:
-    """The answers that the journal keeps."""
+    """The answers that the journal keeps, for one request: `owner` lives as long as it is at work."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, owner: Owner) -> None:
         self._journal = journal
+        self._owner = owner
 
     def begin(self, request: KeyedRequest) -> Json | None:
         """The answer that the same request got before; None where it is new, and noted from now on.
@@ -53,14 +53,14 @@ class Answers:
             row = connection.execute(sa.select(answers).where(_is(request))).first()
             if row is None:
                 values = {"caller": request.caller, "operation": request.operation}
-                values |= {"key": request.key, "digest": request.digest}
+                values |= {"key": request.key, "digest": request.digest, "owner": self._owner.id}
                 connection.execute(answers.insert().values(at=now, **values))
                 return None
             if row.digest != request.digest:
                 raise KeyReused("this Idempotency-Key came before with another request")
             if row.answer is not None:
                 return dict(row.answer)
-            if now - row.at < RUNNING_S:
+            if not self._owner.is_dead(row.owner):
                 message = "the first request with this Idempotency-Key is at work: ask again"
                 raise Busy(message, retry_after=_RETRY_S)
             raise OutcomeUnknown(

@@ -19,7 +19,7 @@ from ceo_common.events import Event
 from ceod.transaction.follower import KEPT, Follower, what_was_undone
 from ceod.transaction.guard import Guard, Witness
 from ceod.transaction.journal import Journal
-from ceod.transaction.owners import Owner
+from ceod.transaction.owners import Owner, new_owner
 from ceod.transaction.record import ENDED, STUCK_S, UNFINISHED, Record, Request
 from ceod.transaction.step import Json, Kept, Later, Operation, Pen, Run, Skip, Step, Tools, Turn, Undone
 
@@ -161,10 +161,7 @@ class Engine(Generic[Tools]):
 
     def _new_owner(self) -> Owner:
         """Who works on one transaction.  Raises JournalFull."""
-        try:
-            owner = Owner(self.state_dir)
-        except OSError as error:
-            raise JournalFull(f"ceod's own disk does not take new files: {error.strerror}") from error
+        owner = new_owner(self.state_dir)
         self._owners.add(owner.id)
         return owner
 

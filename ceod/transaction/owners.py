@@ -7,6 +7,8 @@ import os
 import uuid
 from pathlib import Path
 
+from ceo_common.errors import JournalFull
+
 
 class Owner:
     """Whoever works on a transaction: its thread, from before its row is written until it ends.
@@ -53,6 +55,14 @@ class Owner:
             self._path.unlink(missing_ok=True)
         finally:
             os.close(self._descriptor)
+
+
+def new_owner(state_dir: Path) -> Owner:
+    """Who works on one request.  Raises JournalFull."""
+    try:
+        return Owner(state_dir)
+    except OSError as error:
+        raise JournalFull(f"ceod's own disk does not take new files: {error.strerror}") from error
 
 
 def _lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:

@@ -10,7 +10,9 @@ import pytest
 
 from ceo_common.client import Client
 from ceo_common.errors import Exists, KeyReused, NotFound, WrongState
+from sandbox.club import DOMAIN
 from tests.club.club import Club
+from tests.e2e.test_permissions import _as_host
 
 
 def _keyed(club: Club, who: str = "office1") -> Client:
@@ -83,3 +85,18 @@ def test_a_dry_run_uses_no_key_up(club: Club) -> None:
     client.add_book(book)
     client.rehearsing = False
     assert client.add_book(book)["title"] == book["title"]
+
+
+def test_no_digest_of_a_password_is_kept(club: Club) -> None:
+    """Whoever reads the journal could guess the password by it; so the same key is a new request."""
+    uid = club.add()["result"]["uid"]
+    admin = _as_host(club, "phosphoric-acid")
+    admin.key = str(uuid.uuid4())
+    for password in ("first-password-1", "second-password-2"):
+        passwords = {"mysql": password, "postgresql": password}
+        assert admin.try_logins(uid, passwords)["mysql"] is False
+    database = _as_host(club, "coffee")
+    database.key = str(uuid.uuid4())
+    info = {"kind": "mysql", "host": f"coffee.{DOMAIN}", "database": uid, "username": uid}
+    for password in ("first-password-1", "second-password-2"):
+        database.write_database_info(uid, info | {"password": password})
