@@ -30,7 +30,7 @@ def api(context: Context, method: str, path: str, body: str | None, host: str | 
     """
     told = _parsed(sys.stdin.buffer.read() if body == "-" else body)
     context.may_write = method.upper() != "GET"
-    how = How(as_json=True, dry_run=False, yes=True, quiet=True, key=str(key or uuid.uuid4()), words=sys.argv[1:])
+    how = How.of_command(key, as_json=True, dry_run=False, yes=True, quiet=True)
     with repeatable(context, how):
         return _send(context, method, path, told, host, how.key)
 

@@ -11,7 +11,7 @@ from ceo.cli.context import Context, pass_context
 from ceo.cli.noun import Noun
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, transact, writing
-from ceo_common.errors import NotFound
+from ceo_common.errors import Changed, NotFound
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -193,5 +193,19 @@ def set_positions(context: Context, pairs: tuple[str, ...], how: How) -> None:
         for name, new in changes.items():
             click.echo(f"  {shown(name)}: {shown(' '.join(held.get(name, [])) or 'nobody')} -> {shown(' '.join(new) or 'nobody')}", err=True)
     how.confirm(f"Change {len(changes)} {'position' if len(changes) == 1 else 'positions'}?")
+    if how.asking:
+        # The question may have stood there for an hour.
+        _check_unchanged(context, {name: held.get(name, []) for name in changes})
     transact(context, how, lambda client: client.set_positions(wanted), lambda result: [
         f"{name}: {' '.join(uids) or 'nobody'}" for name, uids in wanted.items()] if result["changed"] else ["Nothing changed."])
+
+
+def _check_unchanged(context: Context, before: dict[str, list[str]]) -> None:
+    """Look whether the same people hold the positions as in the question.  Raises Changed."""
+    held = context.client.positions()["positions"]
+    changed = [name for name, uids in before.items() if sorted(held.get(name, [])) != sorted(uids)]
+    if changed:
+        raise Changed(
+            f"somebody else changed {', '.join(changed)} meanwhile, so nothing was changed;"
+            " run the command again to see who holds them now"
+        )

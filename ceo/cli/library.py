@@ -130,6 +130,7 @@ def return_(context: Context, book: str, uid: str | None, how: How) -> None:
     """
     number = _book(context, book)["book"]
     who = uid or _only_reader(context, number)
+    how.exact("library return", str(number), who)
     change(context, how, lambda client: client.give_back(number, who), partial(_is_back, how))
 
 
@@ -167,6 +168,7 @@ def undo(context: Context, number: int | None, how: How) -> None:
         last = _last_change(context)
         number = int(last["change"])
         how.confirm(f"Undo {_change_in_words(last)}?")
+    how.exact("library undo", str(number))
     change(context, how, lambda client: client.undo_loan_change(number), lambda undone: f"Undone: {_change_in_words(undone)}.")
 
 
@@ -241,17 +243,19 @@ def remind(context: Context, how: How) -> None:
     Example: ceo library remind --dry-run
     """
     client = context.client
-    plan = client.overdue_mails()
-    if how.dry_run or not plan["mails"]:
-        if how.as_json:
-            print_json(plan)
-        else:
-            print_changes(plan["changes"])
-            click.echo(f"{len(plan['mails'])} would be mailed; nothing was sent.")
-        return
-    how.confirm(f"Mail {len(plan['mails'])} who have overdue books?")
+    how.exact("library remind")
+    if not how.may_repeat:
+        plan = client.overdue_mails()
+        if how.dry_run or not plan["mails"]:
+            if how.as_json:
+                print_json(plan)
+            else:
+                print_changes(plan["changes"])
+                click.echo(f"{len(plan['mails'])} would be mailed; nothing was sent.")
+            return
+        how.confirm(f"Mail {len(plan['mails'])} who have overdue books?")
     client.key = how.key
-    told = client.send_overdue_mails()
+    told = context.result = client.send_overdue_mails()
     if how.as_json:
         print_json(told)
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +20,19 @@ from ceo.cli.prompts import prompt
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, show_password, transact, writing
 from ceo_common import terms as term_rules
-from ceo_common.errors import Deleted, Exists, Invalid, LeftBehind, NotFound, WouldLose
+from ceo_common.errors import (
+    BackendDown,
+    Busy,
+    Deleted,
+    Exists,
+    InRecovery,
+    Invalid,
+    LeftBehind,
+    NotFound,
+    TooMany,
+    Unreachable,
+    WouldLose,
+)
 from ceo_common.model import names
 from ceo_common.text import shown
 
@@ -55,16 +69,17 @@ def add(context: Context, /, uid: str | None, how: How, **given: Any) -> None:
     """
     if given["exact"] and given["count"]:
         raise click.UsageError("give --terms or --term, not both")
-    if how.asking:
+    if how.asking and not (how.has_given_key and uid and given["cn"] and given["program"]):
         member = _asked_member(context, uid, given)
     else:
+        # With a key the account may be this command's own, so ceod's word that it exists is no problem to ask about.
         missing = [flag for flag, value in (("UID", uid), ("--cn", given["cn"]), ("--program", given["program"])) if not value]
         if missing:
             raise click.UsageError(f"missing: {', '.join(missing)}")
         assert uid
         member = _new_member(context, uid, given)
     _near(context, how, member["uid"], member["cn"])
-    how.exact(*_add_words(member))
+    how.exact("members add", *_add_words(member))
     if how.asking:
         _review(context, member)
     if how.asking or not given["exact"]:
@@ -81,8 +96,8 @@ def _new_member(context: Context, uid: str, given: dict[str, Any]) -> Json:
 
 
 def _add_words(member: Json) -> list[str]:
-    """The command that adds exactly this member."""
-    words = ["members", "add", member["uid"]]
+    """The arguments that add exactly this member; what it lacks is left out."""
+    words = [member["uid"]] if member.get("uid") else []
     options = [("cn", "--cn"), ("program", "--program"), ("given_name", "--given-name"), ("sn", "--sn")]
     words += [word for name, option in options if name in member for word in (option, member[name])]
     words += [word for term in _terms_of(member) for word in ("--term", term)]
@@ -91,7 +106,7 @@ def _add_words(member: Json) -> list[str]:
 
 
 def _terms_of(member: Json) -> list[str]:
-    return list(member.get("terms") or member["non_member_terms"])
+    return list(member.get("terms") or member.get("non_member_terms", []))
 
 
 def _add_question(context: Context, member: Json, how: How) -> str:
@@ -107,16 +122,36 @@ def _asked_member(context: Context, uid: str | None, given: dict[str, Any]) -> J
     client = context.client  # the password, if there is no ticket, before anything is typed
     answers: dict[str, Any] = given | {"uid": uid}
     problems: dict[str, str] = {}
-    while True:
-        _ask_for_missing(context, answers, problems)
-        member = _new_member(context, answers["uid"], answers)
-        try:
-            work.dry_run(client, functools.partial(client.add_member, member))
-        except (Invalid, Exists, Deleted, LeftBehind) as error:
-            problems = work.by_field(error) or {"uid": error.message}
-            _show_problems(problems)
-        else:
-            return member
+    with _kept_answers(answers):
+        while True:
+            _ask_for_missing(context, answers, problems)
+            member = _new_member(context, answers["uid"], answers)
+            try:
+                work.dry_run(client, functools.partial(client.add_member, member))
+            except (Invalid, Exists, Deleted, LeftBehind) as error:
+                problems = work.by_field(error) or {"uid": error.message}
+                _show_problems(problems)
+            else:
+                return member
+
+
+@contextlib.contextmanager
+def _kept_answers(answers: dict[str, Any]) -> Iterator[None]:
+    """Where ceod can't be asked now, say the command that goes on with the answers so far."""
+    try:
+        yield
+    except (BackendDown, Busy, InRecovery, TooMany, Unreachable) as error:
+        command = shlex.join(["ceo", "members", "add", *_words_so_far(answers)])
+        error.message += f"\nTo go on with your answers later, run: {command}"
+        raise
+
+
+def _words_so_far(answers: dict[str, Any]) -> list[str]:
+    member = {name: answers[name] for name in ("uid", "cn", "program", "given_name", "sn") if answers[name]}
+    member["non_member_terms" if answers["rep"] else "terms"] = list(answers["exact"])
+    member["forwarding_addresses"] = list(answers["addresses"])
+    count = [] if answers["exact"] or not answers["count"] else ["--terms", str(answers["count"])]
+    return [*_add_words(member), *count]
 
 
 _ASKED = ("uid", "cn", "program", "terms", "forwarding_addresses")
@@ -154,7 +189,8 @@ def _ask_for_missing(context: Context, answers: dict[str, Any], problems: dict[s
         text = prompt("Number of terms", lambda text: work.terms_problem(settings, text), default="1")
         answers["exact"] = tuple(work.wanted_terms(settings, text))
     if needs("forwarding_addresses", answers["addresses"] or answers.get("no_addresses")):
-        text = prompt("Forward mail to (empty: no forwarding)", work.addresses_problem, default=" ".join(answers["addresses"]))
+        # A refused address is no default: Enter has to mean no forwarding again.
+        text = prompt("Forward mail to (empty: no forwarding)", work.addresses_problem, default="")
         answers["addresses"] = tuple(work.split(text))
         answers["no_addresses"] = not text
 
@@ -307,7 +343,7 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
         return
     if already:
         how.note(f"Note: {uid} is registered for {', '.join(already)} already.")
-    how.exact("members", "renew", uid, *(word for term in new for word in ("--term", term)), *(["--rep"] if rep else []))
+    how.exact("members renew", uid, *(word for term in new for word in ("--term", term)), *(["--rep"] if rep else []))
     if how.asking or not exact:
         fee = work.fee(context.settings, new, rep=rep)
         how.confirm(f"Register {member['cn']} ({uid}) for {', '.join(new)}; fee: {fee}?", default=True,

@@ -9,20 +9,26 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, print_json, print_rows
-from ceo.cli.write import How, change_text, transact, writing
+from ceo.cli.write import How, change_text, sent_again, transact, writing
 
 _TABLE = Form(as_json=False, as_csv=False, columns=None, pager=False)
 _WHO = "uid cn program last_term expired"
 
 
 @click.command()
+@click.option("--count", type=click.IntRange(1), help="Expire exactly so many, or nobody if another number is due.")
 @writing
 @pass_context
-def expire(context: Context, how: How) -> None:
+def expire(context: Context, count: int | None, how: How) -> None:
     """Expire the accounts whose last term and grace month are over, a limited number in one run.
 
     Example: ceo members expire --dry-run
     """
+    def send(exact_count: int) -> None:
+        transact(context, how, lambda client: client.expire_members(exact_count), lambda result: _counted(result, "expired"))
+
+    if count and sent_again(lambda: send(count), how):
+        return
     plan = context.client.expiry()
     if how.dry_run:
         _show(plan, how)
@@ -34,7 +40,8 @@ def expire(context: Context, how: How) -> None:
         print_rows(plan["members"], "Lapsed", _WHO, _TABLE)
     _note_left_out(plan, how)
     how.confirm(f"Expire these {plan['count']} of {plan['due']} who are due?")
-    transact(context, how, lambda client: client.expire_members(plan["count"]), lambda result: _counted(result, "expired"))
+    how.exact("members expire", "--count", str(count or plan["count"]))
+    send(count or plan["count"])
 
 
 @click.command()
@@ -45,6 +52,12 @@ def remind(context: Context, how: How) -> None:
 
     Example: ceo members remind --dry-run
     """
+    def send() -> None:
+        transact(context, how, lambda client: client.remind_members(), lambda result: _counted(result, "reminded"))
+
+    how.exact("members remind")
+    if sent_again(send, how):
+        return
     plan = context.client.reminders()
     if how.dry_run:
         _show(plan, how)
@@ -54,7 +67,7 @@ def remind(context: Context, how: How) -> None:
         return
     _note_left_out(plan, how)
     how.confirm(f"Mail {plan['count']} of {plan['due']} who are to be reminded?")
-    transact(context, how, lambda client: client.remind_members(), lambda result: _counted(result, "reminded"))
+    send()
 
 
 @click.command()
@@ -67,6 +80,12 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
     Example: ceo updateprograms --dry-run
     """
     whom = list(uids) or None
+
+    def send() -> None:
+        transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
+
+    if sent_again(send, how):
+        return
     plan = context.client.programs(whom)
     told = f"{len(plan['changes'])} of {plan['looked_at']} differ; {plan['unknown']} are unknown to the university"
     if how.dry_run:
@@ -84,7 +103,8 @@ def updateprograms(context: Context, uids: tuple[str, ...], how: How) -> None:
         print_rows(plan["changes"], "ProgramChange", "uid old new", _TABLE)
     _note_left_out(plan, how)
     how.confirm(f"Change these {len(plan['changes'])} programs?")
-    transact(context, how, lambda client: client.update_programs(whom), lambda result: _counted(result, "updated"))
+    how.exact("updateprograms", *uids)
+    send()
 
 
 def _show(plan: dict[str, Any], how: How) -> None:

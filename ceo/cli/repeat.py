@@ -5,20 +5,15 @@ from __future__ import annotations
 import shlex
 
 
-def repeat_command(words: list[str], key: str) -> str:
-    """The command with its Idempotency-Key, quoted for a shell; `words` are those behind `ceo`."""
-    end = words.index("--") if "--" in words else len(words)
-    options = _without_key(words[:end])
-    return shlex.join(["ceo", *options, "--key", key, *words[end:]])
+def with_key(words: list[str], depth: int, key: str) -> list[str]:
+    """The words of a command with its Idempotency-Key.
+
+    The key follows the first `depth` words, which name the command: further behind, it might become
+    the value of an option.
+    """
+    return [*words[:depth], "--key", key, *words[depth:]]
 
 
-def _without_key(words: list[str]) -> list[str]:
-    kept, is_value = list[str](), False
-    for word in words:
-        if is_value:
-            is_value = False
-        elif word == "--key":
-            is_value = True
-        elif not word.startswith("--key="):
-            kept.append(word)
-    return kept
+def repeat_command(words: list[str]) -> str:
+    """The command, quoted for a shell; `words` are those behind `ceo`."""
+    return shlex.join(["ceo", *words])

@@ -14,11 +14,11 @@ import click
 
 from ceo.cli.context import Context
 from ceo.cli.prompts import confirm
-from ceo.cli.repeat import repeat_command
+from ceo.cli.repeat import repeat_command, with_key
 from ceo.cli.steps import Steps
 from ceo.cli.table import json_option, print_json
 from ceo.progress import follow
-from ceo_common.errors import BackendDown, CeoError, OutcomeUnknown
+from ceo_common.errors import BackendDown, Busy, CeoError, NotFound, OutcomeUnknown
 from ceo_common.events import Event
 from ceo_common.text import shown
 
@@ -37,7 +37,27 @@ class How:
     yes: bool
     quiet: bool
     key: str  # the Idempotency-Key: given, or made for this run
-    words: list[str]  # the command behind `ceo`, as it is repeated
+    has_given_key: bool
+    words: list[str]  # the command behind `ceo`, as it is repeated: with the key
+
+    @classmethod
+    def of_command(
+        cls, key: uuid.UUID | None, *, as_json: bool, dry_run: bool, yes: bool, quiet: bool
+    ) -> How:
+        """For the command that was typed, under its key or a new one."""
+        words, name = sys.argv[1:], str(key or uuid.uuid4())
+        if key is None:
+            depth = len(click.get_current_context().command_path.split()) - 1
+            words = with_key(words, depth, name)
+        return cls(as_json, dry_run, yes, quiet, name, key is not None, words)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether this may be a confirmed change that was sent before.
+
+        Then the plan must not come first: of a change that was made it says that nothing is left.
+        """
+        return self.has_given_key and self.yes and not self.dry_run
 
     @property
     def asking(self) -> bool:
@@ -61,10 +81,14 @@ class How:
         if not (self.quiet or self.as_json):
             click.echo(shown(text), err=True)
 
-    def exact(self, *words: str) -> None:
-        """Say what the command means in full: so it is repeated, whatever was asked for or counted."""
-        flags = {"--json": self.as_json, "--yes": self.yes, "--quiet": self.quiet}
-        self.words = [*words, *(flag for flag, is_given in flags.items() if is_given)]
+    def exact(self, command: str, *arguments: str) -> None:
+        """Say what the command means in full: so it is repeated, whatever was asked for or counted.
+
+        With --yes, because only what was confirmed is sent.
+        """
+        flags = [flag for flag, is_given in (("--json", self.as_json), ("--quiet", self.quiet)) if is_given]
+        words = command.split()
+        self.words = with_key([*words, "--yes", *flags, *arguments], len(words), self.key)
 
 
 key_option = click.option(
@@ -85,7 +109,7 @@ def _writing(function: Callable[..., Any], *, is_keyed: bool) -> Callable[..., A
         context = click.get_current_context().find_object(Context)
         assert context
         context.may_write = not dry_run
-        how = How(as_json, dry_run, yes, quiet, str(key or uuid.uuid4()), sys.argv[1:])
+        how = How.of_command(key, as_json=as_json, dry_run=dry_run, yes=yes, quiet=quiet)
         if not is_keyed:
             return function(*arguments, how=how, **named)
         with repeatable(context, how):
@@ -125,7 +149,7 @@ def repeatable(context: Context, how: How) -> Iterator[None]:
 
 
 def _with_command(message: str, how: How, error: CeoError | None = None) -> OutcomeUnknown:
-    command = repeat_command(how.words, how.key)
+    command = repeat_command(how.words)
     more = (error.more if error else {}) | {"key": how.key, "command": command}
     if not how.as_json:
         message = f"{message}\nTo learn the outcome, or to do it now, run: {command}"
@@ -152,6 +176,21 @@ def transact(context: Context, how: How, begin: Callable[[Client], Iterator[Even
     for line in tell(result):
         click.echo(shown(line))
     return result
+
+
+def sent_again(send: Callable[[], object], how: How) -> bool:
+    """Send a change under its key before anything is planned, if it may have been sent before.
+
+    Returns whether that was all.  Where ceod does not know the key and has nothing to do, or can't
+    do it now, the plan says so in full.
+    """
+    if not how.may_repeat:
+        return False
+    try:
+        send()
+    except (NotFound, Busy):
+        return False
+    return True
 
 
 def followed(events: Iterator[Event], steps: Steps) -> Event:

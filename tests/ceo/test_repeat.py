@@ -3,35 +3,72 @@
 from __future__ import annotations
 
 import shlex
+import uuid
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceo.cli.context import Context
-from ceo.cli.repeat import repeat_command
+from ceo.cli.repeat import repeat_command, with_key
 from ceo.cli.write import How, repeatable
 from ceo_common.errors import BackendDown, CeoError, OutcomeUnknown
 
 _KEY = "00000000-0000-4000-8000-000000000001"
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])).filter(lambda word: word != "--" and not word.startswith("--key"))))
+_WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
+
+
+@given(_WORDS)
 def test_a_shell_reads_the_same_words(words: list[str]) -> None:
-    assert shlex.split(repeat_command(words, _KEY)) == ["ceo", *words, "--key", _KEY]
+    assert shlex.split(repeat_command(words)) == ["ceo", *words]
 
 
-def test_a_key_that_was_given_is_there_once() -> None:
-    for words in (["x", "--key", "old", "y"], ["x", "--key=old", "y"]):
-        assert shlex.split(repeat_command(words, _KEY)) == ["ceo", "x", "y", "--key", _KEY]
+@given(st.lists(st.sampled_from(["--", "--key", "--cn", "x", ""]), max_size=5))
+def test_click_reads_the_key_and_the_same_values(values: list[str]) -> None:
+    """Also where a value looks like an option."""
+    seen: list[tuple[tuple[str, ...], str | None]] = []
+
+    @click.command()
+    @click.option("--cn", multiple=True)
+    @click.option("--key")
+    def command(cn: tuple[str, ...], key: str | None) -> None:
+        seen.append((cn, key))
+
+    words = [word for value in values for word in ("--cn", value)]
+    command.main(with_key(["members", "add", *words], 2, _KEY)[2:], standalone_mode=False)
+    assert seen == [(tuple(values), _KEY)]
 
 
-def test_the_key_stands_before_what_is_no_option() -> None:
-    assert shlex.split(repeat_command(["x", "--", "--key", "-y"], _KEY)) == ["ceo", "x", "--key", _KEY, "--", "--key", "-y"]
+def test_the_exact_command_is_confirmed_and_names_its_key_first() -> None:
+    how = _how()
+    how.exact("members add", "jdoe", "--cn", "--")
+    assert how.words == ["members", "add", "--key", _KEY, "--yes", "jdoe", "--cn", "--"]
+
+
+@pytest.mark.parametrize("words", [
+    "members add jdoe --cn -- --program CS",
+    "members add jdoe --cn --key --program CS",
+    "doctor jdoe --fix",
+    "api DELETE /members/jdoe",
+])
+def test_the_key_follows_the_name_of_the_command(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = words.split()
+    depth = 1 if typed[0] in ("doctor", "api") else 2
+    monkeypatch.setattr("sys.argv", ["ceo", *typed])
+    with click.Context(click.Command(typed[0]), info_name=" ".join(["ceo", *typed[:depth]])):
+        how = How.of_command(None, as_json=False, dry_run=False, yes=False, quiet=False)
+        assert how.words == [*typed[:depth], "--key", how.key, *typed[depth:]]
+        given_key = How.of_command(uuid.UUID(_KEY), as_json=False, dry_run=False, yes=False, quiet=False)
+    assert given_key.words == typed  # a key that was given is among them
+    assert given_key.key == _KEY
 
 
 def _how(*, as_json: bool = False, dry_run: bool = False) -> How:
-    return How(as_json, dry_run, yes=False, quiet=False, key=_KEY, words=["members", "renew", "jdoe"])
+    words = ["members", "renew", "--key", _KEY, "jdoe"]
+    return How(as_json, dry_run, yes=False, quiet=False, key=_KEY, has_given_key=False, words=words)
 
 
 @pytest.mark.parametrize("error", [
@@ -39,7 +76,7 @@ def _how(*, as_json: bool = False, dry_run: bool = False) -> How:
     BackendDown("PostgreSQL stopped answering while it wrote", backend="postgresql", unknown=True),
 ])
 def test_an_unknown_outcome_tells_the_command(error: CeoError) -> None:
-    command = f"ceo members renew jdoe --key {_KEY}"
+    command = f"ceo members renew --key {_KEY} jdoe"
     with pytest.raises(OutcomeUnknown) as caught, repeatable(Context(), _how()):
         raise error
     assert caught.value.message.splitlines()[-1].endswith(f"run: {command}")

@@ -250,11 +250,99 @@ def test_an_interrupted_change_tells_how_to_repeat_it(club: Club) -> None:
     status, out, err = json.loads(done.stdout)
     assert (status, out) == (74, "")
     (command,) = re.findall(r"run: (ceo .*)", err)
-    assert re.fullmatch(rf"ceo mailman subscribe {uid} events --key [0-9a-f-]{{36}}", command)
+    assert re.fullmatch(rf"ceo mailman subscribe --key [0-9a-f-]{{36}} {uid} events", command)
     for _ in range(2):
         done = club.run_as("office1", *shlex.split(command))
         assert (done.returncode, done.stdout) == (0, f"{uid} is on events.\n")
     assert club.on_list(uid, "events")
+
+
+# Runs the command behind the name of a method of the client; what that method sends is lost.
+_LOST = """
+import sys
+from ceo_common.client import Client
+from ceo_common.errors import OutcomeUnknown
+def lost(*_, **__):
+    raise OutcomeUnknown("the connection ended")
+setattr(Client, sys.argv[1], lost)
+if sys.argv[1] == "remind_members":
+    Client.reminders = lambda self: {"due": 1, "count": 1, "members": [], "changes": [], "left_out": {}}
+sys.argv = ["ceo", *sys.argv[2:]]
+from ceo.cli import main
+main()
+"""
+
+
+def _lost_command(club: Club, who: str, method: str, *words: str) -> list[str]:
+    """The command that ceo prints where the outcome of `words` is unknown; its key is KEY."""
+    done = club.run_as(who, "python", "-c", _LOST, method, *words)
+    assert done.returncode == 74, done
+    (command,) = re.findall(r"run: (ceo .*)", done.stderr)
+    return shlex.split(command)
+
+
+def _without_key(words: list[str]) -> str:
+    return re.sub(r"--key [0-9a-f-]{36}", "--key KEY", " ".join(words))
+
+
+def test_what_a_lost_answer_names_is_one_change(club: Club) -> None:
+    """Not "the last change", "whoever has it" or "the report": that may be another one by then."""
+    uid, office = club.add()["result"]["uid"], club.client("office1")
+    book = office.add_book({"title": f"Book {club.name()}", "authors": ["Ann Author"]})["book"]
+    loan = office.lend(book, uid)
+    undo = _lost_command(club, "office1", "undo_loan_change", "library", "undo", "--yes")
+    assert _without_key(undo) == f"ceo library undo --key KEY --yes {loan['change']}"
+    give_back = _lost_command(club, "office1", "give_back", "library", "return", str(book))
+    assert _without_key(give_back) == f"ceo library return --key KEY --yes {book} {uid}"
+    for _ in range(2):
+        done = club.run_as("office1", *give_back)
+        assert done.returncode == 0, done
+        assert f"is back from {uid}" in done.stdout
+    report = _lost_command(club, "ctdalek", "remind_members", "expiredaccounts", "--email", "--yes")
+    assert _without_key(report) == "ceo members remind --key KEY --yes"
+    assert club.run_as("ctdalek", *report).returncode == 0
+
+
+def test_a_repeated_expiry_tells_the_first_result(club: Club) -> None:
+    """Nobody is due any more, or others are: under its key the command is still the first one."""
+    club.add(terms=["w2015"])
+    command = _lost_command(club, "ctdalek", "expire_members", "members", "expire", "--yes")
+    count = club.client("ctdalek").expiry()["count"]
+    assert _without_key(command) == f"ceo members expire --key KEY --yes --count {count}"
+    first = club.run_as("ctdalek", *command)
+    assert (first.returncode, first.stdout) == (0, f"{count} expired.\n"), first
+    assert club.run_as("ctdalek", *command).stdout == first.stdout
+    later = club.add(terms=["w2015"])["result"]["uid"]
+    assert club.run_as("ctdalek", *command).stdout == first.stdout
+    assert not club.client("ctdalek").member(later)["expired"]
+    none = club.run_as("ctdalek", "ceo", "members", "expire", "--yes", "--count", str(count + 1))
+    assert none.returncode == 73, none
+
+
+def test_repeated_programs_tell_the_first_result(club: Club) -> None:
+    uid = club.student()["uid"]
+    club.done(club.client("office1").add_member(club.member(uid, program="Undeclared")))
+    command = _lost_command(club, "ctdalek", "update_programs", "updateprograms", uid, "--yes")
+    assert _without_key(command) == f"ceo updateprograms --key KEY --yes {uid}"
+    for _ in range(2):
+        done = club.run_as("ctdalek", *command)
+        assert (done.returncode, done.stdout) == (0, "1 updated.\n"), done
+
+
+def test_positions_that_somebody_else_changes_at_the_question(club: Club, terminal: Open) -> None:
+    syscom = club.client("ctdalek")
+    held = syscom.positions()["positions"]["imapd"]
+    uid, other = (club.add()["result"]["uid"] for _ in range(2))
+    try:
+        window = terminal("ctdalek", "ceo", "positions", "set", f"imapd={uid}")
+        window.see("Change 1 position?")
+        club.done(syscom.set_positions({"imapd": [other]}))
+        window.type("y", "Enter")
+        window.see("somebody else changed imapd meanwhile")
+        assert window.ended() == 73
+        assert syscom.positions()["positions"]["imapd"] == [other]
+    finally:
+        club.done(syscom.set_positions({"imapd": held}))
 
 
 # Prompts
@@ -287,3 +375,45 @@ def test_each_prompt_checks_its_answer_at_once(club: Club, terminal: Open) -> No
     window.see("nothing was changed")
     assert window.ended() == 1
     club.nothing(uid)
+
+
+def test_a_repeated_sign_up_with_its_key_asks_nothing_again(club: Club, terminal: Open) -> None:
+    uid, key = club.name(), str(uuid.uuid4())
+    words = ("members", "add", uid, "--cn", "Test Person", "--program", "Maths", "--term", "f2026", "--key", key)
+    assert club.run_as("office1", "ceo", *words).returncode == 0
+    window = terminal("office1", "ceo", *words)
+    window.see("Add this account?")
+    assert "Forward mail to" not in window.text
+    window.type("y", "Enter")
+    window.see(f"The account {uid} is ready")
+    assert window.ended() == 0
+
+
+def test_a_refused_forwarding_address_can_be_left_out(club: Club, terminal: Open) -> None:
+    uid = club.name()
+    window = terminal("office1", "ceo", "members", "add", uid, "--cn", "Test Person", "--program", "Maths", "--term", "f2026")
+    window.see("Forward mail to")
+    window.type(f"{uid}@csclub.internal", "Enter")
+    window.see("Error:")
+    window.type("Enter")
+    window.see("Forwarding none", "Add this account?")
+    window.type("n", "Enter")
+    assert window.ended() == 1
+
+
+def test_answers_outlive_a_server_that_is_away(club: Club, terminal: Open) -> None:
+    uid = club.name()
+    window = terminal("office1", "ceo", "members", "add", uid, "--cn", "Test Person")
+    window.resize(200, 24)
+    window.see("Program")
+    window.type("Maths", "Enter")
+    window.see("Number of terms")
+    window.type("2", "Enter")
+    window.see("Forward mail to")
+    with club.frozen("phosphoric-acid", "slapd"):
+        window.type("a@example.org", "Enter")
+        window.see("To go on with your answers later, run:", seconds=60)
+        assert window.ended() in (69, 75)
+    command = " ".join(window.text.split()).replace("ceo: ", "")
+    for words in (uid, "--cn 'Test Person'", "--program Maths", "--term f2026 --term w2027", "--forward a@example.org"):
+        assert words in command
