@@ -11,9 +11,9 @@ from ceo import doctor as work
 from ceo.cli.context import Context, pass_context
 from ceo.cli.steps import Steps
 from ceo.cli.table import print_json
-from ceo.cli.write import How, followed, print_rehearsal, show_password, writing
+from ceo.cli.write import How, followed, print_rehearsal, sent_again, show_password, writing
 from ceo_common.config import CLIENT_FILE
-from ceo_common.errors import NotFound
+from ceo_common.errors import CeoError, NotFound
 from ceo_common.text import shown
 
 EXIT_PROBLEM = 1
@@ -59,47 +59,77 @@ def doctor(
         if how.as_json:
             print_json({"findings": found})
         return _status(found)
-    found = _shown(work.examine(context.client, uid), how)
+    if fix:
+        how.exact("doctor", uid, "--fix")
     told: Json = {}
-    if fix and any(finding["fixable"] for finding in found):
-        found, told = _mended(context, how, uid, found)
-    elif fix:
-        how.note("There is nothing that ceod can repair.")
+    if fix and sent_again(lambda: _repair(context, how, uid), how):
+        found, told = _examined_again(context, how, uid), {"result": context.result}
+    else:
+        found = _shown(work.examine(context.client, uid), how)
+        if fix and any(finding["fixable"] for finding in found):
+            found, told = _mended(context, how, uid, found)
+        elif fix:
+            how.note("There is nothing that ceod can repair.")
     if how.as_json:
         print_json({"findings": found, **told})
     return _status(found)
 
 
-def _mended(context: Context, how: How, uid: str, found: list[Json]) -> tuple[list[Json], Json]:
+def _mended(
+    context: Context, how: How, uid: str, found: list[Json]
+) -> tuple[list[Json], Json]:
     """What is found afterwards, and what was told on the way."""
-    client = context.client
-    client.key = how.key
     if how.dry_run:
-        client.rehearsing = True
-        told = dict(followed(client.mend(uid), Steps(quiet=True)))
-        if not how.as_json:
-            print_rehearsal(told, how)
-        return found, {"rehearsal": {name: told[name] for name in ("operation", "subject", "changes", "steps", "warnings")}}
+        return found, _dry_run(context, how, uid)
     how.note("To be repaired:")
     for finding in found:
         if finding["fixable"]:
             how.note(f"  {finding['check']}: {finding['mend']}")
     how.confirm(f"Repair the account {uid}?")
+    result = _repair(context, how, uid)
+    return _examined_again(context, how, uid), {"result": result}
+
+
+def _dry_run(context: Context, how: How, uid: str) -> Json:
+    client = context.client
+    client.rehearsing = True
+    told = dict(followed(client.mend(uid), Steps(quiet=True)))
+    if not how.as_json:
+        print_rehearsal(told, how)
+    names = ("operation", "subject", "changes", "steps", "warnings")
+    return {"rehearsal": {name: told[name] for name in names}}
+
+
+def _repair(context: Context, how: How, uid: str) -> Json:
+    """The result.  Raises NotFound (there is nothing to repair), as followed()."""
+    client = context.client
+    client.key = how.key
     last = followed(client.mend(uid), Steps(quiet=how.as_json or how.quiet))
-    result = last.get("result", {})
+    result = context.result = dict(last.get("result", {}))
     for warning in result.get("warnings", []):
         how.note(f"Note: {warning}")
     if waiting := last.get("waiting"):
-        how.note(f"Not done yet, because the server does not answer; ceod does it later by itself: {', '.join(waiting)}")
+        how.note(
+            "Not done yet, because the server does not answer; ceod does it later by itself:"
+            f" {', '.join(waiting)}"
+        )
     if "temporary_password" in result and not how.as_json:
         for line in show_password(result, again=f"ceo members pwreset {uid}"):
             click.echo(shown(line))
+    return result
+
+
+def _examined_again(context: Context, how: How, uid: str) -> list[Json]:
+    """The findings after a repair; that they can't be had does not lose the repair's result."""
     how.note("Examined again:")
     try:
-        return _shown(work.examine(client, uid), how), {"result": result}
+        return _shown(work.examine(context.client, uid), how)
     except NotFound:
         how.note(f"There is no account {uid}, and nothing of it is left.")
-        return [], {"result": result}
+        return []
+    except CeoError as error:
+        again = f"run ceo doctor {uid} again; the repair was made"
+        return _shown([work.finding("account check", "unknown", uid, error.message, again)], how)
 
 
 def _shown(findings: Iterable[Json], how: How) -> list[Json]:

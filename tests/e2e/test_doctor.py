@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +301,42 @@ def test_the_command_in_json(club: Club, uid: str) -> None:
     assert {finding["state"] for finding in told["findings"]} == {"ok"}
     assert club.run_as("ctdalek", "ceo", "doctor", "--fix").returncode == 2
     assert club.run_as("regular1", "ceo", "doctor", uid).returncode == 77
+
+
+# Its arguments are those of ceo; of an account it looks once, then nothing answers.
+_ONE_LOOK = """
+import sys
+from ceo import doctor
+from ceo_common.errors import BackendDown
+look, looks = doctor.examine, []
+def examine(client, uid):
+    looks.append(uid)
+    if len(looks) > 1:
+        raise BackendDown("slapd does not answer", backend="ldap")
+    return look(client, uid)
+doctor.examine = examine
+from ceo.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_password_is_printed_although_the_second_look_fails(club: Club, uid: str) -> None:
+    for form in ((), ("--json",)):
+        _kadmin().delete(uid)
+        words = ("doctor", uid, "--fix", "--yes", *form)
+        done = club.run_as("ctdalek", "python", "-c", _ONE_LOOK, *words)
+        assert done.returncode == 75, done
+        assert "slapd does not answer" in done.stdout
+        assert re.search(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}", done.stdout), done
+
+
+def test_a_repeated_repair_asks_ceod_about_its_key(club: Club, uid: str) -> None:
+    _kadmin().delete(uid)
+    words = ("ceo", "doctor", uid, "--fix", "--yes", "--key", str(uuid.uuid4()))
+    first, again = (club.run_as("ctdalek", *words) for _ in range(2))
+    assert "Temporary password: " in first.stdout, first
+    assert "The password was shown to the first request only" in again.stdout, again
+    assert (first.returncode, again.returncode) == (0, 0)
 
 
 def test_the_command_asks_on_a_terminal(club: Club, terminal: Open, uid: str) -> None:
