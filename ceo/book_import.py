@@ -47,6 +47,7 @@ class Checked:
 
     problems: dict[int, list[str]] = field(default_factory=dict)
     doubles: dict[int, str] = field(default_factory=dict)  # where the same book is already
+    repeated: set[int] = field(default_factory=set)  # the doubles of an earlier row of the file
 
     def is_refused(self, row: Row, *, again: bool = True) -> bool:
         """Whether a row can't be added; with `again` a double without an ISBN can."""
@@ -106,6 +107,7 @@ def _check_among(rows: list[Row], checked: Checked) -> None:
             key = (str(row.book.get("title", "")).casefold(), *map(str.casefold, row.book["authors"]))
         if (first := lines.setdefault(key, row.line)) != row.line:
             checked.doubles[row.line] = f"line {first} has the same book"
+            checked.repeated.add(row.line)
 
 
 def _check_part(client: Client, rows: list[Row], checked: Checked) -> set[int]:

@@ -10,7 +10,6 @@ from ceo.cli.context import Context, pass_context
 from ceo.cli.table import print_json
 from ceo.cli.write import How, importing
 from ceo_common.errors import Invalid
-from ceo_common.text import shown
 
 if TYPE_CHECKING:
     from ceo.book_import import BookImport, Checked, Row
@@ -51,9 +50,8 @@ def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> 
         problems = _problems(rows, checked, doubles)
         if problems or how.dry_run:
             return _report(good, problems, checked, how)
-        _note_warnings(good)
-        if left_out := len(rows) - len(good):
-            how.note(f"Left out, because the library has them: {_count(left_out)}.")
+        _note_warnings(good, how)
+        _note_left_out(rows, good, checked, how)
         if not good:
             return _added([], how)
         how.confirm(f"Add {_count(len(good))}?")
@@ -83,17 +81,26 @@ def _report(good: list[Row], problems: list[Json], checked: Checked, how: How) -
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise Invalid(f"{count}; no book was added{hint}", problems=problems)
     else:
-        _note_warnings(good)
+        _note_warnings(good, how)
         click.echo(f"{_count(len(good))} can be added; nothing was changed.")
     return EXIT_BAD_ROWS if problems else 0
 
 
-def _note_warnings(rows: list[Row]) -> None:
+def _note_left_out(rows: list[Row], good: list[Row], checked: Checked, how: How) -> None:
+    """Say why rows are left out; a second row of the file adds no copies to the first."""
+    left_out = {row.line for row in rows} - {row.line for row in good}
+    if there := left_out - checked.repeated:
+        how.note(f"Left out, because the library has them: {_count(len(there))}.")
+    for line in sorted(left_out & checked.repeated):
+        how.note(f"Left out, with its copies: line {line}, because {checked.doubles[line]}.")
+
+
+def _note_warnings(rows: list[Row], how: How) -> None:
     from ceo.book_import import warnings  # noqa: PLC0415 - as above
 
     for row in rows:
         for warning in warnings(row):
-            click.echo(f"Note: line {row.line}: {shown(warning)}", err=True)
+            how.note(f"Note: line {row.line}: {warning}")
 
 
 def _add(context: Context, begun: BookImport, how: How) -> int:
@@ -106,7 +113,7 @@ def _add(context: Context, begun: BookImport, how: How) -> int:
         raise
     begun.forget()
     for message in begun.left_out:
-        click.echo(f"Note: not added: {shown(message)}", err=True)
+        how.note(f"Note: not added: {message}")
     return _added(begun.numbers, how)
 
 

@@ -91,6 +91,7 @@ def _checked(context: Context, rows: list[Row], how: How) -> _Checked:
     warnings: list[Json] = [{"line": row.line, "uid": row.uid, "warnings": found} for row in good if (found := imports.warnings(row))]
     if not how.as_json:
         _print_rows(bad, "problems", "")
+    if not (how.as_json or how.quiet):
         _print_rows(warnings, "warnings", "Note: ")
     with _bar(how, "looking for near names", len(good)) as told:
         near: list[Json] = [{"line": row.line, "uid": row.uid, "lapsed": lapsed} for row, lapsed in imports.near(context.client, good, told)]

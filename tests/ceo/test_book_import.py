@@ -138,6 +138,7 @@ def test_what_is_there_or_in_the_file_twice() -> None:
         4: "line 3 has the same book",
         7: "line 6 has the same book",
     }
+    assert checked.repeated == {4, 7}
     refused = {again: [row.line for row in rows if checked.is_refused(row, again=again)] for again in (True, False)}
     assert refused == {True: [5, 7], False: [2, 4, 5, 7]}
 

@@ -171,6 +171,27 @@ def test_isbns_as_catalogues_write_them(club: Club) -> None:
     assert {book["isbn"] for book in club.client("office1").books(q=title)["books"]} == {thirteen for _, thirteen in numbers}
 
 
+def test_a_book_that_is_twice_in_the_file_is_no_book_of_the_library(club: Club) -> None:
+    for quiet in ((), ("--quiet",)):
+        title = f"Twice {club.name()} JosÃ©"
+        text = f"title,authors,copies\n{title},A. Writer,2\n{title},A. Writer,3\n"
+        done = club.run_as("ctdalek", "ceo", "library", "import", "-", "--yes", "--doubles", "skip", *quiet, text=text)
+        assert (done.returncode, done.stdout) == (0, "1 book is added.\n"), done
+        if quiet:
+            assert done.stderr == ""
+            continue
+        assert "the library has them" not in done.stderr
+        assert "Left out, with its copies: line 3, because line 2 has the same book." in done.stderr
+        assert "looks damaged" in done.stderr
+
+
+def test_a_quiet_sign_up_of_many_notes_nothing(club: Club) -> None:
+    text = f"uid,cn,program\n{club.name()},JosÃ© Person,CS\n"
+    plan = ("ceo", "members", "import", "-", "--dry-run")
+    assert "Note: " in club.run_as("ctdalek", *plan, text=text).stderr
+    assert club.run_as("ctdalek", *plan, "--quiet", text=text).stderr == ""
+
+
 def test_old_commands_under_their_old_names(club: Club) -> None:
     done = club.run_as("ctdalek", "ceo", "memberlist", "f2026")
     assert done.returncode == 0 and "Calum Dalek" in done.stdout
