@@ -170,10 +170,9 @@ def test_z_undoes_a_loan_a_return_and_a_renewal(club: Club, terminal: Open, read
         assert club.client("office1").loans_of(reader) != before
         window.type("z", "Enter")
         window.see(f"Undone: the {undone} of")
-        assert club.client("office1").loans_of(reader) == before or undone == "renewal"
+        (after,) = club.client("office1").loans_of(reader)
+        assert (after["book"], after["due_on"], after["renewals_left"]) == (book["book"], before[0]["due_on"], before[0]["renewals_left"])
         window.type(f"{book['isbn']}\r")
-    (after,) = club.client("office1").loans_of(reader)
-    assert (after["due_on"], after["renewals_left"]) == (before[0]["due_on"], before[0]["renewals_left"])
     window.type("Esc")
 
 
@@ -210,7 +209,10 @@ def test_stray_typing_changes_no_loan(club: Club, terminal: Open, reader: str, s
     for _ in range(40):
         key = dice.choice([*STRAY, f"{book['isbn']}\r", f"{reader}\r"])
         window.type(key)
-    window.see("office1")
+    # Help comes behind all of these keys, on any screen.
+    window.miss("Back to where you came from")
+    window.type("F1")
+    window.see("Back to where you came from")
     assert office.loans(size=1000)["loans"] == before
 
 
