@@ -62,5 +62,5 @@ monkey: install
 
 # Sandboxes that are still up are stopped first: their servers would go on without their files.
 clean:
-	@for club in .sandbox .sandbox-demo $(TEST_DIR)/*; do [ ! -e $$club/lock ] || $(PYTHON) -m sandbox --dir $$club down; done
+	@for club in .sandbox .sandbox-demo $(TEST_DIR)/*; do [ ! -e $$club/lock ] || $(PYTHON) -m sandbox --dir $$club down || exit 1; done
 	rm -rf build .cache .mypy_cache .ruff_cache .hypothesis .sandbox .sandbox-demo $(TEST_DIR)
