@@ -111,9 +111,14 @@ class Mailman:
         rows = [MailingList(item.list_name, int(item.member_count)) for item in ours]
         return sorted(rows, key=lambda row: row.name)
 
-    def check_list(self, list_name: str) -> None:
-        """Raises NotFound (no such list), BackendDown."""
-        self._do(lambda client: self._list(client, list_name))
+    def addresses_on(self, list_name: str) -> set[str]:
+        """Every address on a list, in small letters.  Raises NotFound (no such list), BackendDown."""
+
+        def look(client: Client) -> set[str]:
+            roster = self._list(client, list_name).get_roster("member", fields=["email"])
+            return {member.email.lower() for member in roster}
+
+        return set(self._do(look))
 
     def is_on(self, list_name: str, address: str) -> bool:
         """Whether an address is on a list.  Raises NotFound (no such list), BackendDown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from ceod.api import register
 from ceod.api.requests import ROUTES, Route
 from ceod.operations.create_database import KINDS
 from ceod.operations.registry import OPERATIONS
-from sandbox.club import OUTSIDE, host_place
+from sandbox.club import OUTSIDE, SRV, host_place
 from tests.club.adds import held
 from tests.club.club import Club
 from tests.club.databases import catalogue
@@ -154,6 +155,26 @@ def test_no_ticket_is_forwarded_and_no_key_is_needed(club: Club) -> None:
     status, body = club.curl("ctdalek", "/members/regular1?dry_run", "-X", "DELETE")
     assert status == 200 and '"delete_member"' in body
     assert club.curl("ctdalek", "/members/regular1", "-X", "DELETE")[0] == 403
+
+
+def _asked_of_mailman(club: Club) -> int:
+    """How many requests stand in Mailman's log."""
+    words = ("sh", "-c", f"cat {SRV}/mailman/logs/*")
+    log = club.run_as("root", *words, host="mail").stdout
+    return len(re.findall(r'"(?:GET|POST|DELETE|PATCH|PUT) /3', log))
+
+
+def test_many_are_looked_at_in_one_list_at_once(club: Club) -> None:
+    """Mailman is asked for the list and who is on it, not for each address."""
+    client, uids = club.client("office1"), [club.add()["result"]["uid"] for _ in range(2)]
+    client.rehearsing = True
+    asked = [uids[1], *(f"nobody{number}" for number in range(500)), uids[0], uids[1]]
+    before = _asked_of_mailman(club)
+    told = client.unsubscribe_all("csc-general", asked)
+    assert 0 < _asked_of_mailman(club) - before < 10
+    assert told["changes"] == [
+        {"what": "mailing list", "of": uid, "old": "csc-general", "new": None} for uid in uids[::-1]
+    ]
 
 
 def test_lists_are_looked_at_and_left_alone(club: Club) -> None:
