@@ -124,7 +124,10 @@ def _check_part(client: Client, rows: list[Row], checked: Checked) -> set[int]:
         if not index.isdecimal() or int(index) >= len(rows):
             raise Invalid("the rows have problems", problems=problems)
         row = rows[int(index)]
-        if "book" in problem:
+        if "row" in problem:
+            first = rows[int(problem["row"])].line
+            checked.doubles.setdefault(row.line, f"line {first} has the same book")
+        elif "book" in problem:
             checked.doubles.setdefault(row.line, problem["message"])
         else:
             where = where or "row"

@@ -192,6 +192,8 @@ def undo_change(change: str) -> flask.Response:
         return answer(before)
 
     def changes_of(undone: LoanChange) -> Iterable[Change]:
+        if before.undone:
+            return []
         uid, loan = undone.loan.uid, _loan_text(undone.loan)
         if undone.kind == "renew":
             return [changed(f"due day of {undone.loan.title}", uid, before.loan.due_on, undone.loan.due_on)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -48,6 +49,14 @@ def lock(connection: Connection, number: int) -> Book:
 
 def add(connection: Connection, new: NewBook, by: str) -> Book:
     """The new book.  Raises Exists."""
+    if new.isbn13 is None:
+        connection.execute(_wait_for_others())
+        for _, number in _same_title(connection, [new]):
+            raise Exists(
+                f"the library has a book of this title by these authors already, as book {number}: add a"
+                " copy of it instead; another edition is added with ceo library import --doubles add",
+                book=number,
+            )
     if new.isbn13 and (held := _held(connection, [new.isbn13])):
         number, title = held[new.isbn13]
         raise Exists(f"the library has this ISBN already, as book {number}, \"{title}\": add a copy of it instead", book=number)
@@ -58,19 +67,26 @@ def add_all(
     connection: Connection, new: Sequence[NewBook], by: str, *, again: bool = False
 ) -> list[int]:
     """The numbers of the new books.  Raises Invalid with a problem for each row that can't be added; then none is."""
-    # One after the other: a run of an import that was killed may be at work, and no index keeps
-    # a book without an ISBN from being added twice.
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADDING)))
+    connection.execute(_wait_for_others())
     if problems := row_problems(connection, new, again=again):
         raise Invalid(f"{len(problems)} of {len(new)} books can't be added, and so none was", problems=problems)
     return _insert(connection, new, by)
 
 
+def _wait_for_others() -> sa.Select[Any]:
+    """One after the other: a run of an import that was killed may be at work.
+
+    No index keeps a book without an ISBN from being added twice.
+    """
+    return sa.select(sa.func.pg_advisory_xact_lock(_ADDING))
+
+
 def row_problems(
     connection: Connection, new: Sequence[NewBook], *, again: bool = False
 ) -> list[dict[str, str]]:
-    """What keeps which rows from being added; `book` is the number of the same book in the library.
+    """What keeps which rows from being added.
 
+    `book` is the number of the same book in the library, `row` the first row of the same book.
     With `again` a book without an ISBN may have the title and the authors of another.
     """
     held = _held(connection, [book.isbn13 for book in new if book.isbn13])
@@ -79,7 +95,17 @@ def row_problems(
     ]
     if again:
         return problems
-    return problems + [_double(i, "title", number) for i, number in _same_title(connection, new)]
+    in_library = dict(_same_title(connection, new))
+    problems += [_double(i, "title", number) for i, number in in_library.items()]
+    return problems + [
+        {
+            "field": f"books.{i}.title",
+            "message": f"row {first} has this title by these authors too",
+            "row": str(first),
+        }
+        for i, first in _same_title_among(connection, new)
+        if i not in in_library
+    ]
 
 
 def _double(i: int, field: str, number: int) -> dict[str, str]:
@@ -98,14 +124,33 @@ _SAME_TITLE = sa.text("""
 """)
 
 
+_SAME_TITLE_AMONG = sa.text("""
+    SELECT i, first FROM (
+        SELECT i, min(i) OVER (PARTITION BY plain(title), plain(byline)) AS first
+        FROM unnest(CAST(:rows AS integer[]), CAST(:titles AS text[]), CAST(:bylines AS text[]))
+            AS asked (i, title, byline)
+    ) AS firsts
+    WHERE i <> first ORDER BY i
+""")
+
+
 def _same_title(connection: Connection, new: Sequence[NewBook]) -> list[tuple[int, int]]:
     """Rows without an ISBN whose title and authors the library has, each with that book's number."""
+    return [(row.i, row.book) for row in connection.execute(_SAME_TITLE, _without_isbn(new))]
+
+
+def _same_title_among(connection: Connection, new: Sequence[NewBook]) -> list[tuple[int, int]]:
+    """Rows without an ISBN whose title and authors a row before has, each with the first such row."""
+    return [(row.i, row.first) for row in connection.execute(_SAME_TITLE_AMONG, _without_isbn(new))]
+
+
+def _without_isbn(new: Sequence[NewBook]) -> dict[str, list[Any]]:
     rows = [i for i, book in enumerate(new) if book.isbn13 is None]
-    if not rows:
-        return []
-    titles, bylines = [new[i].title for i in rows], ["; ".join(new[i].authors) for i in rows]
-    asked = {"rows": rows, "titles": titles, "bylines": bylines}
-    return [(row.i, row.book) for row in connection.execute(_SAME_TITLE, asked)]
+    return {
+        "rows": rows,
+        "titles": [new[i].title for i in rows],
+        "bylines": ["; ".join(new[i].authors) for i in rows],
+    }
 
 
 def add_copies(connection: Connection, number: int, count: int) -> Book:

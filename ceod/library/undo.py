@@ -24,12 +24,16 @@ _AGE_S = sa.func.extract("epoch", sa.func.clock_timestamp() - loan_changes.c.cha
 
 def undoable(connection: Connection, desk: Desk, by: str) -> list[LoanChange]:
     """What this person did within the last minute and did not undo, the newest first."""
+    return [_shown(connection, desk, row) for row in connection.execute(newest_of(by))]
+
+
+def newest_of(by: str) -> sa.Select[Any]:
+    """The question behind undoable()."""
     # statement_timestamp() is one moment for all rows, so that the index finds the few of the last
     # minute; clock_timestamp() is another for each, and every change of this person would be read.
     since = sa.func.statement_timestamp() - timedelta(seconds=UNDO_S)
     mine = (loan_changes.c.changed_by == by, is_done, loan_changes.c.changed_at >= since)
-    rows = connection.execute(_changes().where(*mine).order_by(loan_changes.c.id.desc()))
-    return [_shown(connection, desk, row) for row in rows]
+    return _changes().where(*mine).order_by(loan_changes.c.id.desc())
 
 
 def change(connection: Connection, desk: Desk, identifier: int, by: str) -> LoanChange:

@@ -143,6 +143,22 @@ def test_what_is_there_or_in_the_file_twice() -> None:
     assert refused == {True: [5, 7], False: [2, 4, 5, 7]}
 
 
+def test_what_only_ceod_takes_for_the_same_book() -> None:
+    """Accents do not count; the line is the file's, not the request's."""
+
+    class Accents(Shelf):
+        def check_books(self, books: list[Json]) -> Json:
+            assert [book["title"] for book in books] == ["Déjà", "Deja"]
+            return {"problems": [{"field": "books.1.title", "message": "row 0", "row": "0"}]}
+
+    rows = book_import.read("title,authors,copies\nX,Y,no\nDéjà,A,\nDeja,A,\n".encode())
+    rows = [row for row in rows if row.line > 2]
+    checked = book_import.check(Accents(), rows, lambda done: None)  # type: ignore[arg-type]
+    assert (checked.problems, checked.doubles) == ({}, {4: "line 3 has the same book"})
+    assert not checked.is_refused(rows[1])
+    assert checked.is_refused(rows[1], again=False)
+
+
 def test_a_damaged_state_file_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "books.json"
     assert BookImport.load(path) is None

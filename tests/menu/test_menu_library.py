@@ -416,6 +416,22 @@ def test_a_new_book_and_one_that_is_there(club: Club, terminal: Open) -> None:
     window.see("the title is empty", "at least one author")
 
 
+def test_a_book_without_an_isbn_that_is_there(club: Club, terminal: Open) -> None:
+    there = _book(club)
+    window = terminal("office1", "ceo")
+    window.see("Add a book", "all hosts answer")
+    choose(window, "Add a book")
+    window.see("Publisher")
+    window.type("Enter", there["title"].upper(), "Enter", "Ann Author", CTRL_D)
+    window.see("Nothing was added", f"The library has \"{there['title']}\" already.", "Ctrl-O open instead")
+    window.type(CTRL_O)
+    window.see("Copies 1 of 1 in")
+    window.type("Esc")
+    window.see("Ctrl-O open instead")
+    window.type(" 2")
+    window.miss("Ctrl-O open instead")
+
+
 def test_who_may_not_lend_sees_their_own_and_renews_it(club: Club, terminal: Open) -> None:
     book = _book(club, copies=2)
     for uid in ("ctdalek", "regular1"):

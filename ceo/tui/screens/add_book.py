@@ -32,7 +32,8 @@ class AddBook(Screen):
     def __init__(self, app: App, scanned: str = "", added: Callable[[Json], None] | None = None) -> None:
         super().__init__(app)
         self.added = added
-        self._held = ""  # the ISBN in the form that the library has already
+        # The field, and its text, by which the library has the book already.
+        self._held: tuple[str, str] | None = None
         self.fields = {"isbn": Field("ISBN"), "title": Field("Title"), "authors": Field("Authors"), "year": Field("Year"),
                        "edition": Field("Edition"), "publisher": Field("Publisher"), "copies": Field("Copies", "1")}
         draft = {} if added else app.drafts.setdefault(self.title, {})
@@ -47,8 +48,8 @@ class AddBook(Screen):
     # The ISBN
 
     def _changed(self) -> None:
-        if self._held and self.form.text("isbn") != self._held:
-            self._held = ""
+        if self._held and self.form.text(self._held[0]) != self._held[1]:
+            self._held = None
             del self.bindings[keys.OPEN_INSTEAD]
             self.app.redraw()
 
@@ -64,13 +65,13 @@ class AddBook(Screen):
 
     def _looked_up(self, typed: str, found: list[Json]) -> None:
         if found and typed == self.form.text("isbn"):
-            self._there(found[0])
+            self._there("isbn", found[0])
 
-    def _there(self, book: Json) -> None:
+    def _there(self, name: str, book: Json) -> None:
         """The library has it: its page can be opened instead."""
-        self._held = self.form.text("isbn")
+        self._held = name, self.form.text(name)
         self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.push(BookPage(self.app, book))
-        self.fields["isbn"].under("problem", f"The library has \"{book['title']}\" already.  Ctrl-O opens it, to add copies.")
+        self.fields[name].under("problem", f"The library has \"{book['title']}\" already.  Ctrl-O opens it, to add copies.")
         self.app.redraw()
 
     # Adding
@@ -111,8 +112,9 @@ class AddBook(Screen):
         if isinstance(error, Invalid):
             self.form.refuse(error)
         if isinstance(error, Exists):
-            self.form.go_to("isbn")
-            self.ask(lambda client: client.book(error.more["book"]), self._there)
+            name = "isbn" if self.form.text("isbn") else "title"
+            self.form.go_to(name)
+            self.ask(lambda client: client.book(error.more["book"]), partial(self._there, name))
 
 
 def _authors(typed: str) -> list[str]:
