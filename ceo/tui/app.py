@@ -38,6 +38,7 @@ _LOOK_S = 30.0
 _LOOK_AGAIN_S = 3.0  # while it is not known who one is, or a host is silent
 _RESIZED = "window resize"
 _LOOK_ANSWER_S = 5.0
+_CRUMB = "  ›  "  # between two titles
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _CONFIRMS = (keys.CONFIRM, keys.LAST_LOOK, keys.MEND, keys.GO_ON)  # the note says what Enter does
 _NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
@@ -230,11 +231,7 @@ class App:
         if self.stack[-1].locked:
             return f" {self._name}"
         titles = [screen.title for screen in self.stack if screen.title]
-        crumbs = [self._name, *titles]
-        while crumbs[1:-1] not in ([], ["…"]) and len("  ›  ".join(crumbs)) > self.screen.width - 2:
-            del crumbs[1 if crumbs[1] != "…" else 2]
-            crumbs[1:1] = ["…"] if crumbs[1] != "…" else []
-        return " " + "  ›  ".join(crumbs)
+        return f" {crumbs(self._name, titles, self.screen.width - 2)}"
 
     def _tell_status(self) -> None:
         left = self.session.seconds_left
@@ -456,3 +453,17 @@ class App:
 
     def _has_looked(self) -> None:
         self._looking, self._looked = False, time.monotonic()
+
+
+def crumbs(name: str, titles: list[str], width: int) -> str:
+    """The way from the main menu to a screen, the middle of it left out where there is no room.
+
+    The last title says whose account it is about, so the menu's name goes before that is cut.
+    """
+    way = [name, *titles]
+    while way[1:-1] not in ([], ["…"]) and len(_CRUMB.join(way)) > width:
+        del way[1 if way[1] != "…" else 2]
+        way[1:1] = ["…"] if way[1] != "…" else []
+    if titles and len(_CRUMB.join(way)) > width:
+        way = ["…", titles[-1]]
+    return _CRUMB.join(way)

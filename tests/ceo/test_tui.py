@@ -17,6 +17,7 @@ from pyte.screens import Char
 
 from ceo import members
 from ceo.tui import keys, theme
+from ceo.tui.app import crumbs
 from ceo.tui.hints import hints_of
 from ceo.tui.incoming import Background, Incoming, Pasted, Typed
 from ceo.tui.screens.help import labels
@@ -24,7 +25,7 @@ from ceo.tui.standing import Standing
 from ceo.tui.terminal import Terminal
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
-from ceo.tui.widgets.page import Page
+from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import safe
 from ceo.tui.widgets.table import Column, Table, fit, layout
 from ceo.under_way import Trail, folder, left_behind
@@ -127,9 +128,9 @@ def test_a_cell_is_as_wide_as_its_column(text: str, width: int) -> None:
 
 def test_columns_that_have_no_room_are_left_out() -> None:
     columns = [Column("a", str, 10), Column("b", str), Column("c", str, least=70), Column("d", str, 6)]
-    assert layout(columns, 100) == [10, 39, 39, 6]
-    assert layout(columns, 60) == [10, 40, 0, 6]
-    assert sum(layout(columns, 60)) + 2 * 2 == 60
+    assert layout(columns, 100) == [10, 38, 38, 6]
+    assert layout(columns, 60) == [10, 39, 0, 6]
+    assert sum(layout(columns, 60)) + 2 * 2 == 60 - 1, "a blank before the bar"
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.tuples(st.just("hint"), inner), max_leaves=8))
@@ -493,3 +494,37 @@ def test_a_picture_does_not_show_what_differs_from_run_to_run() -> None:
     assert drawn[0] == drawn[1]
     assert drawn[2] == drawn[3]
     assert all(len(row) == 120 for row in drawn)
+
+
+# What stands beside something else
+
+
+@pytest.mark.parametrize("made", [Field("x" * 30), Record("x" * 30, "value"), Record("漢" * 15, "value")])
+def test_a_label_does_not_touch_what_stands_beside_it(made: urwid.Widget) -> None:
+    (line,) = made.render((60,)).decoded_text
+    beside = urwid.calc_text_pos(line, 0, len(line), Record.LABEL)[0]
+    assert line[beside - 2] != " " == line[beside - 1], line
+
+
+def test_no_letter_touches_the_bar() -> None:
+    page = Page(["x" * 200, Record("Label", "y" * 200)])
+    field = Field("Label")
+    field.under("problem", "z" * 200)
+    form = Form({"label": field}, lambda: None)
+    for widget in (page, form):
+        below = widget.render((40, 5), focus=True).decoded_text[1:]
+        assert {line[-2] for line in below} == {" "}, below
+
+
+@pytest.mark.parametrize(
+    ("titles", "width", "way"),
+    [
+        ([], 58, "Club Office"),
+        (["Find somebody", "ada", "Renew"], 58, "Club Office  ›  Find somebody  ›  ada  ›  Renew"),
+        (["Find somebody", "ada", "Renew"], 40, "Club Office  ›  …  ›  ada  ›  Renew"),
+        (["Find somebody", "ada", "Reset the password of ada"], 42, "…  ›  Reset the password of ada"),
+        (["Reset the password of ada"], 40, "…  ›  Reset the password of ada"),
+    ],
+)
+def test_the_last_title_is_whole(titles: list[str], width: int, way: str) -> None:
+    assert crumbs("Club Office", titles, width) == way

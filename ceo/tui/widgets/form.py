@@ -10,7 +10,7 @@ from urwid.command_map import Command
 
 from ceo.members import by_field
 from ceo.tui import keys
-from ceo.tui.widgets.safe import Markup, text
+from ceo.tui.widgets.safe import Markup, labelled, text
 from ceo.tui.widgets.scrolling import barred
 from ceo_common.errors import CeoError
 from ceo_common.text import shown
@@ -43,7 +43,7 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         self._before: list[str] = []  # what the field held, change by change
         self._typed_at = -1  # behind the letter that was typed last
         self._under: Markup = ""
-        self._line = urwid.Columns([(_LABEL, text(label, urwid.ELLIPSIS)), urwid.AttrMap(self.edit, "field", "field focus")])
+        self._line = urwid.Columns([(_LABEL, labelled(label)), urwid.AttrMap(self.edit, "field", "field focus")])
         self._pile = urwid.Pile([self._line])
         self.bindings: keys.Bindings = {keys.UNDO: self._undo, **{key: partial(self._edit, key.names[0]) for key in _EDITING}}
         urwid.connect_signal(self.edit, "postchange", self._changed)
@@ -122,7 +122,7 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         if (style, told) == self._under:
             return
         self._under = (style, told)
-        line = urwid.Columns([(_LABEL, urwid.Text("")), text((style, told))])
+        line = urwid.Columns([(_LABEL, urwid.Text("")), urwid.Padding(text((style, told)), right=1)])
         self._pile.contents[1:] = [(line, self._pile.options())] if told else []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import urwid
 
 from ceo.tui import keys
-from ceo.tui.widgets.safe import Markup, text
+from ceo.tui.widgets.safe import Markup, labelled, text
 from ceo.tui.widgets.scrolling import Box, barred
 
 
@@ -17,7 +17,7 @@ class Record(urwid.WidgetWrap):  # type: ignore[misc]
     LABEL = 18
 
     def __init__(self, label: str, value: Markup, width: int = LABEL) -> None:
-        super().__init__(urwid.Columns([(width, text(("label", label), urwid.ELLIPSIS)), text(value)]))
+        super().__init__(urwid.Columns([(width, labelled(("label", label))), text(value)]))
 
 
 class Grid(Record):
@@ -43,7 +43,9 @@ class Page(urwid.WidgetWrap):  # type: ignore[misc]
 
     def show(self, lines: Sequence[Markup | Record]) -> None:
         """Other lines."""
-        self.walker[:] = [line if isinstance(line, Record) else text(line) for line in lines]
+        drawn = (line if isinstance(line, Record) else text(line) for line in lines)
+        # A blank before the bar, which else is read as a letter.
+        self.walker[:] = [urwid.Padding(line, right=1) for line in drawn]
 
     def selectable(self) -> bool:
         """It scrolls."""

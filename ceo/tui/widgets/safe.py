@@ -27,6 +27,11 @@ def text(markup: Markup, wrap: str = urwid.SPACE) -> urwid.Text:
     return urwid.Text(safe(markup), wrap=wrap)
 
 
+def labelled(markup: Markup) -> urwid.Widget:
+    """A label of one line, and a blank before what stands beside it, however long it is."""
+    return urwid.Padding(text(markup, urwid.ELLIPSIS), right=1)
+
+
 def plain(markup: Markup) -> str:
     """The text of markup, without its styles."""
     if isinstance(markup, str):

@@ -95,10 +95,10 @@ class _Cells(Line):
 
 
 def layout(columns: Sequence[Column], width: int) -> list[int]:
-    """Each column's cells on a screen of this width; 0 where it is left out."""
+    """Each column's cells on a screen of this width, with a blank before the bar; 0 where it is left out."""
     there = [column for column in columns if column.least <= width]
     flexible = sum(column.width == 0 for column in there)
-    left = width - sum(column.width for column in there) - _GAP * (len(there) - 1)
+    left = width - 1 - sum(column.width for column in there) - _GAP * (len(there) - 1)
     share = max(1, left // flexible) if flexible else 0
     return [0 if column.least > width else column.width or share for column in columns]
 
