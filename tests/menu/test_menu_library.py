@@ -80,8 +80,9 @@ def test_lending_takes_four_keys_and_returning_fewer(club: Club, terminal: Open,
     """`l`, Enter, the title, Enter, the borrower, Enter; and back: the title, Enter, Down, Enter."""
     book = _book(club)
     window = _desk(terminal)
+    assert window.shows("Enter go on") and not window.shows("Ctrl-O"), "nothing to open yet"
     window.type(book["title"], "Enter")
-    window.see("1 of 1 in", "Enter lends")
+    window.see("1 of 1 in", "Enter lends", "Enter do it", "Ctrl-O open instead")
     window.type(reader, "Enter")
     window.see(f"{reader} has \"{book['title']}\" until", "To undo it within a minute: Z and Enter")
     (loan,) = club.client("office1").loans_of(reader)

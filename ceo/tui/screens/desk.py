@@ -57,7 +57,6 @@ class Desk(WithLoans):
         self.field = Field(f"  {_LEND}")
         for field in (self.scan, self.field):
             urwid.connect_signal(field.edit, "postchange", partial(_clean, field))
-        self.bindings[keys.OPEN_INSTEAD] = self._open
         self.menu.show(self._rows(), _BOOK)
 
     def fetch(self, client: Client) -> tuple[Json, list[Json]] | None:
@@ -134,11 +133,11 @@ class Desk(WithLoans):
                 ("Authors", "; ".join(book["authors"])),
                 ("Copies", copies_in(book)),
             )
-            rows += [*(Record(label, value) for label, value in known), *on_loan(self.loans)]
+            rows += [*(Record(label, value) for label, value in known), "", *on_loan(self.loans)]
             rows += [self.take_back(loan, back_from(loan["uid"])) for loan in self.loans]
             rows += [self.renew(loan, f"Renew for {loan['uid']}") for loan in self.loans]
         done = [Record("Done" if i == 0 else "", sentence) for i, sentence in enumerate(self.done)]
-        return [*rows, "", *done] if done else rows
+        return [*rows, *([] if rows[-1] == "" else [""]), *done] if done else rows
 
     def _adding(self) -> list[Choice]:
         """Right below the Book field, so that Down leads to it."""
@@ -154,6 +153,9 @@ class Desk(WithLoans):
         return "Who borrows it?  Type their username; Enter lends."
 
     def _show_rows(self, mark: str) -> None:
+        self.bindings.pop(keys.OPEN_INSTEAD, None)
+        if self.book:
+            self.bindings[keys.OPEN_INSTEAD] = partial(self._open, self.book)
         self.menu.show(self._rows(), mark)
         self.app.redraw()
 
@@ -239,11 +241,8 @@ class Desk(WithLoans):
     def _add(self) -> None:
         self.app.push(AddBook(self.app, self.unknown, lambda book: self._put(book, [])))
 
-    def _open(self) -> None:
-        if self.book:
-            self.app.push(BookPage(self.app, self.book))
-        else:
-            self.tell("hint", "Scan a book first; then Ctrl-O opens its page.")
+    def _open(self, book: Json) -> None:
+        self.app.push(BookPage(self.app, book))
 
     # The borrower
 

@@ -64,8 +64,10 @@ class Menu(Marked):
     def moved(self) -> None:
         """Say what the marked one does."""
         choice = self.marked
-        others = {key: action for key, action in self.bindings.items() if key not in (keys.CHOOSE, keys.CONFIRM)}
-        enter = keys.CONFIRM if choice.writes and not choice.never else keys.CHOOSE
+        enters = (keys.CHOOSE, keys.CONFIRM, keys.ACCEPT)
+        others = {key: action for key, action in self.bindings.items() if key not in enters}
+        enter = keys.CONFIRM if choice.writes else keys.ACCEPT if choice.asks else keys.CHOOSE
+        enter = keys.CHOOSE if choice.never else enter
         self.bindings = {enter: self._take, **others}
         self.note("problem" if choice.never else "hint", choice.never or choice.about)
 
