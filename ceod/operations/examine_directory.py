@@ -72,13 +72,13 @@ def read(services: Services, record: Record) -> Directory:
 def examine(directory: Directory) -> list[Finding]:
     """Each thing that is wrong, by the entry's DN; of a subtree where nothing is, one row."""
     findings = list(_counters(directory))
-    for place, entries, problems in (
-        (directory.people_dn, directory.people, _people(directory)),
-        (directory.groups_dn, directory.groups, _groups(directory)),
+    for check, place, entries, problems in (
+        ("accounts", directory.people_dn, directory.people, _people(directory)),
+        ("groups", directory.groups_dn, directory.groups, _groups(directory)),
     ):
         rows = sorted(problems, key=lambda finding: finding.looked_at)
         findings += rows or [
-            _finding("entries", "ok", place, f"{len(entries)}, all correct")
+            _finding(check, "ok", place, f"{len(entries)}, all correct")
         ]
     if len(findings) > ROWS:
         more = f"{len(findings) - ROWS + 1} more problems are not listed"

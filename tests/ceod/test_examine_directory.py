@@ -62,9 +62,9 @@ def _rows(
 
 
 def test_a_whole_directory_has_a_row_for_each_part() -> None:
-    assert [(row.state, row.looked_at, row.found) for row in examine(WHOLE)] == [
-        ("ok", PEOPLE, "2, all correct"),
-        ("ok", GROUPS, "3, all correct"),
+    assert [(row.check, row.state, row.looked_at, row.found) for row in examine(WHOLE)] == [
+        ("accounts", "ok", PEOPLE, "2, all correct"),
+        ("groups", "ok", GROUPS, "3, all correct"),
     ]
 
 

@@ -76,7 +76,7 @@ def test_programs_are_shown_before_they_are_changed_and_nobody_is_reminded(club:
     window.type("Esc")
     window.see("Find somebody")
     choose(window, "Update programs")
-    window.see(uid, "Undeclared", new[:20], "not known to the university")
+    window.see(uid, "Undeclared", new[:20], "The university does not know")
     window.type("Enter")
     window.see("what the university says, as listed", "Enter changes")
     assert club.client("office1").member(uid)["program"] == "Undeclared"
@@ -186,7 +186,7 @@ def test_the_audit_log_is_verified(club: Club, terminal: Open) -> None:
     choose(window, "Audit log")
     window.see("of everybody", "V verify")
     window.type("v")
-    window.see(HOST, "mail.csclub.internal", "coffee.csclub.internal", "Holds:")
+    window.see(HOST, "mail.csclub.internal", "coffee.csclub.internal", "Genuine:")
 
 
 def test_an_account_is_examined_and_mended(club: Club, terminal: Open) -> None:

@@ -235,7 +235,7 @@ class Doing(Screen):
         self.tell(
             "heading",
             f"{quitting}Write it down, then press Enter.  Hidden in {math.ceil(self._seconds_left())}"
-            f" s; any other key starts the {_SECRET_S} s again.  {another}",
+            f" s; any other key keeps it longer.  {another}",
         )
 
     def _hide(self) -> None:

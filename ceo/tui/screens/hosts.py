@@ -11,6 +11,7 @@ from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screens.directory import Directory
 from ceo.tui.screens.findings import lines
+from ceo.tui.screens.rehearsal import counted
 from ceo.tui.screens.watching import Watching
 from ceo.tui.standing import short
 from ceo.tui.widgets.page import Grid, Page, Record
@@ -72,7 +73,8 @@ class Hosts(Watching):
         self.found[host] = findings
         self._show()
         wrong = sum(finding["state"] != "ok" for findings in self.found.values() for finding in findings)
-        self.tell("problem" if wrong else "hint", f"{f'{wrong} not as it should be' if wrong else 'All is well'}, {datetime.now():%H:%M:%S}.")
+        sentence = counted(wrong, "thing is wrong", "things are wrong") if wrong else "All is well"
+        self.tell("problem" if wrong else "hint", f"{sentence}, {datetime.now():%H:%M:%S}.")
 
     def _failed(self, host: str, error: CeoError) -> None:
         self._found(host, [doctor.finding(short(host), "problem", host, error.message)])
@@ -102,7 +104,7 @@ def _host(host: str, findings: list[Json], peers: set[str], *, details: bool) ->
     well = [finding for finding in findings if finding["state"] == "ok"]
     answer = _took if details else _name
     way = [answer(finding) for finding in well if _name(finding) in _WAY]
-    servers = [[("good", "  ✓ "), answer(finding)] for finding in well if _name(finding) not in _WAY]
+    servers = [[("good", "✓ "), answer(finding)] for finding in well if _name(finding) not in _WAY]
     found: list[Markup | Record] = [[("heading", host), ("good", f"   ✓ {', '.join(way)}" if way else "")]]
     for finding in findings:
         found += lines(_brief(finding, peers), _name(finding)) if finding["state"] != "ok" else []

@@ -11,6 +11,7 @@ from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.of_all_hosts import OfAllHosts
+from ceo.tui.screens.rehearsal import counted
 from ceo.tui.screens.story import Story
 from ceo.tui.standing import short
 from ceo.tui.widgets.page import Page, Record
@@ -109,7 +110,8 @@ def _of_chain(chain: Json | None) -> list[Markup | Record]:
         return [("problem", f"  BROKEN: {chain['problem']}."), "  Keep a copy of ceod's state_dir there, and compare it with a backup."]
     erased = f", {chain['erased']} of them with values erased" if chain["erased"] else ""
     accepted: list[Markup | Record] = [("problem", f"  It is {chain['accepted']}.")] if chain["accepted"] else []
-    return [*accepted, ("good", f"  Holds: {chain['rows']} rows{erased}."), f"  {chain['head']}"]
+    newest = [f"  Hash: {chain['head']}"] if chain["head"] else []
+    return [*accepted, ("good", f"  Genuine: {counted(chain['rows'], 'row', 'rows')}{erased}."), *newest]
 
 
 class Entry(Screen):

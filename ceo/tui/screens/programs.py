@@ -38,8 +38,8 @@ class Programs(Rehearsal):
 
     def told(self, rows: list[Json]) -> str:
         """How many, of how many."""
-        return (f"{len(rows)} of {counted(self.plan['looked_at'], 'program', 'programs')} {'differs' if len(rows) == 1 else 'differ'};  "
-                f"{self.plan['unknown']} not known to the university.{left_out(self.plan)}")
+        return (f"{len(rows)} of {counted(self.plan['looked_at'], 'program', 'programs')} {'differs' if len(rows) == 1 else 'differ'}.  "
+                f"The university does not know the programs of {self.plan['unknown']}.{left_out(self.plan)}")
 
     def last_look(self) -> tuple[Sequence[Markup | Record], str]:
         """How many change."""

@@ -42,12 +42,12 @@ class Expired(Listing):
 class Inactive(Expired):
     """Those who have been no members for so many terms."""
 
-    title = "Inactive members"
     about = "People who have not been members for so many terms.  Enter opens the page of one."
 
     def __init__(self, app: App, terms: int) -> None:
         super().__init__(app)
         self.terms = terms
+        self.title = f"{counted(terms, 'term', 'terms')} or more"
 
     def fetch(self, client: Client) -> list[Json]:
         """Those who are inactive."""
@@ -67,7 +67,7 @@ class HowInactive(Screen):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        self.form = Form({"terms": Field("For how many terms", "3")}, self._accept)
+        self.form = Form({"terms": Field("How many terms", "3")}, self._accept)
         self.body = self.form
 
     def _accept(self) -> None:
