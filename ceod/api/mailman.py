@@ -74,8 +74,10 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
     _check_group(list_name, [uid], joins=True)
     approved = bool(standing(caller(), ceod().services.directory) & _APPROVED)
     if is_rehearsal():
-        _mailman().check_joining(list_name, _address(uid), approved=approved)
-        changes = added("mailing list", uid, [list_name])
+        _newer(list_name, [uid], joins=True, wished=wished).refuse_overtaken("taken off")
+        joins = _mailman().check_joining(list_name, _address(uid), approved=approved)
+        name = list_name if joins else f"{list_name}, once its moderator agrees"
+        changes = added("mailing list", uid, [name])
         return rehearsed("mailman.subscribe", uid, changes, f"subscribe {_address(uid)} to {list_name}")
     with _carried_out(
         "mailman.subscribe", list_name, [uid], joins=True, wished=wished, approved=approved
@@ -94,6 +96,7 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
     wished = _wished()
     _check_group(list_name, [uid], joins=False)
     if is_rehearsal():
+        _newer(list_name, [uid], joins=False, wished=wished).refuse_overtaken("put on")
         _mailman().check_leaving(list_name, _address(uid))
         changes = removed("mailing list", uid, [list_name])
         return rehearsed("mailman.unsubscribe", uid, changes, f"take {_address(uid)} off {list_name}")
@@ -115,8 +118,9 @@ def unsubscribe_many(list_name: str) -> flask.Response:
     wished = _wished()
     _check_group(list_name, told.uids, joins=False)
     if is_rehearsal():
+        uids = _newer(list_name, told.uids, joins=False, wished=wished).uids
         addresses = _mailman().addresses_on(list_name)
-        on_it = [uid for uid in dict.fromkeys(told.uids) if _address(uid) in addresses]
+        on_it = [uid for uid in dict.fromkeys(uids) if _address(uid) in addresses]
         changes = [changed("mailing list", uid, list_name, None) for uid in on_it]
         return rehearsed("mailman.unsubscribe", list_name, changes, f"take those of {len(told.uids)} addresses off {list_name} that are on it")
     with _carried_out("mailman.unsubscribe", list_name, told.uids, joins=False, wished=wished) as outcome:
@@ -174,6 +178,13 @@ class _Outcome:
         for uid in self.overtaken:
             message = f"{uid} was {done} the list {self.list_name} after this was asked for"
             raise Overtaken(message)
+
+
+def _newer(list_name: str, uids: list[str], *, joins: bool, wished: float | None) -> _Outcome:
+    """For whom the wish would come too late; nothing is noted."""
+    wishes = Wishes(ceod().engine.journal)
+    overtaken = wishes.newer(list_name, uids, joins=joins, at=wished)
+    return _Outcome(list_name, [uid for uid in uids if uid not in overtaken], overtaken)
 
 
 @contextlib.contextmanager

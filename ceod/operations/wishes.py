@@ -58,15 +58,10 @@ class Wishes:
 
         def note(connection: Connection) -> Wish:
             now = time.time()
-            known = {
-                uid: replace(newest, at=min(newest.at, now))
-                for uid, newest in self._newest(connection, list_name, uids).items()
-            }
+            known = self._newest_until(now, connection, list_name, uids)
             latest = max([now, *(newest.at + _TICK_S for newest in known.values())])
             moment = latest if at is None else min(at, now)
-            overtaken = [
-                uid for uid, newest in known.items() if newest.at > moment and newest.joins != joins
-            ]
+            overtaken = _otherwise_after(moment, known, joins=joins)
             for uid in overtaken:
                 self._put(connection, list_name, uid, known.pop(uid))
             wish = Wish(
@@ -107,10 +102,27 @@ class Wishes:
             known = self._newest(connection, wish.list_name, wish.uids)
         return {uid: newest for uid, newest in known.items() if newest.joins != wish.joins}
 
+    def newer(self, list_name: str, uids: list[str], *, joins: bool, at: float | None) -> list[str]:
+        """Of which accounts make() would say that they are overtaken."""
+        if at is None:
+            return []
+        now = time.time()
+        with self._journal.reading() as connection:
+            known = self._newest_until(now, connection, list_name, uids)
+        return _otherwise_after(min(at, now), known, joins=joins)
+
     def _newest(self, connection: Connection, list_name: str, uids: list[str]) -> dict[str, Newest]:
         query = sa.select(wishes).where(wishes.c.list == list_name, wishes.c.uid.in_(uids))
         rows = connection.execute(query)
         return {row.uid: Newest(row.joins, row.at, row.approved) for row in rows}
+
+    def _newest_until(
+        self, now: float, connection: Connection, list_name: str, uids: list[str]
+    ) -> dict[str, Newest]:
+        return {
+            uid: replace(newest, at=min(newest.at, now))
+            for uid, newest in self._newest(connection, list_name, uids).items()
+        }
 
     def _put(self, connection: Connection, list_name: str, uid: str, newest: Newest) -> None:
         values = asdict(newest)
@@ -120,3 +132,8 @@ class Wishes:
 
     def _is(self, list_name: str, uid: str) -> sa.ColumnElement[bool]:
         return sa.and_(wishes.c.list == list_name, wishes.c.uid == uid)
+
+
+def _otherwise_after(moment: float, known: dict[str, Newest], *, joins: bool) -> list[str]:
+    """The accounts for whom somebody wished the opposite later."""
+    return [uid for uid, newest in known.items() if newest.at > moment and newest.joins != joins]

@@ -17,6 +17,7 @@ from ceo_common.errors import BackendDown, Exists, NotFound, WrongState
 BACKEND = "mailman"
 # Mailman's own words of what it will never do; it answers with 400 to what it stumbles over, too, and that may pass.
 _REFUSALS = {"Membership is banned": "is banned from", "List posting address cannot subscribe": "is itself the address of"}
+_MODERATED = ("moderate", "confirm_then_moderate")  # Mailman's names of policies
 # None is for no proxy, whatever the environment says: it would be given Mailman's password.
 _NO_PROXIES = {"http": None, "https": None, "all": None}
 
@@ -68,17 +69,21 @@ class Mailman:
         except _Refused as error:
             raise WrongState(f"{address} {_REFUSALS[str(error)]} the list {list_name}") from None
 
-    def check_joining(self, list_name: str, address: str, *, approved: bool = True) -> None:
-        """Raises what subscribe() would."""
-        def look(client: Client) -> bool:
-            found = self._list(client, list_name)
-            return not approved and any(asked["email"] == address for asked in found.requests)
+    def check_joining(self, list_name: str, address: str, *, approved: bool = True) -> bool:
+        """What subscribe() would return.  Raises what it would."""
+        def look(client: Client) -> tuple[bool, bool]:
+            mailing_list = self._list(client, list_name)
+            if approved:
+                return False, False
+            waits = any(asked["email"] == address for asked in mailing_list.requests)
+            return waits, mailing_list.settings["subscription_policy"] in _MODERATED
 
-        waits = self._do(look)
+        waits, is_moderated = self._do(look)
         if self.is_on(list_name, address):
             raise Exists(f"{address} is on the list {list_name} already")
         if waits:
             raise Exists(f"the moderator of the list {list_name} was asked already whether {address} may join")
+        return not is_moderated
 
     def list_names(self) -> list[str]:
         """The names of the lists of ours.  Raises BackendDown."""

@@ -82,3 +82,12 @@ def test_it_is_known_whether_the_newest_was_approved(wishes: Wishes, approved: b
     # An older one of the same kind changes nothing.
     wishes.make("l", ["a"], joins=True, at=joining.at - 10, approved=not approved)
     assert wishes.overtaken(leaving)["a"].approved is approved
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_a_dry_run_says_who_is_overtaken(wishes: Wishes, joins: bool) -> None:
+    now = time.time()
+    wishes.make("l", ["a"], joins=not joins, at=now - 10)
+    for at, newer in ((now - 20, ["a"]), (now - 5, []), (None, [])):
+        assert wishes.newer("l", ["a", "b"], joins=joins, at=at) == newer
+    assert wishes.make("l", ["a", "b"], joins=joins, at=now - 20).overtaken == ["a"]

@@ -60,6 +60,10 @@ def moderated(club: Club) -> Iterator[str]:
 
 def test_a_moderated_list_holds_what_nobody_approved(club: Club, moderated: str) -> None:
     regular = club.client("regular1")
+    regular.rehearsing = True
+    (change,) = regular.subscribe(moderated, "regular1")["changes"]
+    assert change["new"] == f"{moderated}, once its moderator agrees"
+    regular.rehearsing = False
     assert regular.subscribe(moderated, "regular1") == {"list": moderated, "uid": "regular1", "subscribed": False, "held": True}
     assert not club.on_list("regular1", moderated)
     with pytest.raises(Exists, match="the moderator of the list jobs was asked already whether regular1@"):
@@ -218,6 +222,10 @@ def test_a_newer_wish_stands(club: Club) -> None:
     office.subscribe("csc-general", uid)
     with pytest.raises(Overtaken, match="was put on the list csc-general after"):
         host.unsubscribe("csc-general", uid, wished=long_ago)
+    planning = _as_host(club, "phosphoric-acid")
+    planning.rehearsing = True
+    assert planning.unsubscribe_all("csc-general", [uid], wished=long_ago)["changes"] == []
+    assert len(planning.unsubscribe_all("csc-general", [uid])["changes"]) == 1
     told = host.unsubscribe_all("csc-general", [uid, "nobody-at-all"], wished=long_ago)
     assert told == {"list": "csc-general", "uids": 1, "overtaken": [uid]}
     told = host.unsubscribe_all("csc-general", [uid], wished=long_ago)  # and of one alone
