@@ -266,6 +266,12 @@ class Client:
         path = f"/api/mailman/{_part(list_name)}{_since(wished)}"
         return self._json(self.hosts.mail, "DELETE", path, {"uids": uids})
 
+    def accounts_on(self, list_name: str, uids: list[str]) -> set[str]:
+        """DELETE /api/mailman/LIST?dry_run: those of up to 1,000 accounts that are on a list."""
+        path = f"/api/mailman/{_part(list_name)}?dry_run"
+        plan = self._json(self.hosts.mail, "DELETE", path, {"uids": uids})
+        return {change["of"] for change in plan["changes"]}
+
     def lists(self) -> list[Json]:
         """GET /api/mailman: every mailing list."""
         return cast(list[Json], self._json(self.hosts.mail, "GET", "/api/mailman")["lists"])

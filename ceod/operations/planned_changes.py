@@ -27,6 +27,8 @@ from ceod.transaction.step import Json
 
 Changes = Iterator[Change]
 
+_AT_ONCE = 1000  # accounts that the mail host is asked about in one request
+
 NEXT_NUMBER = "the next free number"
 CURRENT = "the current one"
 TEMPORARY = "a temporary one, shown once"
@@ -45,10 +47,12 @@ def day_text(day: int) -> str:
 
 
 def expiry_changes(services: Services, uids: list[str], day: int) -> Changes:
-    """Each account expires that day, and leaves the members' mailing list."""
+    """Each account expires that day, and leaves the members' mailing list if it is on it."""
+    list_name = services.config.members.list
+    leaving = _accounts_on(services, list_name, uids)
     for uid in uids:
         yield changed("expiry", uid, None, day_text(day))
-        yield from removed("mailing list", uid, [services.config.members.list])
+        yield from removed("mailing list", uid, [list_name] if uid in leaving else [])
 
 
 def reminder_changes(services: Services, uids: list[str]) -> Changes:
@@ -75,7 +79,7 @@ def _add_member(services: Services, arguments: Json) -> Changes:
     yield changed("home directory", uid, None, services.admin_host.homes.path(uid))
     yield from added("forwarding address", uid, arguments["forwarding_addresses"])
     yield changed("password", uid, None, TEMPORARY)
-    yield from added("mailing list", uid, [config.members.list])
+    yield from added("mailing list", uid, _not_on(services, uid, [config.members.list]))
     yield _mail(services, uid, "welcome")
     yield _mail(services, config.members.announce_to, f"announcement of {uid}")
 
@@ -298,6 +302,17 @@ def _on(services: Services, uid: str, lists: list[str]) -> list[str]:
     """Those of the lists that the account is on; all of them where the mail host does not say."""
     now = _lists_of(services, uid) if lists else None
     return [name for name in lists if now is None or name in now]
+
+
+def _accounts_on(services: Services, list_name: str, uids: list[str]) -> set[str]:
+    """Those of the accounts that are on a list; all of them where the mail host does not say."""
+    on_it = set[str]()
+    try:
+        for start in range(0, len(uids), _AT_ONCE):
+            on_it |= services.peers.accounts_on(list_name, uids[start : start + _AT_ONCE])
+    except CeoError:
+        return set(uids)
+    return on_it
 
 
 _PLANNERS: dict[str, Callable[[Services, Json], Changes]] = {
