@@ -28,7 +28,7 @@ from ceod.auth import states
 from ceod.auth.caller import standing
 from ceod.operations import accounts, delete_member, modify_member, names, renew_member, restore_member
 from ceod.operations.add_member import ADD_MEMBER, ADD_MEMBERS
-from ceod.operations.forwarding import check_forwarding, forwarding_problems
+from ceod.operations.forwarding import check_forwarding, forwarding_problems, lists_by_hand
 from ceod.operations.lists_to_join import still_to_join
 from ceod.operations.password import generate
 from ceod.operations.planned_changes import planned_changes
@@ -53,7 +53,7 @@ def add() -> flask.Response:
     def prepare() -> Json:
         taken = names.taken_elsewhere(running.services)
         names.check_free(member.uid, running.services, running.engine.record, taken)
-        check_forwarding(member.uid, member.forwarding_addresses, running.services)
+        check_forwarding(member.uid, member.forwarding_addresses, running.services, taken.lists)
         return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + taken.warnings}
 
     return transact(ADD_MEMBER, lambda: Private(bind_as_caller(), {member.uid: generate()}), subject=member.uid, names=_locked(member.uid),
@@ -74,7 +74,9 @@ def add_many() -> flask.Response:
         looping = [
             {"field": f"members.{row}.forwarding_addresses.{index}", "message": message}
             for row, (uid, addresses) in enumerate(planned.items())
-            for index, message in forwarding_problems(uid, addresses, running.services, planned)
+            for index, message in forwarding_problems(
+                uid, addresses, running.services, taken.lists, planned
+            )
         ]
         return refused + looping, taken.warnings
 
@@ -136,13 +138,15 @@ def patch(uid: str) -> flask.Response:
     change = parsed(MemberChange)
 
     def prepare() -> Json:
+        warnings: list[str] = []
         modify_member.check(change.login_shell, running.config.members.shells)
         if change.login_shell is not None and Who.SYSCOM not in standing(caller(), directory):
             modify_member.check_expiry(_person(uid))
         if change.forwarding_addresses is not None:
-            check_forwarding(uid, change.forwarding_addresses, running.services)
+            lists, warnings = lists_by_hand(change.forwarding_addresses, running.services)
+            check_forwarding(uid, change.forwarding_addresses, running.services, lists)
             modify_member.check_home(uid, running.services, replace=change.replace)
-        return {"uid": uid, **change.model_dump()}
+        return {"uid": uid, **change.model_dump(), "warnings": warnings}
 
     _person(uid)
     return transact(modify_member.MODIFY_MEMBER, lambda: Private(bind_as_caller() if change.login_shell is not None else None),

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ceo_common.config import Range
-from ceo_common.errors import CeoError, NotFound, WrongState
+from ceo_common.errors import BackendDown, CeoError, NotFound, WrongState
 from ceo_common.model import names as name_rules
 from ceo_common.model.doctor import Finding
 from ceod.operations import names
 from ceod.operations.accounts import USER_NUMBER
 from ceod.operations.create_database import KINDS, TITLES, Kind
-from ceod.operations.forwarding import forward_items, forwarding_problems
+from ceod.operations.forwarding import forward_items, forwarding_problems, lists_by_hand
 from ceod.operations.modify_member import shells
 from ceod.services.all import Services
 from ceod.services.entry import Group, Person
@@ -247,8 +247,12 @@ class Examination:
             kind = "a pipe, a file or an include" if any(line.lstrip('"')[:1] in ("|", "/", ":") for line in wrong) else "no address"
             yield Problem(f"a line of it is {kind}", f"its owner looks at it, or: ceo members modify {self.uid} --forward ADDRESS")
         addresses = [item for item in forward_items(forward) if "@" in item]
-        for _, message in forwarding_problems(self.uid, addresses, self.services):
+        lists, warnings = lists_by_hand(addresses, self.services)
+        problems = forwarding_problems(self.uid, addresses, self.services, lists)
+        for _, message in problems:
             yield Problem(message, "its owner forwards the mail to an address elsewhere")
+        if warnings and not wrong and not problems:
+            raise BackendDown(warnings[0], backend=self.services.config.hosts.mail)
 
     def _lists(self, person: Person) -> Iterator[Problem]:
         # Whoever is on none may have left them by their own wish.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ceo_common.errors import CeoError, Invalid, WouldLose
 from ceo_common.model import names as name_rules
@@ -13,32 +13,59 @@ Planned = Mapping[str, list[str]]  # addresses by username, of accounts that are
 _FOLLOWED = 64  # accounts that one chain of forwarding is followed through
 
 
-def check_forwarding(uid: str, addresses: list[str], services: Services) -> None:
-    """Raises Invalid with each address that mail can't be forwarded to."""
+def lists_by_hand(addresses: list[str], services: Services) -> tuple[list[str], list[str]]:
+    """Mailing lists that the configuration may not know, and a warning if nobody can say.
+
+    The mail host is asked only where one of the addresses is the club's.
+    """
+    domain = services.config.domain
+    if all(name_rules.club_user(address, domain) is None for address in addresses):
+        return [], []
+    try:
+        mail = services.slow_hosts.ask(services.config.hosts.mail, services.peers.mail_names)
+    except CeoError as error:
+        reason = "whether mail is forwarded to a mailing list could not be asked"
+        return [], [f"{reason}: {error.message}"]
+    return mail["lists"], []
+
+
+def check_forwarding(
+    uid: str, addresses: list[str], services: Services, lists: Collection[str]
+) -> None:
+    """Raises Invalid with each address that mail can't be forwarded to.
+
+    `lists` are the mailing lists that the mail host knows.
+    """
     problems = [
         {"field": f"forwarding_addresses.{index}", "message": message}
-        for index, message in forwarding_problems(uid, addresses, services)
+        for index, message in forwarding_problems(uid, addresses, services, lists)
     ]
     if problems:
         raise Invalid(problems[0]["message"], problems=problems)
 
 
 def forwarding_problems(
-    uid: str, addresses: list[str], services: Services, planned: Planned | None = None
+    uid: str,
+    addresses: list[str],
+    services: Services,
+    lists: Collection[str],
+    planned: Planned | None = None,
 ) -> list[tuple[int, str]]:
     """What is wrong with addresses, each by its index in the list."""
-    found = ((i, _problem(uid, item, services, planned or {})) for i, item in enumerate(addresses))
-    return [(index, message) for index, message in found if message]
+    configured = services.config.groups.lists.values()
+    known = {services.config.members.list, *lists, *(name for names in configured for name in names)}
+    problems = [_problem(uid, address, services, known, planned or {}) for address in addresses]
+    return [(index, problem) for index, problem in enumerate(problems) if problem]
 
 
-def _problem(uid: str, address: str, services: Services, planned: Planned) -> str:
-    config = services.config
-    user = name_rules.club_user(address, config.domain)
+def _problem(
+    uid: str, address: str, services: Services, lists: Collection[str], planned: Planned
+) -> str:
+    user = name_rules.club_user(address, services.config.domain)
     if user is None:
         return ""
     if user == uid:
         return f"{address} is the address of {uid}: the mail would go round and round"
-    lists = {config.members.list, *(name for lists in config.groups.lists.values() for name in lists)}
     if user in lists:
         return f"{address} is a mailing list of the club: it would get all mail to {uid}"
     if _leads_back(uid, user, services, planned):

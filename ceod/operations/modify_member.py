@@ -132,7 +132,8 @@ class ChangeForwarding(Step[Services, Private]):
 
 
 def _result(facts: Json) -> Json:
-    return {name: facts[name] for name in ("uid", "login_shell", "forwarding_addresses")}
+    values = {name: facts[name] for name in ("uid", "login_shell", "forwarding_addresses")}
+    return values | {"warnings": facts.get("warnings", [])}  # an older version's journal has none
 
 
 MODIFY_MEMBER: Operation[Services, Private] = Operation(

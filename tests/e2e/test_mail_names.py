@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ceo_common.errors import Exists, Forbidden, NotFound
+from ceo_common.errors import Exists, Forbidden, Invalid, NotFound
 from sandbox.club import DOMAIN
 from tests.club.club import Club
 from tests.e2e.test_mailman import _rest
@@ -71,6 +72,25 @@ def test_a_name_that_mail_knows_is_refused(club: Club, name: str, reason: str) -
 
 
 @pytest.mark.usefixtures("_known_to_mail")
+def test_a_list_that_was_made_by_hand_gets_nobodys_mail(club: Club) -> None:
+    office, uid = club.client("office1"), club.add()["result"]["uid"]
+    address = f"{MADE_BY_HAND}@{DOMAIN}"
+    reason = f"{address} is a mailing list of the club"
+    with pytest.raises(Invalid, match=reason):
+        list(office.modify_member(uid, {"forwarding_addresses": [address]}))
+    with pytest.raises(Invalid, match=reason):
+        list(office.add_member(club.member(forwarding_addresses=[address])))
+    checked = office.check_members([club.member(forwarding_addresses=[address])])
+    assert reason in checked["problems"][0]["message"]
+    forward = Path(f"/users/{uid}/.forward")
+    forward.write_text(f"{address}\n")
+    os.chown(forward, forward.parent.stat().st_uid, -1)
+    (finding,) = [row for row in office.examine(uid) if row["check"] == "forwarding"]
+    assert finding["state"] == "problem"
+    assert reason in finding["found"]
+
+
+@pytest.mark.usefixtures("_known_to_mail")
 @pytest.mark.parametrize("name", ["tcomment", "tnext"])
 def test_what_is_no_alias_is_free(club: Club, name: str) -> None:
     """A comment, and a line that goes on with the one before."""
@@ -97,12 +117,19 @@ def test_a_mail_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) 
         syscom = club.client("ctdalek")
         group = club.done(syscom.add_group(club.name()))
         new_club = club.done(syscom.add_club({"uid": club.name(), "cn": "Test Club"}))
+        changed = club.done(
+            syscom.modify_member(
+                last["result"]["uid"], {"forwarding_addresses": [f"regular1@{DOMAIN}"]}
+            )
+        )
         with pytest.raises(Exists, match="csc-general is a mailing list"):
             list(club.client("office1").add_member(club.member("csc-general")))
     finally:
         club.service("mail", "start", "ceod")
         club.settled()
     (warning,) = last["result"]["warnings"]
+    (unasked,) = changed["warnings"]
+    assert "whether mail is forwarded to a mailing list could not be asked" in unasked
     assert [group["warnings"], new_club["warnings"]] == [[warning], [warning]]
     assert "whether the name is a mailing list or an alias" in warning
     assert "could not be asked" in warning
