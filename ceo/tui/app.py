@@ -17,7 +17,7 @@ import urwid
 
 from ceo.session import Session
 from ceo.tui import keys, standing, theme
-from ceo.tui.hints import Hints, hints_of
+from ceo.tui.hints import Hints, clauses, hints_of
 from ceo.tui.incoming import Background, Pasted
 from ceo.tui.standing import Standing
 from ceo.tui.terminal import Loop, Terminal
@@ -216,7 +216,7 @@ class App:
         self._tell_status()
 
     def _show_hints(self) -> None:
-        """The keys that work now, in the line beneath the note; a click on one presses it, and on the note what it speaks of."""
+        """The keys that work now, in the line beneath the note; a click on one presses it, and on the note the key that a clause begins with."""
         top = self.stack[-1]
         bindings = [*top.bound(), *([] if top.locked or top.modal else [self.bindings])]
         field = top.focused_field()
@@ -224,8 +224,10 @@ class App:
             bindings = [{key: action for key, action in binding.items() if key is not keys.PEOPLE} for binding in bindings]
         hints = hints_of(bindings, self.screen.width - 2, is_text=field.takes if field else lambda _: False)
         self._hint.show([(safe(f"{hint.label} {hint.word}"), hint.name) for hint in hints], "   ")
-        confirms = any(key in _CONFIRMS for binding in bindings for key in binding)
-        self._note.show([(safe(top.note), keys.CONFIRM.names[0] if confirms else "")])
+        clickable = {hint.label: hint.name for hint in hints}
+        if not any(key in _CONFIRMS for binding in bindings for key in binding):
+            clickable.pop(keys.CONFIRM.label, None)
+        self._note.show(clauses(safe(top.note), clickable))
 
     def _crumbs(self) -> str:
         if self.stack[-1].locked:

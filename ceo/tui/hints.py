@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import urwid
 
@@ -11,6 +13,9 @@ from ceo.tui import keys
 from ceo.tui.widgets.safe import Markup, plain
 
 _GAP = 3
+_LINK = re.compile("^(?:or|and) ")
+# Between a note's clauses; a comma ends one where another key may follow it.
+_GAPS = re.compile(r"(?<=[.;])\s+|(?<=[,:])\s+(?=(?:or |and )?[A-Z])")
 _STAY = (*keys.CONFIRM.names, *keys.BACK.names)
 
 
@@ -28,9 +33,7 @@ class Hint:
         return len(self.label) + 1 + len(self.word) + _GAP
 
 
-def hints_of(
-    bindings: Sequence[keys.Bindings], width: int, is_text: Callable[[str], bool]
-) -> list[Hint]:
+def hints_of(bindings: Sequence[keys.Bindings], width: int, is_text: Callable[[str], bool]) -> list[Hint]:
     """The keys that have a word, each once, as many as there is room for.
 
     Enter stands first, then the screen's own, then those of every screen.  Where there is no room
@@ -62,6 +65,21 @@ def _order(hint: Hint) -> int:
     return next((2 + i for i, key in enumerate(last) if hint.name in key.names), 1)
 
 
+def clauses(note: Markup, names: Mapping[str, str]) -> list[tuple[Markup, str]]:
+    """The note in pieces, each with the key that it begins with, or an empty name.
+
+    `names` are urwid's names of the keys that a click may press, by their labels.  A note of
+    several styles is one piece without a key.
+    """
+    style, text = note if isinstance(note, tuple) else ("", note)
+    if not isinstance(text, str):
+        return [(note, "")]
+    starts = [0, *(gap.end() for gap in _GAPS.finditer(text)), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(starts)]
+    key_of = {piece: names.get(_LINK.sub("", piece).split(" ")[0], "") for piece in pieces}
+    return [((style, piece) if style else piece, key_of[piece]) for piece in pieces]
+
+
 class Hints(urwid.Text):  # type: ignore[misc]
     """Texts side by side; a click on one presses its key."""
 
@@ -80,13 +98,14 @@ class Hints(urwid.Text):  # type: ignore[misc]
             self._ends.append((end, name))
         self.set_text(markup)
 
-    def mouse_event(
-        self, size: tuple[int], event: str, button: int, col: int, row: int, focus: bool
-    ) -> bool:
+    def mouse_event(self, size: tuple[int], event: str, button: int, col: int, row: int, focus: bool) -> bool:
         """A click presses a key."""
         if event != "mouse press" or button != 1:
             return False
-        at = 0 if len(self._ends) == 1 else col
+        lines = self.get_line_translation(size[0])
+        if row >= len(lines) or col >= urwid.text_layout.line_width(lines[row]):
+            return False
+        at = urwid.text_layout.calc_pos(self.text, lines, col, row)
         name = next((name for end, name in self._ends if at < end), "")
         if name:
             self._press(name)

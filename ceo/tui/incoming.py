@@ -20,9 +20,7 @@ _ANSWER = re.compile(
 _ANSWER_BEGINS = re.compile(rb"\x1b\](?:1(?:1(?:;[^\x07\x1b]{0,32}\x1b?)?)?)?\Z")
 
 # Escape sequences (ECMA-48: control sequences, single shifts, control strings, two characters).
-_SEQUENCES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[NO].|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
-)
+_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[NO].|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 _BLANKS = re.compile(r"\r\n|[\t\n\v\f\r\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # part of words in Persian and the scripts of India
 
@@ -60,6 +58,7 @@ class Incoming:
         self._paste: bytearray | None = None  # what came of a paste whose end has not come
         self._is_cut = False
         self._last = b""  # the last bytes of the paste: a part of its end may be among them
+        self._may_go_on = False  # whether a paste has ended by itself, and its rest may come yet
         self._answer = b""  # the beginning of an answer
 
     @property
@@ -73,6 +72,10 @@ class Incoming:
         """The parts that are whole now, in order."""
         parts: list[Part] = []
         data, self._answer = self._answer + data, b""
+        if self._may_go_on and data:
+            self._may_go_on = False
+            if _is_more_of_paste(data):
+                self._begin_paste()
         while data:
             if self._paste is not None:
                 data = self._more(data, parts)
@@ -80,22 +83,27 @@ class Incoming:
             begin = data.find(_BEGIN)
             typed, data = (data, b"") if begin < 0 else (data[:begin], data[begin + len(_BEGIN) :])
             if begin >= 0:
-                self._paste, self._is_cut, self._last = bytearray(), False, b""
+                self._begin_paste()
             self._keys(typed, parts, at_end=begin < 0)
         return parts
 
     def lost(self) -> list[Part]:
         """The rest of something did not come: end it, so that no key is dead.
 
+        The rest of a paste may come after a longer stall: it stays text, and presses no key.
         A Ctrl-C at the end of such a paste was pressed by somebody who waits for its end.
         """
         if self._paste is not None:
             self._keep(self._last)
             was_pressed = self._last.endswith(_CTRL_C)
+            self._may_go_on = not was_pressed
             parts: list[Part] = [self._ended()]
             return [*parts, Typed(_CTRL_C)] if was_pressed else parts
         answer, self._answer = self._answer, b""
         return [Typed(answer)] if answer and not answer.startswith(b"\x1b]11;") else []
+
+    def _begin_paste(self) -> None:
+        self._paste, self._is_cut, self._last = bytearray(), False, b""
 
     def _keys(self, data: bytes, parts: list[Part], *, at_end: bool) -> None:
         while answer := _ANSWER.search(data):
@@ -130,6 +138,15 @@ class Incoming:
         assert self._paste is not None
         data, self._paste, self._last = bytes(self._paste), None, b""
         return Pasted(line(decoded(data, self._encoding)), self._is_cut)
+
+
+def _is_more_of_paste(data: bytes) -> bool:
+    """Whether what comes after a stall in a paste is its rest: more than one key, or its end.
+
+    Bytes come in the order in which they were sent, so that a single key says that the end is lost.
+    """
+    text = data.split(b"\x1b")[0].decode("utf-8", "replace")
+    return _END in data or len(text) > 1
 
 
 def decoded(data: bytes, encoding: str) -> str:

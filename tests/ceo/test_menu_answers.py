@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from ceo.tui.screen import Screen
+from ceo.tui import keys
+from ceo.tui.hints import clauses
+from ceo.tui.screen import SETTLE_S, Screen
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage
-from ceo.tui.screens.change_account import Forwarding
+from ceo.tui.screens.change_account import Delete, Forwarding
 from ceo.tui.screens.desk import Desk
+from ceo.tui.screens.doing import Doing, Outcome
+from ceo.tui.screens.examination import Examination
 from ceo.tui.screens.library import Library
+from ceo.tui.screens.lists import Lists, TakeOff
 from ceo.tui.screens.loans import Loans
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.safe import plain
-from ceo_common.errors import WouldLose, WrongState
+from ceo_common.errors import Unreachable, WouldLose, WrongState
 from tests.ceo.menu_bench import Bench, bench
 
 __all__ = ["bench"]
@@ -278,3 +283,140 @@ def test_a_key_that_a_field_types_is_no_hint(bench: Bench) -> None:
     assert "undo" not in bench.app._hint.text
     bench.app.push(Loans(bench.app, "jdoe"))
     assert "Z undo" in bench.app._hint.text
+
+
+# The last look
+
+
+def _review(bench: Bench) -> tuple[Review, list[str]]:
+    gone: list[str] = []
+    review = Review(
+        bench.app,
+        ["a line"],
+        lambda: gone.append("gone"),
+        question="Enter adds it; Ctrl-O opens jdoe1 instead.",
+        dry_run=lambda _: {},
+    )
+    bench.open(Screen(bench.app), review)
+    return review, gone
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_an_enter_before_a_warning_could_be_read_does_nothing(bench: Bench, is_early: bool) -> None:
+    review, gone = _review(bench)
+    if is_early:
+        bench.press("enter")
+    bench.answer({"warnings": ["the mail may not arrive"]})
+    bench.press("enter")
+    assert gone == []
+    review._warned -= SETTLE_S
+    bench.press("enter")
+    assert gone == ["gone"]
+
+
+def test_an_enter_before_the_answer_goes_on_when_there_is_no_warning(bench: Bench) -> None:
+    _, gone = _review(bench)
+    bench.press("enter")
+    bench.answer({"warnings": []})
+    assert gone == ["gone"]
+
+
+def test_checking_again_leaves_the_other_keys(bench: Bench) -> None:
+    review, gone = _review(bench)
+    review.bindings[keys.OPEN_INSTEAD] = lambda: gone.append("opened")
+    bench.answer(Unreachable("a does not answer"))
+    bench.press("enter")
+    bench.press("ctrl r")
+    bench.answer({"warnings": []})
+    bench.press("ctrl o")
+    assert gone == ["opened"]
+    assert keys.AGAIN not in review.bindings
+
+
+def _click(bench: Bench, words: str) -> None:
+    """Click on the middle of some words of the note."""
+    note = bench.app._note
+    for row, text in enumerate(note.render((78,)).text):
+        if (at := text.decode().find(words)) >= 0:
+            note.mouse_event((78,), "mouse press", 1, at + len(words) // 2, row, False)
+            return
+    raise AssertionError(words)
+
+
+def test_a_click_on_the_note_presses_the_key_that_is_clicked(bench: Bench) -> None:
+    review, gone = _review(bench)
+    review.bindings[keys.OPEN_INSTEAD] = lambda: gone.append("opened")
+    bench.answer({"warnings": []})
+    _click(bench, "opens jdoe1")
+    assert gone == ["opened"]
+    _click(bench, "adds it")
+    assert gone == ["opened", "gone"]
+    bench.app._note.mouse_event((78,), "mouse press", 1, 70, 0, False)
+    assert gone == ["opened", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("note", "pressed"),
+    [
+        ("Enter adds it; Ctrl-O opens jdoe1 instead.", ["enter", "ctrl o"]),
+        ("2 are wrong.  Enter mends 2 of them.", ["", "enter"]),
+        ("h is silent  Enter asks again, Esc goes back.", ["", "esc"]),
+        ("Type jdoe, or Esc to leave it.", ["", "esc"]),
+        ("Write it down, then press Enter.  Hidden in 3 s.", ["", ""]),
+        ("Entering it takes 1.5 s, jdoe.", [""]),
+        ("", [""]),
+    ],
+)
+def test_each_clause_of_a_note_has_the_key_that_it_begins_with(note: str, pressed: list[str]) -> None:
+    names = {"Enter": "enter", "Ctrl-O": "ctrl o", "Esc": "esc"}
+    pieces = clauses(("heading", note), names)
+    assert [name for _, name in pieces] == pressed
+    assert plain([piece for piece, _ in pieces]) == note
+    assert all(style == "heading" for (style, _), _ in pieces)
+
+
+def test_deleting_asks_again_where_no_answer_came(bench: Bench) -> None:
+    bench.open(Screen(bench.app), Delete(bench.app, MEMBER))
+    bench.answer(Unreachable("a does not answer"))
+    assert "Ctrl-R asks again" in bench.note
+    bench.press("ctrl r")
+    bench.answer({"changes": [], "warnings": []})
+    bench.press(*"jdoe", "enter")
+    assert _kinds(bench)[-1] is Doing
+
+
+# A password that is shown once
+
+
+def test_a_password_that_ended_under_another_screen_stays_until_it_was_seen(bench: Bench) -> None:
+    outcome = Outcome([], ["h7kd-w3mp"], "Another way.")
+    doing = Doing(bench.app, "Reset jdoe", lambda *_: iter([]), lambda _: outcome, begun=True)
+    bench.open(Screen(bench.app), doing)
+    bench.press("f1")
+    bench.answer({"result": {}})
+    assert doing._over
+    doing._over -= 60
+    bench.press("esc", "enter")
+    assert bench.app.stack[-1] is doing
+    doing._on_top_since -= SETTLE_S
+    bench.press("enter")
+    assert bench.app.stack[-1] is not doing
+
+
+def test_mending_names_the_way_to_another_password(bench: Bench) -> None:
+    screen = Examination(bench.app, "jdoe")
+    outcome = screen._mended({"mended": ["principal"], "temporary_password": "h7kd-w3mp"})
+    assert "Password reset" in outcome.another
+
+
+# Mailing lists
+
+
+def test_what_ends_after_its_screen_is_named_by_what_it_does(bench: Bench) -> None:
+    bench.open(Lists(bench.app, "jdoe"))
+    bench.answer(["events"])
+    bench.open(TakeOff(cast(Lists, bench.app.stack[0]), "events"))
+    bench.answer({"changes": [], "warnings": []})
+    bench.press("enter", "esc")
+    bench.answer({}, 0)
+    assert bench.note == "Taking jdoe off events: done."

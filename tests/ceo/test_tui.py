@@ -316,6 +316,26 @@ def test_a_paste_whose_end_is_lost_ends_by_itself() -> None:
     assert incoming.lost() == []
 
 
+@pytest.mark.parametrize("cut", range(1, 16))
+@pytest.mark.parametrize("end", [b"\x1b[201~", b""])
+def test_the_rest_of_a_paste_that_stalled_presses_no_key(cut: int, end: bytes) -> None:
+    pasted = b"jane\rdoe\rmore\r x\r"
+    incoming = Incoming()
+    parts = incoming.feed(b"\x1b[200~" + pasted[:cut]) + incoming.lost()
+    parts += incoming.feed(pasted[cut:] + end) + ([] if end else incoming.lost())
+    assert not [part for part in parts if isinstance(part, Typed)]
+    assert incoming.feed(b"\r") == [Typed(b"\r")] and incoming.waits_s == 0
+
+
+def test_a_key_after_a_lost_end_is_a_key() -> None:
+    for key in (b"\r", b"x", b"\x1b[A", "é".encode()):
+        incoming = Incoming()
+        incoming.feed(b"\x1b[200~abc")
+        assert incoming.lost() == [Pasted("abc")]
+        assert incoming.feed(key) == [Typed(key)]
+        assert incoming.feed(b"9780131103627\r") == [Typed(b"9780131103627\r")]
+
+
 def test_a_long_paste_is_cut_and_says_so() -> None:
     incoming = Incoming()
     for _ in range(1000):

@@ -173,6 +173,7 @@ def test_z_undoes_a_loan_a_return_and_a_renewal(club: Club, terminal: Open, read
         window.see(f"Undone: the {undone} of")
         (after,) = club.client("office1").loans_of(reader)
         assert (after["book"], after["due_on"], after["renewals_left"]) == (book["book"], before[0]["due_on"], before[0]["renewals_left"])
+        time.sleep(_SETTLE_S)
         window.type(f"{book['isbn']}\r")
     window.type("Esc")
 

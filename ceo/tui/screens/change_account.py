@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ceo import members
+from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.plan import plan_lines
-from ceo.tui.screens.review import Review, dry_run_of
+from ceo.tui.screens.review import AGAIN_ERRORS, Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice, Menu
 from ceo.tui.widgets.page import Record
@@ -190,8 +191,13 @@ class Delete(Screen):
     def on_top(self) -> None:
         """Ask for the dry run, the first time."""
         if self.plan is None and not self.refusal:
-            self.wait("It is being checked ...", "Enter goes on as soon as it is checked.")
-            self.ask(lambda _: dry_run_of(self._begin)(self.app.dry_run_client()), self._checked, self._not_checked)
+            self._check()
+
+    def _check(self) -> None:
+        self.bindings.pop(keys.AGAIN, None)
+        self.refusal = ""
+        self.wait("It is being checked ...", "Enter goes on as soon as it is checked.")
+        self.ask(lambda _: dry_run_of(self._begin)(self.app.dry_run_client()), self._checked, self._not_checked)
 
     def _begin(self, client: Client, key: str) -> Iterator[Event]:
         return client.delete_member(self.uid, key)
@@ -206,7 +212,13 @@ class Delete(Screen):
 
     def _not_checked(self, error: CeoError) -> None:
         self.wait_over()
-        self.refusal = f"This is refused: {error.message}  Esc goes back."
+        self._is_wanted = False
+        if isinstance(error, AGAIN_ERRORS):
+            self.bindings[keys.AGAIN] = self._check
+            verdict, again = "This could not be checked", "Ctrl-R asks again; "
+        else:
+            verdict, again = "This is refused", ""
+        self.refusal = f"{verdict}: {error.message}  {again}Esc goes back."
         self.tell("problem", self.refusal)
 
     def _accept(self) -> None:

@@ -78,12 +78,14 @@ class Doing(Screen):
         self._outcome: Outcome | None = None  # one with a secret, until Enter
         self._secret_seen: float | None = None  # by the wall clock: since when the secret is seen
         self._quitting = False  # whether Ctrl-C was the last key
+        self._on_top_since = 0.0
         self._known = True
         self._good = False
         self._began = time.monotonic()
 
     def on_top(self) -> None:
         """Begin, the first time; afterwards somebody may see how it ended."""
+        self._on_top_since = time.monotonic()
         if not self._begun:
             self._begun = True
             self._start()
@@ -257,7 +259,9 @@ class Doing(Screen):
             self._trail = None
 
     def _close(self) -> None:
-        if self._over is None or time.monotonic() - self._over < SETTLE_S:
+        """A password stays for a moment after it came in sight, whenever it was there first."""
+        since = max(self._over or 0.0, self._on_top_since if self.modal else 0.0)
+        if self._over is None or time.monotonic() - since < SETTLE_S:
             return
         self._ended()
         self.modal, self._outcome, self._lines = False, None, ()

@@ -14,12 +14,16 @@ from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.findings import WIDTH
 from ceo.tui.screens.findings import lines as lines_of
 from ceo.tui.screens.rehearsal import counted
-from ceo.tui.screens.review import Review
+from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.page import Page, Record
 from ceo_common.errors import CeoError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ceo.tui.widgets.safe import Markup
+    from ceo_common.client import Client
+    from ceo_common.events import Event
 
 Json = dict[str, Any]
 _ORDER = ("problem", "unknown", "ok")
@@ -86,13 +90,18 @@ class Examination(Screen):
         lines: list[Markup | Record] = [("heading", f"To be mended of {uid}"), ""]
         for finding in self.fixable:
             lines += [Record(finding["check"], finding["mend"], WIDTH)]
-        doing = partial(Doing, self.app, f"Mend {uid}", lambda client, key: client.mend(uid, key), self._mended)
-        self.app.push(Review(self.app, lines, doing, question=f"Enter mends the account {uid}."))
+
+        def begin(client: Client, key: str) -> Iterator[Event]:
+            return client.mend(uid, key)
+
+        doing = partial(Doing, self.app, f"Mend {uid}", begin, self._mended)
+        question = f"Enter mends the account {uid}."
+        self.app.push(Review(self.app, lines, doing, question=question, dry_run=dry_run_of(begin)))
 
     def _mended(self, result: Json) -> Outcome:
         done = ("good", f"Mended: {', '.join(result['mended']) or 'what was left to do'}.")
         outcome = temporary_password(result, self.uid) if "temporary_password" in result else Outcome([])
-        return Outcome([done, *outcome.lines], outcome.secret)
+        return Outcome([done, *outcome.lines], outcome.secret, outcome.another)
 
 
 def _examine(uid: str, client: Any) -> list[Json]:

@@ -83,7 +83,9 @@ class Subscribe(Screen):
 
 
 class _Change(Review):
-    """The last look before a change of one step."""
+    """The last look before a change of one step; `doing` says in words what goes on."""
+
+    doing = ""
 
     def __init__(self, lists: Lists, lines: Sequence[Markup | Record], question: str, *,
                  refused: Callable[[CeoError], bool] | None = None) -> None:
@@ -100,7 +102,7 @@ class _Change(Review):
         raise NotImplementedError
 
     def _go(self) -> None:
-        self.write(self.question, self.change, self._done, self._failed)
+        self.write(self.doing, self.change, self._done, self._failed)
 
     def _done(self, answer: Json) -> None:
         self.lists.outcome = self.done(answer)
@@ -118,6 +120,7 @@ class PutOn(_Change):
 
     def __init__(self, form: Subscribe, name: str) -> None:
         self.form, self.name = form, name
+        self.doing = f"Putting {form.uid} on {name}"
         lines = [Record("Username", form.uid), Record("List", name)]
         super().__init__(form.lists, lines, f"Enter puts {form.uid} on {name}.", refused=form.refused)
 
@@ -139,6 +142,7 @@ class TakeOff(_Change):
 
     def __init__(self, lists: Lists, name: str) -> None:
         self.name = name
+        self.doing = f"Taking {lists.uid} off {name}"
         lines = [Record("Username", lists.uid), Record("List", name), "", "Mail to the list no longer reaches them."]
         super().__init__(lists, lines, f"Enter takes {lists.uid} off {name}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ceo.progress import follow
 from ceo.tui import keys
 from ceo.tui.app import App
-from ceo.tui.screen import Screen
+from ceo.tui.screen import SETTLE_S, Screen
 from ceo.tui.screens.plan import plan_lines
 from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import Markup
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 DryRun = Callable[["Client"], Json]  # what the daemon would do; raises what refuses it
-_AGAIN = (BackendDown, Busy, InRecovery, Unreachable)
+AGAIN_ERRORS = (BackendDown, Busy, InRecovery, Unreachable)
 
 
 class Review(Screen):
@@ -51,6 +52,7 @@ class Review(Screen):
         self.refusal: list[Markup] = []  # why there is none
         self._dry_run, self._refused = dry_run, refused
         self._is_wanted = False  # whether Enter came before the answer
+        self._warned = 0.0  # time.monotonic() when warnings were shown last
         self.bindings = {keys.CONFIRM: self._confirm}
         self.note = ("heading", question)
 
@@ -63,7 +65,8 @@ class Review(Screen):
         """Ask the daemon what it would do."""
         dry_run = self._dry_run
         assert dry_run
-        self.bindings, self.refusal = {keys.CONFIRM: self._confirm}, []
+        self.bindings.pop(keys.AGAIN, None)
+        self.bindings[keys.CONFIRM], self.refusal = self._confirm, []
         self.wait(f"{self.question}  It is being checked ...", "Enter goes on as soon as it is checked.")
         self.ask(lambda _: dry_run(self.app.dry_run_client()), self._checked, self._not_checked, about="dry run")
 
@@ -93,7 +96,9 @@ class Review(Screen):
             return
         self.wait_over()
         self.tell("heading", self.question)
-        if self._is_wanted and self.in_sight and not self.warnings():
+        if self.warnings():
+            self._warned = time.monotonic()
+        elif self._is_wanted and self.in_sight:
             self._leave()
         self._is_wanted = False
 
@@ -107,8 +112,10 @@ class Review(Screen):
         if self._refused and self._refused(error):
             self.app.remove(self)
             return
-        can_retry = isinstance(error, _AGAIN)
-        self.bindings = {keys.AGAIN: self.check} if can_retry else {}
+        can_retry = isinstance(error, AGAIN_ERRORS)
+        self.bindings.pop(keys.CONFIRM, None)
+        if can_retry:
+            self.bindings[keys.AGAIN] = self.check
         reasons = [f"  {problem['field']}: {problem['message']}" for problem in error.problems]
         verdict = "This could not be checked" if can_retry else "This is refused"
         self.refusal = [("problem", f"{verdict}: {error.message}"), *reasons]
@@ -116,6 +123,8 @@ class Review(Screen):
         self.tell("problem", f"Nothing was changed.  {'Ctrl-R asks again; ' if can_retry else ''}Esc goes back.")
 
     def _confirm(self) -> None:
+        if time.monotonic() - self._warned < SETTLE_S:
+            return  # pressed before anybody could read the warnings
         if self.is_ready():
             self._leave()
         else:
