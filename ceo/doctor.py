@@ -254,4 +254,4 @@ def _left_homes(short: str, host: str, client: Client) -> Json:
 
 def config_path(default: str) -> str:
     """Which configuration file counts."""
-    return os.environ.get("CEO_CONFIG", default)
+    return os.environ.get("CEO_CONFIG") or default

@@ -233,6 +233,7 @@ class Import:
     failed: dict[str, str] = field(default_factory=dict)  # why somebody was not added
     without: dict[str, str] = field(default_factory=dict)  # why somebody who was added has no password yet
     resets: dict[str, str] = field(default_factory=dict)  # the transaction that set a password anew, by username
+    perhaps_shown: list[str] = field(default_factory=list)  # whose password a run that was cut off may have printed
     earlier_slips: list[str] = field(default_factory=list)  # files of runs that were cut off
 
     @classmethod
@@ -272,15 +273,24 @@ class Import:
         self.slips = path
         self.save()
 
-    def has_slips_of(self, uids: list[str]) -> None:
-        """Note who has a slip already: they keep their password."""
+    def has_slips_of(self, uids: list[str], *, are_all: bool) -> None:
+        """Note who has a slip already: they keep their password.
+
+        With `are_all` no password was handed out but on these slips.
+        """
         for number in set(self.added) - set(self.done):
             batch = {str(member["uid"]) for member in self.batches[number]}
             self.given += sorted(batch & set(uids) - set(self.given))
+            if not are_all:
+                self.perhaps_shown += sorted(batch - {*self.given, *self.perhaps_shown})
 
     def dead_passwords(self, client: Client) -> dict[str, str]:
         """Why passwords that were handed out for some accounts no longer work, by username."""
-        dead = {uid: "a password that was shown before no longer works" for uid in self.resets}
+        dead = {
+            uid: "a password that was shown before no longer works"
+            for uid in self.resets
+            if uid in self.perhaps_shown
+        }
         mine = {transaction: uid for uid, transaction in self.resets.items()}
         later_reset_is_mine = set()
         for row in client.transactions(client.hosts.admin, limit=_TRANSACTIONS):  # newest first

@@ -119,7 +119,7 @@ STATUSES = {
 }
 
 ENVIRONMENT = {
-    "CEO_CONFIG": f"The configuration to read in place of `{config.CLIENT_FILE}`.",
+    "CEO_CONFIG": f"The configuration to read in place of `{config.CLIENT_FILE}`; empty is as unset.",
     "KRB5CCNAME": "The credential cache that holds the ticket.",
     "NO_COLOR": "When it is set to any value, tables are printed without colours and bold letters.",
     "PAGER": "The program that shows a table that is longer than the screen; `less` unless another is named.",

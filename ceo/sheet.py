@@ -26,6 +26,8 @@ _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 _LATER = "\x80-\xbf" + bytes(range(128, 160)).decode("cp1252", "ignore")
 _TWICE = re.compile(f"[\xc2-\xdf][{_LATER}]|[\xe0-\xef][{_LATER}]{{2}}|[\xf0-\xf4][{_LATER}]{{3}}")
 
+_SEPARATORS = {",": '","', ";": '";"', "\t": "tab"}  # with their names in a sentence
+
 _ROW_LIMIT = 50_000  # characters, each of up to 12 bytes in a request
 _BYTES_AT_ONCE = 700_000  # ceod takes requests of 1 MiB
 
@@ -62,7 +64,7 @@ def read(data: bytes, columns: Sequence[str], needed: Sequence[str]) -> list[Row
             if not any(value.strip() for value in values):
                 pass  # an empty line, or one of separators alone
             elif names:
-                rows.append(_row(first, names, values, separator))
+                rows.append(_row(first, names, values, separator, needed))
             else:
                 names = _names(values, columns, needed)
             first = reader.line_num + 1
@@ -136,14 +138,14 @@ def _line(data: bytes, position: int) -> int:
 def _separator(text: str) -> str:
     """Whichever is most often in the line of the column names; a comma where none is."""
     first = text.lstrip().splitlines()[0]
-    return max(",;\t", key=first.count)
+    return max(_SEPARATORS, key=first.count)
 
 
 def _names(values: list[str], columns: Sequence[str], needed: Sequence[str]) -> list[str]:
     """The columns' names as they are in `columns`; "" is a column without one.  Raises Invalid."""
     names = [value.strip().lower() for value in values]
     named = [name for name in names if name]
-    known = f"columns are {', '.join(columns)}"
+    known = f"columns are {', '.join(columns)}; commas, semicolons or tabs separate them"
     if unknown := [value for value in values if value.strip() and value.strip().lower() not in columns]:
         raise Invalid(f"the file has a column {unknown[0].strip()[:40]!r}; {known}")
     if doubled := [name for name in named if named.count(name) > 1]:
@@ -153,17 +155,29 @@ def _names(values: list[str], columns: Sequence[str], needed: Sequence[str]) -> 
     return names
 
 
-def _row(line: int, names: list[str], values: list[str], separator: str) -> Row:
-    """The row; a cell in a column without a name is a problem.  Raises Invalid (too large)."""
+def _row(
+    line: int, names: list[str], values: list[str], separator: str, needed: Sequence[str]
+) -> Row:
+    """The row; problems are a cell in a column without a name, and another separator.
+
+    Raises Invalid (too large).
+    """
     if sum(map(len, values)) > _ROW_LIMIT:
         raise Invalid(f"line {line} is too large: a row has at most {_ROW_LIMIT:,} characters")
     pairs = [(name, value) for name, value in zip(names, values, strict=False) if value.strip()]
     cells = {name: _unquoted(value.strip()) for name, value in pairs if name}
     extra = [value for name, value in pairs if not name]
     extra += [value.strip() for value in values[len(names) :] if value.strip()]
+    named = _SEPARATORS[separator]
+    # A short row may have such a character in a text: only where a column is missing is it wrong.
+    others = [name for other, name in _SEPARATORS.items() if other != separator and other in "".join(values)]
+    if others and len(values) < len(names) and any(name not in cells for name in needed):
+        return Row(line, cells, [
+            f"the file's first line has a {named} between the columns, and this row has a {others[0]}:"
+            " use the same in every line"
+        ])
     if not extra:
         return Row(line, cells)
-    named = "tab" if separator == "\t" else f'"{separator}"'
     return Row(line, cells, [f'{extra[0][:40]!r} is in no column: a cell that contains a {named} needs quotation marks (") around it'])
 
 

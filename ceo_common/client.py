@@ -604,7 +604,9 @@ def _content(body: Json | None) -> bytes | None:
     except UnicodeEncodeError:
         raise errors.Invalid("what was typed is not UTF-8") from None
     if len(content) > BODY_LIMIT:
-        raise errors.TooLarge(f"too large: at most {BODY_LIMIT >> 20} MiB in one request, and this one has {len(content) / (1 << 20):.1f}")
+        raise errors.TooLarge(
+            f"the request has {len(content):,} bytes, and ceod takes {BODY_LIMIT:,} at most"
+        )
     return content
 
 

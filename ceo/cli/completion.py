@@ -92,7 +92,7 @@ def _asked(begun: str, look: Look) -> list[str]:
 def _settings() -> Settings:
     from ceo_common.client_config import CLIENT_FILE, load_client  # noqa: PLC0415 - as above
 
-    return load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE))
+    return load_client(os.environ.get("CEO_CONFIG") or CLIENT_FILE)
 
 
 def _fitting(begun: str, find: Callable[[], Iterable[str]]) -> list[str]:

@@ -36,7 +36,7 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The configuration.  Raises ConfigError."""
-        return load_client(os.environ.get("CEO_CONFIG", CLIENT_FILE))
+        return load_client(os.environ.get("CEO_CONFIG") or CLIENT_FILE)
 
     @cached_property
     def session(self) -> Session:

@@ -193,7 +193,8 @@ def _append(out: BinaryIO, slip: str) -> None:
 def _resumed_slips(begun: Import, path: str | None) -> BinaryIO | None:
     """The file for the slips that are left; whoever has a slip in an earlier one keeps it."""
     files = begun.slips_files
-    begun.has_slips_of([uid for earlier in files for uid in _slips_in(earlier)])
+    are_all = bool(files) and all(map(os.path.exists, files))
+    begun.has_slips_of([uid for earlier in files for uid in _slips_in(earlier)], are_all=are_all)
     out = _slips_file(path or begun.slips, resumed=path is None or path in files)
     begun.use_slips(path or begun.slips)
     return out

@@ -146,13 +146,15 @@ def _character_problem(text: str) -> str | None:
 def full_name_problem(name: str, uid: str) -> str | None:
     """Why this can't be the full name of uid, or None: at least 2 characters, not the username.
 
-    In 2010 it was 4; 李明 and Bo are names.  One ideograph or Hangul syllable is a name too: 김.
+    A letter is among them, of any script.  In 2010 it was 4; 李明 and Bo are names.  One ideograph or Hangul syllable is a name too: 김.
     """
     if problem := text_problem(name, "the full name"):
         return problem
     stored = normal(name)
     if _characters_seen(stored) < FULL_NAME_LEAST and not _WHOLE_NAME.match(stored):
         return "the full name is one character alone: type the whole name"
+    if not any(unicodedata.category(character).startswith("L") for character in stored):
+        return "the full name has no letter in it: type the person's name"
     if name == uid:
         return "the full name is the username; ask for the person's name"
     return None

@@ -62,7 +62,7 @@ def test_lines_are_the_files_own_although_a_cell_goes_over_several() -> None:
     (b"uid,cn,program,cn\nfivea,Jane Doe,CS,Other Person\n", "has the column cn twice"),
     (b"uid,cn,program,terms,terms\nfiveb,Jane Dee,CS,f2026,w2027\n", "has the column terms twice: keep one .several terms"),
     (b"uid,cn,program, UID\na,Jane Doe,CS,b\n", "has the column uid twice"),
-    (b"uid|cn|program\na|b|c\n", r"has a column 'uid\|cn\|program'"),
+    (b"uid|cn|program\na|b|c\n", r"has a column 'uid\|cn\|program'; .*; commas, semicolons or tabs separate them"),
 ])
 def test_files_that_are_none(data: bytes, says: str) -> None:
     with pytest.raises(Invalid, match=says):
@@ -96,6 +96,25 @@ def test_a_cell_outside_of_the_columns_is_that_rows_problem(data: bytes, cell: s
 def test_a_row_of_another_separator_is_refused_and_no_cell_is_shifted() -> None:
     (row,) = imports.read(b"uid;cn;program\nsemi1,Jane Semicolon;CS\n", SETTINGS)
     assert (row.uid, row.member["cn"], "program" in row.member) == ("semi1,Jane Semicolon", "CS", False)
+
+
+@pytest.mark.parametrize(("data", "says"), [
+    (b"uid;cn;program\nsemi1,Jane Semicolon;CS\n", 'first line has a ";" between the columns, and this row has a ","'),
+    (b"uid;cn;program\nsemi1,Jane Semicolon,CS\n", 'has a ";" between the columns, and this row has a ","'),
+    (b"uid,cn,program\nsemi1;Jane Semicolon;CS\n", 'has a "," between the columns, and this row has a ";"'),
+    (b"uid\tcn\tprogram\nsemi1,Jane Semicolon,CS\n", 'has a tab between the columns, and this row has a ","'),
+    (b"uid,cn,program\nsemi1\tJane Semicolon\tCS\n", 'has a "," between the columns, and this row has a tab'),
+])
+def test_a_row_of_another_separator_is_told_so(data: bytes, says: str) -> None:
+    (row,) = imports.read(data, SETTINGS)
+    assert len(row.problems) == 1
+    assert says in row.problems[0]
+
+
+@pytest.mark.parametrize("line", [b"a,Jane Doe,CS; Maths", b'a,"Doe; Jane",CS', b"a,Jane Doe,CS,f2026; w2027"])
+def test_another_separator_in_a_text_is_no_problem(line: bytes) -> None:
+    (row,) = imports.read(b"uid,cn,program,terms,sn\n" + line + b"\n", SETTINGS)
+    assert row.problems == []
 
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20).map(str.strip)
@@ -346,6 +365,7 @@ def test_dead_passwords_are_named(place: imports.Place) -> None:
     ceod.log_reset("stranger", "office1")
     begun = place.load() or pytest.fail("nothing was kept")
     begun.added.append(1)  # the second batch was made, and the run ended before its slips
+    begun.has_slips_of([], are_all=False)
     list(begun.run(ceod, lambda member, password: None))  # type: ignore[arg-type]
     again = {member["uid"] for member in MEMBERS[imports.BATCH:2 * imports.BATCH]}
     ceod.log_reset(min(again), "office2")
@@ -354,6 +374,30 @@ def test_dead_passwords_are_named(place: imports.Place) -> None:
     assert "office1 reset the password later" in dead["u1"]
     assert "office2 reset the password later" in dead[min(again)]
     assert "shown before" in dead[max(again)]
+
+
+@pytest.mark.parametrize(
+    ("cut", "are_all", "is_named"),
+    [("answer", False, False), ("answer", True, False), ("slips", False, True), ("slips", True, False)],
+)
+def test_a_password_that_nobody_saw_is_not_named(
+    place: imports.Place, cut: str, are_all: bool, is_named: bool
+) -> None:
+    """Nobody saw one whose answer was lost, nor one that is not in the files which hold them all."""
+    ceod, begun = Ceod(), _begin(place, None)
+
+    def interrupted(member: dict[str, Any], password: str) -> None:
+        raise KeyboardInterrupt
+
+    if cut == "answer":
+        ceod.fails = {1: ("after", KeyboardInterrupt())}  # type: ignore[dict-item]
+    with pytest.raises(KeyboardInterrupt):
+        list(begun.run(ceod, interrupted))  # type: ignore[arg-type]
+    begun = place.load() or pytest.fail("nothing was kept")
+    begun.has_slips_of([], are_all=are_all)
+    list(begun.run(ceod, lambda member, password: None))  # type: ignore[arg-type]
+    assert len(begun.resets) == imports.BATCH
+    assert bool(begun.dead_passwords(ceod)) == is_named  # type: ignore[arg-type]
 
 
 def test_slips_of_two_runs_are_in_two_files(place: imports.Place) -> None:

@@ -139,7 +139,7 @@ def test_a_body_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     ca, _ = _certificate(tmp_path, "DNS:localhost")
     client = _client("localhost", 1, ca)
     cases: list[tuple[str, type[CeoError], str]] = [
-        ("x" * BODY_LIMIT, TooLarge, "too large: at most 1 MiB"),
+        ("x" * BODY_LIMIT, TooLarge, "bytes, and ceod takes 1,048,576 at most"),
         ("Jos\udce9", Invalid, "not UTF-8"),
     ]
     for text, kind, words in cases:

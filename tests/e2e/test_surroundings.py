@@ -121,4 +121,4 @@ def test_a_body_that_is_too_large(club: Club) -> None:
     for words in (["api", "POST", "/library/books", "-"], ["api", "POST", "/members", "-"]):
         done = club.run_as("office1", "ceo", *words, text=body)
         assert done.returncode == 65
-        assert json.loads(done.stdout)["error"].startswith("too large: at most 1 MiB")
+        assert json.loads(done.stdout)["error"].endswith("and ceod takes 1,048,576 at most")
