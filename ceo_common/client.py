@@ -321,9 +321,9 @@ class Client:
         """GET /api/library/books/BOOK."""
         return self._library("GET", f"/books/{book}")
 
-    def add_book(self, book: Json) -> Json:
-        """POST /api/library/books."""
-        return self._library("POST", "/books", book)
+    def add_book(self, book: Json, key: str | None = None) -> Json:
+        """POST /api/library/books, with a key that makes a retry harmless."""
+        return self._library("POST", "/books", book, key)
 
     def add_books(self, books: list[Json], *, again: bool = False) -> list[int]:
         """POST /api/library/books/bulk: all or none; their numbers.  For a rehearsal there is check_books()."""
@@ -333,9 +333,9 @@ class Client:
         """POST /api/library/books/bulk?dry_run."""
         return self._library("POST", "/books/bulk?dry_run", {"books": books})
 
-    def add_copies(self, book: int, copies: int = 1) -> Json:
-        """POST /api/library/books/BOOK/copies."""
-        return self._library("POST", f"/books/{book}/copies", {"copies": copies})
+    def add_copies(self, book: int, copies: int = 1, key: str | None = None) -> Json:
+        """POST /api/library/books/BOOK/copies, with a key that makes a retry harmless."""
+        return self._library("POST", f"/books/{book}/copies", {"copies": copies}, key)
 
     def lend(self, book: int, uid: str, copy: int | None = None) -> Json:
         """POST /api/library/books/BOOK/loans/UID."""
@@ -433,9 +433,11 @@ class Client:
 
     # How
 
-    def _json(self, host: str, method: str, path: str, body: Json | None = None) -> Json:
+    def _json(
+        self, host: str, method: str, path: str, body: Json | None = None, key: str | None = None
+    ) -> Json:
         path, began = self._rehearsal(method, path), time.monotonic()
-        key = None if method == "GET" or _is_rehearsal(path) else self.key
+        key = None if method == "GET" or _is_rehearsal(path) else key or self.key
         try:
             response = self._ask(host, method, path, body, timeout=self.answer_s, key=key)
         except errors.Unreachable:
@@ -477,8 +479,10 @@ class Client:
         except (requests.RequestException, OSError):
             raise errors.OutcomeUnknown(f"the connection to {host} ended in the middle of its answer", host=host) from None
 
-    def _library(self, method: str, path: str, body: Json | None = None) -> Json:
-        return self._json(self.hosts.library, method, f"/api/library{path}", body)
+    def _library(
+        self, method: str, path: str, body: Json | None = None, key: str | None = None
+    ) -> Json:
+        return self._json(self.hosts.library, method, f"/api/library{path}", body, key)
 
     def _transact(self, method: str, path: str, body: Json | None, *, delegate: bool = False, key: str | None = None) -> Iterator[Event]:
         """A transaction of the admin host, under a key that makes a retry harmless."""

@@ -35,7 +35,17 @@ class Bench:
         self.app.standing.who = STAFF
         self.app.loop.screen_size = SIZE
         self.questions: list[tuple[Callable[[Any], None], Callable[[CeoError], None]]] = []
-        cast(Any, self.app.workers).start = lambda _job, then, failed: self.questions.append((then, failed))
+        self.jobs: list[Callable[[], Any]] = []  # all that workers were given
+        cast(Any, self.app.workers).start = self._start
+
+    def _start(
+        self,
+        job: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[CeoError], None],
+    ) -> None:
+        self.jobs.append(job)
+        self.questions.append((then, failed))
 
     def open(self, *screens: Screen) -> None:
         """Put screens on top, one after the other."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +14,7 @@ from ceo.tui.screen import SETTLE_S, Screen
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage
 from ceo.tui.screens.change_account import Delete, Forwarding
+from ceo.tui.screens.copies import Copies
 from ceo.tui.screens.desk import Desk
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.examination import Examination
@@ -22,7 +25,7 @@ from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.safe import plain
-from ceo_common.errors import Unreachable, WouldLose, WrongState
+from ceo_common.errors import OutcomeUnknown, Unreachable, WouldLose, WrongState
 from tests.ceo.menu_bench import Bench, bench
 
 __all__ = ["bench"]
@@ -420,3 +423,41 @@ def test_what_ends_after_its_screen_is_named_by_what_it_does(bench: Bench) -> No
     bench.press("enter", "esc")
     bench.answer({}, 0)
     assert bench.note == "Taking jdoe off events: done."
+
+
+# Adding to the library
+
+
+def _sent_keys(bench: Bench, method: str) -> list[str]:
+    """The Idempotency-Key of each request that workers were given."""
+    sent: list[str] = []
+    client = SimpleNamespace(**{method: lambda *values: sent.append(values[-1])})
+    cast(Any, bench.app)._client = client
+    for job in bench.jobs:
+        job()
+    assert all(uuid.UUID(key) for key in sent)
+    return sent
+
+
+def test_copies_whose_answer_was_lost_are_asked_for_under_the_same_key(bench: Bench) -> None:
+    bench.open(Copies(bench.app, BOOK, lambda _: None))
+    for typed in ("", "", "2"):
+        bench.press(*typed, "enter")
+        bench.answer(OutcomeUnknown("the connection ended before it answered"))
+    first, again, other = _sent_keys(bench, "add_copies")
+    assert first == again
+    assert other != first
+
+
+def test_a_book_whose_answer_was_lost_is_asked_for_under_the_same_key(bench: Bench) -> None:
+    screen = AddBook(bench.app)
+    bench.open(Screen(bench.app), screen)
+    for answer in (OutcomeUnknown("the connection ended"), {**BOOK}, {**BOOK}):
+        screen.fields["title"].fill("A book")
+        screen.fields["authors"].fill("Ann Author")
+        screen._wrote = 0.0
+        bench.press("ctrl d")
+        bench.answer(answer)
+    first, again, another = _sent_keys(bench, "add_book")
+    assert first == again
+    assert another != first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ class AddBook(Screen):
     def __init__(self, app: App, scanned: str = "", added: Callable[[Json], None] | None = None) -> None:
         super().__init__(app)
         self.added = added
+        self.request_keys: dict[str, str] = {}  # the Idempotency-Key by the book that was sent
         # The field, and its text, by which the library has the book already.
         self._held: tuple[str, str] | None = None
         self.fields = {"isbn": Field("ISBN"), "title": Field("Title"), "authors": Field("Authors"), "year": Field("Year"),
@@ -97,9 +99,13 @@ class AddBook(Screen):
         texts = {name: text for name, text in self.form.texts().items() if text}
         numbers: Json = {name: int(texts[name]) for name in ("year", "copies") if name in texts}
         book: Json = {**texts, "authors": _authors(texts["authors"]), **numbers}
-        self.write(f"Adding \"{texts['title']}\"", lambda client: client.add_book(book), self._added, self._refused, draft=self.form.draft)
+        # The same key for the same book: an Enter after a lost answer adds nothing twice.
+        key = self.request_keys.setdefault(repr(book), str(uuid.uuid4()))
+        self.write(f"Adding \"{texts['title']}\"", lambda client: client.add_book(book, key), self._added, self._refused,
+                   draft=self.form.draft)
 
     def _added(self, book: Json) -> None:
+        self.request_keys.clear()
         if self.added:
             self.app.remove(self)
             self.added(book)

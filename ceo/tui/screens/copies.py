@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ class Copies(Screen):
     def __init__(self, app: App, book: Json, added: Callable[[str], None]) -> None:
         super().__init__(app)
         self.book, self.added = book, added
+        self.keys: dict[str, str] = {}  # the Idempotency-Key by what was typed
         self.form = Form({"copies": Field("How many more", "1")}, self._accept, writes=True,
                          head=[("heading", book["title"]), "", f"There {'is' if book['copies'] == 1 else 'are'} {count(book['copies'])} now."])
         self.body = self.form
@@ -33,7 +35,10 @@ class Copies(Screen):
         if problem := number_problem(typed, "such as 1"):
             self.form.complain({"copies": problem})
         else:
-            self.write(f"Copies of \"{self.book['title']}\"", lambda client: client.add_copies(number, int(typed)), self._done, self._refused)
+            # The same key for the same number: an Enter after a lost answer adds nothing twice.
+            key = self.keys.setdefault(typed, str(uuid.uuid4()))
+            self.write(f"Copies of \"{self.book['title']}\"", lambda client: client.add_copies(number, int(typed), key),
+                       self._done, self._refused)
 
     def _done(self, book: Json) -> None:
         self.added(f"Of \"{book['title']}\" there are {count(book['copies'])} now.")
