@@ -444,6 +444,7 @@ def test_copies_whose_answer_was_lost_are_asked_for_under_the_same_key(bench: Be
     for typed in ("", "", "2"):
         bench.press(*typed, "enter")
         bench.answer(OutcomeUnknown("the connection ended before it answered"))
+        assert "Nobody knows whether they were added." in bench.note
     first, again, other = _sent_keys(bench, "add_copies")
     assert first == again
     assert other != first
@@ -458,6 +459,8 @@ def test_a_book_whose_answer_was_lost_is_asked_for_under_the_same_key(bench: Ben
         screen._wrote = 0.0
         bench.press("ctrl d")
         bench.answer(answer)
+        is_lost = isinstance(answer, OutcomeUnknown)
+        assert ("Nobody knows whether it was added" in bench.note) is is_lost
     first, again, another = _sent_keys(bench, "add_book")
     assert first == again
     assert another != first

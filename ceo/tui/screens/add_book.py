@@ -11,9 +11,9 @@ from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.book import BookPage
-from ceo.tui.screens.copies import count, number_problem
+from ceo.tui.screens.copies import ASKS_AGAIN, count, number_problem
 from ceo.tui.widgets.form import Field, Form
-from ceo_common.errors import CeoError, Exists, Invalid
+from ceo_common.errors import CeoError, Exists, Invalid, OutcomeUnknown
 from ceo_common.model import isbn, names
 
 Json = dict[str, Any]
@@ -114,6 +114,9 @@ class AddBook(Screen):
         self.tell("good", f"\"{book['title']}\", {count(book['copies'])}, is added.")
 
     def _refused(self, error: CeoError) -> None:
+        if isinstance(error, OutcomeUnknown):
+            self.tell("problem", f"Nobody knows whether it was added: {error.message}.  {ASKS_AGAIN}")
+            return
         self.tell("problem", "Nothing was added." if isinstance(error, Exists | Invalid) else error.message)
         if isinstance(error, Invalid):
             self.form.refuse(error)

@@ -9,9 +9,10 @@ from typing import Any
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.widgets.form import Field, Form
-from ceo_common.errors import CeoError
+from ceo_common.errors import CeoError, OutcomeUnknown
 
 Json = dict[str, Any]
+ASKS_AGAIN = "Enter asks again; nothing is added twice."
 
 
 class Copies(Screen):
@@ -46,7 +47,10 @@ class Copies(Screen):
 
     def _refused(self, error: CeoError) -> None:
         self.form.refuse(error)
-        self.tell("hint", "Enter adds them.")
+        if isinstance(error, OutcomeUnknown):
+            self.tell("problem", f"Nobody knows whether they were added.  {ASKS_AGAIN}")
+        else:
+            self.tell("hint", "Enter adds them.")
 
 
 def count(copies: int) -> str:
