@@ -407,8 +407,10 @@ def test_a_wrong_ca(club: Club, tmp_path: Path) -> None:
     status, found = _machine(club, **_settings(club, tmp_path, ca=str(other)))
     assert status == 1 and set(found) == {"phosphoric-acid: TLS", "mail: TLS", "coffee: TLS"}
     assert f"{other} has not signed its certificate" in found["mail: TLS"]["found"]
-    status, found = _machine(club, **_settings(club, tmp_path, ca="/nonexistent/ca.pem"))
-    assert status == 1 and set(found) == {"certificate authority"}
+    missing = _settings(club, tmp_path, ca="/nonexistent/ca.pem")["CEO_CONFIG"]
+    done = club.run_as("regular1", "ceo", "doctor", CEO_CONFIG=missing)
+    assert done.returncode == 78
+    assert "ca: there is no file '/nonexistent/ca.pem'" in done.stderr
 
 
 def test_a_name_that_has_no_address(club: Club, tmp_path: Path) -> None:

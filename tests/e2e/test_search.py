@@ -88,7 +88,10 @@ def test_a_whole_list_is_streamed(club: Club, people: dict[str, Any]) -> None:
 @pytest.mark.parametrize("field", ["uid", "name", "program", "group", "position"])
 def test_what_would_change_a_filter_is_only_looked_for(club: Club, field: str, text: str) -> None:
     """In the programs before, a filter was built unescaped."""
-    found, everybody = (club.client("regular1").members(**query)["found"] for query in ({field: text}, {}))
+    page, everybody = club.client("regular1").members(**{field: text}), club.client("regular1").members()["found"]
+    column = {"name": "cn", "program": "program", "uid": "uid"}.get(field)
+    # Other tests' people may have it in their texts.
+    found = page["found"] - sum(text in str(member[column]) for member in page["members"] if column)
     # A name is also looked for by the sound of its words, and slapd hears odd ones in odd places; never everywhere.
     assert found == 0 or (field == "name" and re.search("[a-z]", text) and found < everybody / 2), found
 

@@ -154,7 +154,10 @@ def test_programs_follow_the_university(club: Club) -> None:
     club.done(office.add_member(club.member("s0502uw", program=office.uw_person("s0502uw")["program"])))
     plan = syscom.programs([*names, stays, "s0502uw"])
     assert plan == {
-        "changes": [{"uid": uid, "old": "Undeclared", "new": university[uid]} for uid in names[:2]],
+        "changes": [
+            {"what": "program", "of": uid, "uid": uid, "old": "Undeclared", "new": university[uid]}
+            for uid in names[:2]
+        ],
         "looked_at": 7,
         "unknown": 1,
         "left_out": {},
