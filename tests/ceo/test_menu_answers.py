@@ -18,6 +18,7 @@ from ceo.tui.screens.copies import Copies
 from ceo.tui.screens.desk import Desk
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.examination import Examination
+from ceo.tui.screens.how_it_ended import _is_lost
 from ceo.tui.screens.library import Library
 from ceo.tui.screens.lists import Lists, TakeOff
 from ceo.tui.screens.loans import Loans
@@ -410,6 +411,13 @@ def test_mending_names_the_way_to_another_password(bench: Bench) -> None:
     screen = Examination(bench.app, "jdoe")
     outcome = screen._mended({"mended": ["principal"], "temporary_password": "h7kd-w3mp"})
     assert "Password reset" in outcome.another
+
+
+@pytest.mark.parametrize("result", [None, {"mended": ["home"]}, {"temporary_password_lost": True}])
+def test_a_password_that_mending_gave_and_nobody_saw_is_lost(result: dict[str, Any] | None) -> None:
+    story = {"state": "completed", "operation": "mend_account", "result": result}
+    assert _is_lost(story) is bool(result and "temporary_password_lost" in result)
+    assert not _is_lost({**story, "state": "aborted"})
 
 
 # Mailing lists

@@ -124,7 +124,11 @@ def _story(client: Client, begun: Begun) -> Json | CeoError | None:
 
 def _is_lost(story: Json) -> bool:
     """Whether it gave an account a temporary password that nobody confirmed to have seen."""
-    return story["state"] in _HAVE_ENDED and story["operation"] in _RESETTABLE
+    made_one = story["operation"] in _RESETTABLE or (
+        story["operation"] == "mend_account"
+        and bool((story["result"] or {}).get("temporary_password_lost"))
+    )
+    return made_one and story["state"] in _HAVE_ENDED
 
 
 def _password(story: Json) -> str:
