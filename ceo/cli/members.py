@@ -18,7 +18,7 @@ from ceo.cli.members_upkeep import expire, remind
 from ceo.cli.noun import Noun
 from ceo.cli.prompts import prompt
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
-from ceo.cli.write import How, show_password, transact, writing
+from ceo.cli.write import How, change_text, show_password, transact, writing
 from ceo_common import terms as term_rules
 from ceo_common.errors import (
     BackendDown,
@@ -198,6 +198,8 @@ def _ask_for_missing(context: Context, answers: dict[str, Any], problems: dict[s
 def _near(context: Context, how: How, uid: str, cn: str) -> None:
     """Did you mean renew?"""
     for row in work.near(context.client, uid, cn):
+        if how.has_given_key and row["uid"] == uid:
+            continue  # this very command made that account
         until = row["last_term"] or "never"
         how.note(f"Note: {row['uid']} is {row['cn']}, a member until {until}; the same person?  Then: ceo members renew {row['uid']}")
 
@@ -310,9 +312,27 @@ def modify(context: Context, /, uid: str, login_shell: str | None, addresses: tu
     if replace:
         body["replace"] = True
     try:
+        if uid != context.principal.partition("@")[0]:
+            _confirm_for_another(context, how, uid, body)
         transact(context, how, lambda client: client.modify_member(uid, body), lambda result: [f"{uid} is changed."])
     except WouldLose as error:
         raise WouldLose(f"{error.message}; --replace replaces them", **error.more) from None
+
+
+def _confirm_for_another(context: Context, how: How, uid: str, body: Json) -> None:
+    """Show what another person's account has now and would have, and ask.
+
+    Raises as dry_run(), and as confirm().
+    """
+    if how.yes or how.dry_run:
+        return
+    client = context.client
+    plan = work.dry_run(client, functools.partial(client.modify_member, uid, body))
+    if not plan["changes"]:
+        return
+    for change in plan["changes"]:
+        click.echo(shown(change_text(change)), err=True)
+    how.confirm(f"Change this for {uid}?")
 
 
 @members.command()
@@ -329,6 +349,9 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
     """
     if exact and count:
         raise click.UsageError("give --terms or --term, not both")
+    if how.has_given_key and not exact:
+        # What was renewed by the first run would be counted from by the second.
+        raise click.UsageError("with --key name the terms, such as --term f2026: a number of terms means other terms the second time")
     member = context.client.member(uid)
     if exact:
         wanted = _exact_terms(exact)
@@ -344,14 +367,32 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
     if already:
         how.note(f"Note: {uid} is registered for {', '.join(already)} already.")
     how.exact("members renew", uid, *(word for term in new for word in ("--term", term)), *(["--rep"] if rep else []))
+    if not how.asking:
+        _note_past(context, how, new)
     if how.asking or not exact:
         fee = work.fee(context.settings, new, rep=rep)
-        how.confirm(f"Register {member['cn']} ({uid}) for {', '.join(new)}; fee: {fee}?", default=True,
+        how.confirm(f"Register {member['cn']} ({uid}) for {_with_past(context, new)}; fee: {fee}?", default=True,
                     instead=f"--yes, or {' '.join(f'--term {term}' for term in new)}")
     if not exact:
         how.note(f"{uid} pays for {', '.join(new)}: {work.fee(context.settings, new, rep=rep)}.")
     transact(context, how, lambda client: client.renew_member(uid, {"non_member_terms" if rep else "terms": new}),
              lambda result: [f"{uid} is registered for {', '.join(new)}."])
+
+
+def _past(context: Context, terms: list[str]) -> list[str]:
+    now = term_rules.current(context.settings.time_zone)
+    return [term for term in terms if term_rules.Term.parse(term) < now]
+
+
+def _with_past(context: Context, terms: list[str]) -> str:
+    """Terms for a question, which says of each one that is over that it is."""
+    past = _past(context, terms)
+    return ", ".join(f"{term} (already over)" if term in past else term for term in terms)
+
+
+def _note_past(context: Context, how: How, terms: list[str]) -> None:
+    if past := _past(context, terms):
+        how.note(f"Note: {', '.join(past)} {'is' if len(past) == 1 else 'are'} already over.")
 
 
 def _exact_terms(exact: tuple[str, ...]) -> list[str]:

@@ -241,7 +241,7 @@ def test_positions_groups_clubs_and_the_library(club: Club) -> None:
     assert "until" in ceo("library", "renew", number, uid)
     assert f"is back from {uid}" in ceo("library", "return", number)
     assert "2 copies" in ceo("library", "copies", number, "1")
-    assert "/bin/sh" not in ceo("members", "get", uid) and "is changed" in ceo("members", "modify", uid, "--shell", "/bin/sh")
+    assert "/bin/sh" not in ceo("members", "get", uid) and "is changed" in ceo("members", "modify", uid, "--shell", "/bin/sh", "--yes")
     assert "/bin/sh" in ceo("members", "get", uid)
     assert ceo("mailman", "subscribe", uid, "events") == f"{uid} is on events.\n"
     assert ceo("mailman", "get", uid).split() == ["csc-general", "events"]

@@ -190,6 +190,39 @@ def test_a_counted_renewal_is_confirmed(club: Club) -> None:
     assert club.client("regular1").member(uid)["terms"] == ["f2026", "w2027"]
 
 
+def test_a_counted_renewal_has_no_key_of_its_own(club: Club) -> None:
+    """The second time it would count from other terms; exact terms are renewed once."""
+    uid, key = club.add(terms=["f2026"])["result"]["uid"], str(uuid.uuid4())
+    words = ("ceo", "members", "renew", uid, "--yes", "--key", key)
+    for more in (("--terms", "1"), ()):
+        done = club.run_as("office1", *words, *more)
+        assert done.returncode == 2, done
+        assert "with --key name the terms" in done.stderr
+    for _ in range(2):
+        assert club.run_as("office1", *words, "--term", "w2027").returncode == 0
+    assert club.client("regular1").member(uid)["terms"] == ["f2026", "w2027"]
+
+
+def test_a_term_that_is_over_is_named_before_the_renewal(club: Club, terminal: Open) -> None:
+    uid = club.add(terms=["f2026"])["result"]["uid"]
+    window = terminal("office1", "ceo", "members", "renew", uid, "--term", "f1999", "--term", "w2027")
+    window.see("for f1999 (already over), w2027; fee: $4?")
+    window.type("n", "Enter")
+    assert window.ended() == 1
+    done = club.run_as("office1", "ceo", "members", "renew", uid, "--term", "f1999", "--yes")
+    assert done.returncode == 0, done
+    assert done.stderr.startswith("Note: f1999 is already over.\n")
+
+
+def test_a_repeated_sign_up_is_not_near_itself(club: Club) -> None:
+    uid = club.name()
+    words = ("ceo", "members", "add", uid, "--cn", f"Repeated {uid}", "--program", "Maths", "--term", "f2026", "--key", str(uuid.uuid4()))
+    for _ in range(2):
+        done = club.run_as("office1", *words)
+        assert done.returncode == 0, done
+        assert "the same person" not in done.stderr
+
+
 def test_a_counted_sign_up_is_confirmed(club: Club) -> None:
     uid = club.name()
     words = ("ceo", "members", "add", uid, "--cn", "Test Person", "--program", "Maths")

@@ -9,6 +9,7 @@ import pytest
 
 from ceo_common.errors import Invalid, WouldLose
 from tests.club.club import Club
+from tests.club.terminal import Open
 
 VACATION = '\\{uid}, "|/usr/bin/vacation {uid}"\n'
 
@@ -120,7 +121,7 @@ def test_what_somebody_wrote_by_hand_is_not_lost_unasked(
     words = ["ceo", "members", "modify", uid, "--forward", "b@example.org"]
     done = club.run_as("office1", *words)
     assert done.returncode == 73 and lost[0] in done.stderr and "--replace" in done.stderr, done
-    done = club.run_as("office1", *words, "--replace")
+    done = club.run_as("office1", *words, "--replace", "--yes")
     assert done.returncode == 0, done
     assert _forward(uid).read_text() == "b@example.org\n"
 
@@ -135,3 +136,32 @@ def test_plain_addresses_are_replaced_without_asking(club: Club) -> None:
 def test_replace_alone_changes_nothing(club: Club) -> None:
     with pytest.raises(Invalid, match="problems"):
         list(club.client("office1").modify_member("regular1", {"replace": True}))
+
+
+def test_another_persons_forwarding_is_confirmed(club: Club, terminal: Open) -> None:
+    """The question shows the old and the new value; without a terminal --yes answers it."""
+    uid = club.add()["result"]["uid"]
+    _change(club, uid, "old@example.org")
+    words = ["ceo", "members", "modify", uid, "--forward", "new@example.org"]
+    done = club.run_as("office1", *words)
+    assert done.returncode == 2, done
+    assert "missing: --yes" in done.stderr
+    assert "old@example.org" in done.stderr
+    window = terminal("office1", *words)
+    window.see("old@example.org", "new@example.org", f"Change this for {uid}?")
+    window.type("n", "Enter")
+    window.see("you answered no; nothing was changed")
+    assert window.ended() == 1
+    assert _forward(uid).read_text() == "old@example.org\n"
+    assert club.run_as("office1", *words, "--yes").returncode == 0
+    assert _forward(uid).read_text() == "new@example.org\n"
+
+
+def test_ones_own_account_is_changed_without_a_question(club: Club) -> None:
+    before = club.client("regular1").member("regular1")["login_shell"]
+    words = ["ceo", "members", "modify", "regular1", "--shell"]
+    try:
+        assert club.run_as("regular1", *words, "/bin/sh").returncode == 0
+        assert club.client("regular1").member("regular1")["login_shell"] == "/bin/sh"
+    finally:
+        assert club.run_as("regular1", *words, before).returncode == 0
