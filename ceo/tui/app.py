@@ -60,6 +60,9 @@ class Layer(Protocol):
     def on_top(self) -> None:
         """It came to the top, first or again."""
 
+    def after_write(self) -> None:
+        """A transaction above it has ended well and was left."""
+
     def left(self) -> None:
         """It was taken off the stack."""
 

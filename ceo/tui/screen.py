@@ -53,6 +53,9 @@ class Screen:
     def on_top(self) -> None:
         """It came to the top, first or again."""
 
+    def after_write(self) -> None:
+        """A transaction above it has ended well and was left: an Enter too many must write nothing."""
+
     def left(self) -> None:
         """It was taken off the stack."""
 

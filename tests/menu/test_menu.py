@@ -68,7 +68,12 @@ def test_a_renewal_takes_five_keys_at_most_and_a_look_up_three(club: Club, termi
     assert len(window.pressed) <= 5, window.pressed
     assert club.client("office1").member(uid)["terms"] == ["f2020", "f2026"]
     window.type("Enter")
-    window.see("f2020, f2026")
+    window.see("f2020, f2026", "Right, or a first letter")
+    window.type(*["Enter"] * 6)  # too many, which renew nothing more
+    window.see("f2020, f2026", "Right, or a first letter")
+    assert club.client("office1").member(uid)["terms"] == ["f2020", "f2026"]
+    window.type("Right")
+    window.see(f"Register {uid} for more terms.")
 
 
 # The sign-up form
@@ -205,8 +210,10 @@ def test_a_reset_a_deletion_and_its_undoing(club: Club, terminal: Open) -> None:
     with pytest.raises(tickets.PasswordExpired):
         tickets.initial(f"{uid}@{REALM}", password_in(text), "MEMORY:menu")
     window.type("Enter")
-    window.see("Home directory")
+    window.see("Home directory", "Right, or a first letter")
     assert password_in(text) not in window.text
+    window.type(*["Enter"] * 4)  # too many, which reset nothing more
+    window.see("Home directory", "Right, or a first letter")
     choose_action(window, "Delete", "it is kept and can be restored")
     window.type("Enter")
     window.see("Type the username to confirm")

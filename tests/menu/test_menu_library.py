@@ -131,15 +131,96 @@ def test_a_scan_in_the_borrowers_field_is_the_next_book(club: Club, terminal: Op
     assert _has(club, second) == [reader]
 
 
+def test_a_borrower_goes_with_their_book(club: Club, terminal: Open) -> None:
+    """A name that was typed for one book lends no other: the field is empty for each new scan."""
+    unknown, first, second = _isbn(), _book(club, isbn=_isbn()), _book(club, isbn=_isbn())
+    window = _desk(terminal)
+    window.type(f"{unknown}\r")
+    window.see("The library has no book with this ISBN")
+    window.type("Down", "Down", "regular1", "Enter")
+    window.see("The library does not have this book yet.")
+    window.type("Up", "Up", f"{first['isbn']}\r")
+    window.see(f"Title {first['title']}", "Enter lends")
+    window.miss("regular1")
+    window.type("Enter")
+    window.see("Who borrows it?")
+    window.type("nobody-here", "Enter")
+    window.see("there is no account 'nobody-here'")
+    window.type("Up", f"{second['isbn']}\r")
+    window.see(f"Title {second['title']}", f"\"{first['title']}\" was put aside")
+    window.miss("nobody-here")
+    window.type("Enter")
+    window.see("Who borrows it?")
+    assert _has(club, first) == _has(club, second) == []
+
+
+def test_who_scans_a_book_on_loan_twice_reads_how_it_comes_back(
+    club: Club, terminal: Open, reader: str
+) -> None:
+    book = _book(club, isbn=_isbn())
+    club.client("office1").lend(book["book"], reader)
+    window = _desk(terminal)
+    window.type(f"{book['isbn']}\r")
+    window.see(f"Take back from {reader}")
+    window.type(f"{book['isbn']}\r")
+    window.see("scanned twice.  No copy is in", "Down: return or renew it")
+
+
+def test_a_z_too_late_spoils_no_scan(club: Club, terminal: Open) -> None:
+    """Neither one that is refused nor one without its Enter."""
+    books = [_book(club, isbn=_isbn()) for _ in range(2)]
+    window = _desk(terminal)
+    for typed, book in zip((("z", "Enter"), ("Up", "z")), books, strict=True):
+        window.type(*typed)
+        window.type(f"{book['isbn']}\r")
+        window.see(f"Title {book['title']}", "1 of 1 in")
+
+
+def test_a_scan_on_somebodys_book_page_keeps_their_name(
+    club: Club, terminal: Open, reader: str
+) -> None:
+    book = _book(club, isbn=_isbn())
+    window = opened(terminal)
+    window.type("/", reader, "Enter")
+    window.see("Books on loan", "Home directory")
+    window.type("b", "Enter")
+    window.see("Lend a book")
+    window.type("Enter")
+    window.see(f"of what {reader} borrows")
+    window.type(f"{book['isbn']}\r")
+    window.see(f"Lend to {reader}")
+    window.type(f"{book['isbn']}\r")
+    window.see("That was a book's ISBN", f"Lend to {reader}")
+    window.type("Enter")
+    window.see(f"{reader} has \"{book['title']}\" until")
+
+
+def test_a_books_page_says_which_keys_undo(club: Club, terminal: Open, reader: str) -> None:
+    book = _book(club)
+    club.client("office1").lend(book["book"], reader)
+    before = club.client("office1").loans_of(reader)
+    window = _find(terminal)
+    window.type(book["title"], "Enter")
+    window.see(f"Take back from {reader}")
+    window.type("Down", "Down", "Enter")
+    window.see(f"{reader} has \"{book['title']}\" until", "To undo it within a minute: Z and Enter.")
+    window.type("z", "Enter")
+    window.see("Undone: the renewal of")
+    assert club.client("office1").loans_of(reader) == before
+
+
 def test_an_unknown_isbn_is_added_and_lent(club: Club, terminal: Open, reader: str) -> None:
     isbn, title = _isbn(), f"Book {club.name()}"
     window = _desk(terminal)
     window.type(f"{isbn}\r")
     window.see("The library has no book with this ISBN", "Add this book")
-    window.type("Down", "Enter")
+    window.type("Down", "Down", "regular1", "Up", "Enter")
     window.see("Publisher", isbn)
     window.type(title, "Enter", "Ann Author", CTRL_D)
-    window.see(f"Title {title}", "Lend to", "1 of 1 in")
+    window.see(f"Title {title}", "Lend to", "1 of 1 in", "is added.  Who borrows it?")
+    window.miss("regular1")
+    window.type("Enter")
+    window.see("Who borrows it?  Type their username.")
     window.type(reader, "Enter")
     window.see(f"{reader} has \"{title}\" until")
     (loan,) = club.client("office1").loans_of(reader)
@@ -159,7 +240,7 @@ def test_z_undoes_a_loan_a_return_and_a_renewal(club: Club, terminal: Open, read
     window.see("There is nothing to undo")
     club.client("office1").lend(book["book"], reader)
     before = club.client("office1").loans_of(reader)
-    window.type("Ctrl-U", f"{book['isbn']}\r")
+    window.type(f"{book['isbn']}\r")
     for label, sentence, undone in (("Take back", f"is back from {reader}", "return"), ("Renew", f"{reader} has \"{book['title']}\" until", "renewal")):
         window.see(f"{label} f")
         window.type("Down")

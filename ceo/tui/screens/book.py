@@ -74,7 +74,7 @@ class BookPage(WithLoans):
             self.field.fill("")
             self.undo()
         elif scanned:
-            self.field.fill(uid)
+            self.field.fill(uid or self.field.suggestion, typed=bool(uid))
             self.field.under("problem", "That was a book's ISBN, not a username.  Nothing was lent.")
         elif problem := self._why_not(uid):
             self.field.under("problem", problem)

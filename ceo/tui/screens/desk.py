@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _BOOK, _LEND = "Book", "Lend to"
-_KEPT = 5  # sentences about what was done
+_KEPT = 3  # sentences about what was done; with two loans they fit on 24 lines
 
 
 class Desk(WithLoans):
@@ -167,14 +167,21 @@ class Desk(WithLoans):
             self.scan.fill("")
             self.undo()
         elif typed in keys.UNDO_LOAN.names:
+            self.scan.fill("")
             self.scan.under("problem", "There is nothing to undo: it was done, or a minute is over.")
         elif len(typed) > 1:
-            self._look_up(typed)
+            self._look_up(split_scan(typed)[1] or typed)
         else:
+            self.scan.fill(typed, typed=False)  # the next scan takes its place
             self.tell("hint", "Scan a book, or type its ISBN or a part of its title.")
 
     def _look_up(self, typed: str) -> None:
-        """Whatever was on the desk before is put aside."""
+        """Put aside what was on the desk; another book has another borrower."""
+        before = self.book
+        if before is None or typed not in (before["isbn"], before["title"]):
+            self.field.fill("")
+        if before and typed not in (before["isbn"], before["title"]):
+            self._note(("hint", f'"{before["title"]}" was put aside: nothing was done with it.'))
         self.scan.fill(typed, typed=False)
         self.book, self.loans, self.unknown, self.lends_to = None, [], "", ""
         self.sought = typed
@@ -239,7 +246,16 @@ class Desk(WithLoans):
             self.load()
 
     def _add(self) -> None:
-        self.app.push(AddBook(self.app, self.unknown, lambda book: self._put(book, [])))
+        self.app.push(AddBook(self.app, self.unknown, self._added))
+
+    def _added(self, book: Json) -> None:
+        """A name that was typed before the book existed does not count."""
+        self.field.fill("")
+        self._put(book, [])
+        self.said = f'"{book["title"]}" is added.  Who borrows it?  Type their username.'
+        self._note(("good", f'"{book["title"]}" is added.'))
+        self._show_rows(_LEND)
+        self.tell("good", self.said)
 
     def _open(self, book: Json) -> None:
         self.app.push(BookPage(self.app, book))
@@ -268,9 +284,13 @@ class Desk(WithLoans):
             self.field.under("problem", problem)
         elif self.sought:
             self.lends_to = uid
+        elif self.unknown:
+            self.field.under(
+                "problem", "The library does not have this book yet.  Up and Enter: add it first."
+            )
         elif self.book is None:
-            self.tell("problem", "Scan the book first.")
             self.menu.go_home()
+            self.tell("problem", "Scan the book first; then type who borrows it.")
         elif problem := all_out(self.book, self.loans):
             self.field.under("problem", f"{problem}  Nothing was lent.")
         else:
@@ -281,10 +301,8 @@ class Desk(WithLoans):
         self.field.fill("")
         before = self.book
         if before and before["isbn"] == scanned:
-            self.tell("hint", "The same book was scanned twice.  Type who borrows it.")
+            self.tell("hint", f"The same book was scanned twice.  {self._about_lending()}")
             return
-        if before:
-            self._note(("hint", f'"{before["title"]}" was put aside: nothing was done with it.'))
         self._look_up(scanned)
 
     def _send(self, book: Json, uid: str) -> None:
@@ -318,7 +336,8 @@ class Desk(WithLoans):
         self._show_rows(_BOOK)
 
     def _note(self, sentence: Markup) -> None:
-        self.done = [sentence, *self.done][:_KEPT]
+        """Put a sentence first; one that is there already moves up."""
+        self.done = [sentence, *(other for other in self.done if other != sentence)][:_KEPT]
 
 
 def _clean(field: Field, *_: object) -> None:

@@ -271,6 +271,8 @@ class Doing(Screen):
         self.app.remove(self)
         if self._good and self._completed:
             self._completed()
+        if self._good:
+            self.app.stack[-1].after_write()
 
     def key(self, name: str) -> bool:
         """While a secret is shown no other key leaves, but the second Ctrl-C in a row."""

@@ -86,8 +86,8 @@ class WithLoans(Screen):
 
     def changed(self, sentence: str) -> None:
         """Something was done: say so, and ask what is there now."""
+        self.menu.go_home()  # first, because a field there says how to undo
         self.said = f"{sentence}{self._how_to_undo()}"
-        self.menu.go_home()
         self.bind_undo()
         self.load()
 

@@ -45,7 +45,8 @@ class Person(Screen):
         self.elsewhere: dict[str, str] = {}
         self.page = Page(["One moment ..."])
         self.menu = Menu([], self.tell)
-        self.body = Sides(self.page, self.menu)
+        self.sides = Sides(self.page, self.menu)
+        self.body = self.sides
         self.bindings = {keys.AGAIN: self.load}
 
     def on_top(self) -> None:
@@ -56,6 +57,16 @@ class Person(Screen):
         """Grey what one may not do."""
         if self.member:
             self.menu.show(self._choices(self.member))
+            self._tell_where_choices_are()
+
+    def after_write(self) -> None:
+        """No choice is marked, because the next Enter would begin the same once more."""
+        self.sides.to_page()
+        self._tell_where_choices_are()
+
+    def _tell_where_choices_are(self) -> None:
+        if not self.sides.on_menu:
+            self.tell("hint", "Right, or a first letter: to what can be done.")
 
     def load(self) -> None:
         """Ask the hosts, each for what it knows."""
@@ -74,6 +85,7 @@ class Person(Screen):
         first = next((choice.label for choice in choices if not choice.never), "") if self.member is None else ""
         self.member = member
         self.menu.show(choices, first)
+        self._tell_where_choices_are()
         self._show()
 
     def _failed(self, error: CeoError) -> None:
@@ -128,7 +140,8 @@ class Person(Screen):
 
     def _about_reset(self) -> str:
         return "A temporary password, shown once." + ("" if not self.app.standing.never("member.purge") else
-                                                      "  Within the hour after you signed them up.")
+                                                      "  You may reset it within an hour after you signed them up, "
+                                                      "while nobody has logged in; later the systems committee does.")
 
 
 def _databases(told: Json) -> str:

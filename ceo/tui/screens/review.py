@@ -51,6 +51,7 @@ class Review(Screen):
         self.plan: Json | None = None  # the answer of the dry run
         self.refusal: list[Markup] = []  # why there is none
         self._dry_run, self._refused = dry_run, refused
+        self._has_asked = False  # for the dry run
         self._is_wanted = False  # whether Enter came before the answer
         self._warned = 0.0  # time.monotonic() when warnings were shown last
         self.bindings = {keys.CONFIRM: self._confirm}
@@ -58,7 +59,7 @@ class Review(Screen):
 
     def on_top(self) -> None:
         """Ask for the dry run, the first time."""
-        if self._dry_run and self.plan is None:
+        if self._dry_run and not self._has_asked:
             self.check()
 
     def check(self) -> None:
@@ -67,6 +68,7 @@ class Review(Screen):
         assert dry_run
         self.bindings.pop(keys.AGAIN, None)
         self.bindings[keys.CONFIRM], self.refusal = self._confirm, []
+        self._has_asked = True
         self.wait(f"{self.question}  It is being checked ...", "Enter goes on as soon as it is checked.")
         self.ask(lambda _: dry_run(self.app.dry_run_client()), self._checked, self._not_checked, about="dry run")
 
