@@ -173,7 +173,10 @@ def wanted_terms(settings: Settings, text: str, member: Json | None = None) -> l
         if not 1 <= int(text[:3]) <= 3 * terms.YEARS_AHEAD:
             raise ValueError(f"a number of terms from 1 to {3 * terms.YEARS_AHEAD}, or the terms, such as w2027 s2027")
         return next_terms(settings, member or {"terms": [], "non_member_terms": []}, int(text[:3]))
-    wanted = [str(terms.Term.parse(term)) for term in text.replace(",", " ").lower().split()]
+    try:
+        wanted = [str(terms.Term.parse(term)) for term in text.replace(",", " ").lower().split()]
+    except ValueError as error:
+        raise ValueError(f"{error}; or how many terms, such as 2") from None
     if not wanted:
         raise ValueError("how many terms?  A number, or the terms, such as w2027 s2027")
     return list(dict.fromkeys(wanted))

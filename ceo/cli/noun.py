@@ -6,6 +6,9 @@ import click
 
 from ceo_common.text import shown
 
+# What people type who know the commands of another noun.
+_SAME = {"list": "get", "ls": "list", "show": "get"}
+
 
 def missing_command(
     context: click.Context, word: str, known: list[str], options: dict[str, str] | None = None
@@ -32,5 +35,7 @@ class Noun(click.Group):
         """As click, but with what may have been meant."""
         is_word = not args[0].startswith("-") and not ctx.resilient_parsing
         if is_word and args[0] not in self.commands:
-            raise missing_command(ctx, args[0], list(self.commands))
+            meant = _SAME.get(args[0], "")
+            options = {args[0]: f"{ctx.command_path} {meant}"} if meant in self.commands else {}
+            raise missing_command(ctx, args[0], list(self.commands), options)
         return super().resolve_command(ctx, args)

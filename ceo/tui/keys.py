@@ -42,7 +42,7 @@ NEXT = Key(("enter",), "Enter", "next", "On to the next field; from the last one
 ACCEPT = Key(("enter",), "Enter", "go on", "Go on with what is typed.")
 DOWN_FIELD = Key(("down", "tab"), "Tab", "", "The next field.")
 UP_FIELD = Key(("up", "shift tab"), "Shift-Tab", "", "The field before.")
-DONE = Key(("ctrl d",), "Ctrl-D", "", "Go on from any field.")
+DONE = Key(("ctrl d",), "Ctrl-D", "done", "Go on from any field.")
 ANEW = Key(("ctrl n",), "Ctrl-N", "", "Empty the whole form.")
 
 # In a field.

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# By the state of an account that a change is refused for: what it is, and what to do about it.
+_WANTED = {
+    "expired": ("expired", "renew the membership"),
+    "deleted": ("deleted", "restore the account"),
+}
 SETTLE_S = 0.7  # a key that was typed before the end of something could be seen does nothing to it
 
 
@@ -189,7 +194,18 @@ class Screen:
     def complain(self, error: CeoError) -> None:
         """Tell of an error beneath the body."""
         why = "; ".join(problem["message"] for problem in error.problems)
-        self.tell("problem", f"{error.message}: {why}" if why else error.message)
+        message = message_of(error)
+        self.tell("problem", f"{message}: {why}" if why else message)
+
+
+def message_of(error: CeoError) -> str:
+    """What happened; of an account that is expired or deleted, what to do next in the menu."""
+    wanted = _WANTED.get(str(error.more.get("state", "")))
+    if wanted is None:
+        return error.message
+    state, action = wanted
+    uid = error.more.get("uid", "")
+    return f"{uid} is {state}.  F2 and {uid} opens their page: {action} there, and try again."
 
 
 def _focused(body: urwid.Widget) -> Iterator[urwid.Widget]:

@@ -161,12 +161,26 @@ def test_a_letter_jumps_and_what_is_grey_says_why() -> None:
     took: list[str] = []
     menu = _menu(told, took)
     assert menu.marked.label == "Alpha" and told[-1] == ("hint", "first")
-    for key, label in (("b", "Beta"), ("enter", "Beta"), ("b", "Beta"), ("b", "Bravo"), ("enter", "Bravo"), ("b", "Bravo"), ("b", "Beta"), ("down", "Bravo"), ("down", "Alpha"),
+    for key, label in (("b", "Beta"), ("enter", "Beta"), ("b", "Beta"), ("b", "Bravo"), ("enter", "Bravo"), ("b", "Beta"), ("b", "Bravo"), ("b", "Beta"), ("down", "Bravo"), ("down", "Alpha"),
                        ("up", "Bravo"), ("home", "Alpha"), ("end", "Bravo"), ("page up", "Alpha")):
         assert menu.keypress((30, 10), key) is None
         assert menu.marked.label == label, key
     assert took == ["c"] and ("problem", "not yours") in told
     assert menu.keypress((30, 10), "x") == "x"
+
+
+def test_a_letter_marks_the_same_choice_from_anywhere() -> None:
+    """A scan goes to the desk, not to the lock that begins with the same letter."""
+    menu = Menu(
+        [Choice(label, lambda: None) for label in ("Library desk", "Book search", "Lock the screen")],
+        lambda *_: None,
+    )
+    for before in ("Book search", "Lock the screen"):
+        menu.show(menu.data, before)
+        menu.keypress((30, 10), "l")
+        assert menu.marked.label == "Library desk"
+    menu.keypress((30, 10), "l")
+    assert menu.marked.label == "Lock the screen"
 
 
 def test_a_menu_that_is_shown_anew_keeps_its_mark() -> None:

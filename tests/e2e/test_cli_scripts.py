@@ -91,6 +91,7 @@ def test_what_ended_the_ways_it_can_end(club: Club) -> None:
         (["faketime", "+10 minutes", "ceo", "whoami"], 77, "the clocks differ by more than five minutes"),
         (["ceo", "members", "get", "nobody-here"], 66, "there is no account"),
         (["ceo", "members", "frobnicate"], 2, "there is no command frobnicate"),
+        (["ceo", "positions", "list"], 2, "there is no command list: run ceo positions get"),
         (["ceo", "memberz"], 2, "did you mean members?"),
         (["ceo", "members", "pwreset", "regular1"], 2, "--yes"),
         (["ceo", "library", "lend", "nonsense", "ctdalek"], 65, "neither a book's number nor an ISBN"),

@@ -135,7 +135,9 @@ def test_positions_are_one_form_whose_differences_are_shown_and_written(club: Cl
     window.see("president *", "vice-president *", "treasurer", "offsck")
     window.type("Ctrl-D")
     window.see("somebody has to be president", "somebody has to be sysadmin")
-    window.type(one, "Enter", two, "Enter", "Enter", "Enter", "nobody-here", "Esc")
+    window.type(one, "Enter", two, "Enter", "Enter", "Enter", "nobody-here", "Tab")
+    window.see("there is no account")  # before the form is done
+    window.type("Up", "Esc")
     window.see("Sign up a member")
     window.type("Enter")
     window.see(one, two, "nobody-here")  # as it was left

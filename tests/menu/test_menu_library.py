@@ -166,6 +166,21 @@ def test_who_scans_a_book_on_loan_twice_reads_how_it_comes_back(
     window.see("scanned twice.  No copy is in", "Down: return or renew it")
 
 
+def test_a_borrower_who_is_expired_is_renewed_in_the_menu(club: Club, terminal: Open) -> None:
+    uid, book = club.add()["result"]["uid"], _book(club)
+    expires = (
+        f"dn: uid={uid},ou=People,{BASE_DN}\nchangetype: modify\n"
+        "replace: shadowExpire\nshadowExpire: 1\n"
+    )
+    assert club.run_as("ctdalek", "ldapmodify", "-Q", text=expires).returncode == 0
+    window = _desk(terminal)
+    window.type(book["title"], "Enter")
+    window.see("Enter lends")
+    window.type(uid, "Enter")
+    window.see(f"{uid} is expired.  F2 and {uid} opens their page")
+    assert not window.shows("ceo members")
+
+
 def test_a_z_too_late_spoils_no_scan(club: Club, terminal: Open) -> None:
     """Neither one that is refused nor one without its Enter."""
     books = [_book(club, isbn=_isbn()) for _ in range(2)]
@@ -326,7 +341,7 @@ def test_a_lapsed_borrower_of_the_book_renews_nothing(club: Club, terminal: Open
     try:
         window = _find(terminal)
         window.type(book["title"], "Enter")
-        window.see("0 of 1 in; the first is due back on", f"Take back from {uid}")
+        window.see("0 of 1 in; the first was due back on", f"Take back from {uid}")
         window.type(uid, "Enter")
         window.see(f"No copy is in: the only copy is on loan to {uid}")
         window.type("Down", "Down", "Enter")

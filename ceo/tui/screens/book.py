@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import urwid
 
 from ceo.tui.app import App
+from ceo.tui.screen import message_of
 from ceo.tui.screens.copies import Copies
-from ceo.tui.screens.loan import WithLoans, all_out, has_until, loans_of, split_scan
+from ceo.tui.screens.loan import WithLoans, all_out, first_due, has_until, loans_of, split_scan
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
@@ -92,7 +93,7 @@ class BookPage(WithLoans):
         return has_until(loan)
 
     def _refused(self, error: CeoError) -> None:
-        self.field.under("problem", error.message)
+        self.field.under("problem", message_of(error))
         self.menu.moved()
 
     def _added(self, told: str) -> None:
@@ -107,7 +108,7 @@ def back_from(uid: str) -> str:
 def copies_in(book: Json) -> str:
     """How many copies are in; where none is, when the first is due."""
     counted = f"{book['copies_in']} of {book['copies']} in"
-    return counted if book["copies_in"] else f"{counted}; the first is due back on {book['due_back']}"
+    return counted if book["copies_in"] else f"{counted}; {first_due(book['due_back'])}"
 
 
 def on_loan(loans: list[Json]) -> list[Choice | Record | str]:

@@ -10,6 +10,7 @@ import urwid
 
 from ceo.tui import keys
 from ceo.tui.app import App
+from ceo.tui.screen import message_of
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage, back_from, copies_in, on_loan
 from ceo.tui.screens.library import Library
@@ -319,13 +320,13 @@ class Desk(WithLoans):
         """The field shows why; a scan that has begun goes on as the next book, and is not cut."""
         scanned, self.scanned_meanwhile = self.scanned_meanwhile, ""
         if rest := self._typed_meanwhile():
-            self._note(("problem", f'"{book["title"]}" was not lent: {error.message}'))
+            self._note(("problem", f'"{book["title"]}" was not lent: {message_of(error)}'))
             self.field.fill("")
             self.scan.fill(rest)
             self._show_rows(_BOOK)
             return
         again = "  The next book was not looked up: scan it again." if scanned else ""
-        self.field.under("problem", f"{error.message}{again}")
+        self.field.under("problem", f"{message_of(error)}{again}")
         self.menu.moved()
 
     def _next(self) -> None:

@@ -32,6 +32,7 @@ class Expiry(Rehearsal):
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.field = Field("How many?")
+        urwid.connect_signal(self.field.edit, "postchange", lambda *_: self.field.under("", ""))
 
     def rehearse(self, client: Client) -> Json:
         """Who is due."""
@@ -43,7 +44,9 @@ class Expiry(Rehearsal):
         if not rows:
             return missing.strip()
         more = f", {self.plan['count']} of them in this run" if self.plan["due"] > self.plan["count"] else ""
-        return f"{counted(self.plan['due'], 'account is', 'accounts are')} due{more}.  Type how many, to expire them.{missing}"
+        due, count = counted(self.plan["due"], "account is", "accounts are"), self.plan["count"]
+        these = "this account" if count == 1 else f"these {count} accounts"
+        return f"{due} due{more}.  Type {count} to expire {these}.{missing}"
 
     def filled(self) -> urwid.Widget:
         """The table, and beneath it the field with the cursor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ceo.tui import keys
@@ -213,7 +214,13 @@ def all_out(book: Json, loans: list[Json]) -> str:
     holders = ", ".join(loan["uid"] for loan in loans)
     lent = "the only copy is on loan" if book["copies"] == 1 else f"all {book['copies']} copies are on loan"
     whom = f" to {holders}" if holders else ""
-    return f"No copy is in: {lent}{whom}; the first is due back on {book['due_back']}."
+    return f"No copy is in: {lent}{whom}; {first_due(book['due_back'])}."
+
+
+def first_due(day: str) -> str:
+    """When the first copy is due back, a day such as 2026-10-01, which may be over."""
+    verb = "was" if day < date.today().isoformat() else "is"
+    return f"the first {verb} due back on {day}"
 
 
 def split_scan(typed: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import Markup, text
 from ceo_common.errors import CeoError, Changed, Invalid, NotFound
 from ceo_common.events import Event
+from ceo_common.model import names
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -87,10 +88,25 @@ class Positions(Screen):
         fields = {name: Field(self._label(name), " ".join(uids)) for name, uids in holders.items()}
         for name, field in fields.items():
             field.fill(self.typed.get(name, field.suggestion))
-        form = Form(fields, self._accept, draft=self.typed)
+        form = Form(fields, self._accept, draft=self.typed, leaving=self._leaving)
         if at in fields:
             form.go_to(at)
         return form
+
+    def _leaving(self, name: str) -> None:
+        """Ask for the accounts of those who were typed anew, and say at the field which is none."""
+        assert self.form
+        typed = self.form.text(name)
+        new = [uid for uid in _split(typed) if uid not in _split(self.held[name])]
+        if new:
+            self.ask(
+                partial(_account_problem, new), partial(self._looked_up, name, typed), about=name
+            )
+
+    def _looked_up(self, name: str, typed: str, problem: str) -> None:
+        if problem and self.form and self.form.text(name) == typed:
+            self.form.fields[name].under("problem", problem)
+            self.app.redraw()
 
     def _merge(self, holders: Holders) -> dict[str, str]:
         """Forget what was typed and is no change; the positions that were changed here and meanwhile by somebody else, with what to say."""
@@ -155,6 +171,18 @@ def _begin(before: Holders, wanted: Holders) -> Callable[[Client, str], Iterator
         return client.set_positions(wanted, key)
 
     return begin
+
+
+def _account_problem(uids: Sequence[str], client: Client) -> str:
+    """What keeps the first of these from being an account, or nothing."""
+    for uid in uids:
+        if problem := names.username_problem(uid):
+            return f"{uid}: {problem}"
+        try:
+            client.member(uid)
+        except NotFound as error:
+            return error.message
+    return ""
 
 
 def _difference(before: list[str], after: list[str]) -> Markup:

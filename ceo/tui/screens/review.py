@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ceo.progress import follow
 from ceo.tui import keys
 from ceo.tui.app import App
-from ceo.tui.screen import SETTLE_S, Screen
+from ceo.tui.screen import SETTLE_S, Screen, message_of
 from ceo.tui.screens.plan import plan_lines
 from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.safe import Markup
@@ -120,7 +120,7 @@ class Review(Screen):
             self.bindings[keys.AGAIN] = self.check
         reasons = [f"  {problem['field']}: {problem['message']}" for problem in error.problems]
         verdict = "This could not be checked" if can_retry else "This is refused"
-        self.refusal = [("problem", f"{verdict}: {error.message}"), *reasons]
+        self.refusal = [("problem", f"{verdict}: {message_of(error)}"), *reasons]
         self.show()
         self.tell("problem", f"Nothing was changed.  {'Ctrl-R asks again; ' if can_retry else ''}Esc goes back.")
 

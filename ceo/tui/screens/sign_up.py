@@ -47,12 +47,18 @@ class SignUp(Screen):
         self.looked_up = ""  # the username that `there` and `known` are about
         self.there: Json | None = None  # the account that has it already
         self.known: Json = {}  # what the university says of it
-        self._looking = self._accepting = False
+        self._looking = self._accepting = self._has_opened = False
         self.draft = app.drafts.setdefault(self.title, {})
         self.form = Form(self.fields, self._accept, draft=self.draft, leaving=self._leaving, changed=self._changed,
                          head=[("hint", "Current students: their university userid, then Tab.")])
         self.body = self.form
         self._hint()
+
+    def on_top(self) -> None:
+        """Look a username up that was typed before the form was left."""
+        if not self._has_opened:
+            self._has_opened = True
+            self._leaving("uid")
 
     def _changed(self) -> None:
         """What was wanted of the form before it was changed is not wanted any more."""
@@ -74,7 +80,11 @@ class SignUp(Screen):
     def _leaving(self, name: str) -> None:
         """Leaving the username: ask whether it is taken, and what the university knows."""
         uid = self.form.text("uid")
-        if name == "uid" and uid and uid != self.looked_up and not names.username_problem(uid):
+        if name != "uid" or not uid or uid == self.looked_up:
+            return
+        if problem := names.username_problem(uid):
+            self.fields["uid"].under("problem", problem)
+        else:
             self.looked_up, self._looking, self.there, self.known = uid, True, None, {}
             self.fields["uid"].under("hint", "looking up ...")
             self.ask(partial(_look_up, uid), partial(self._looked_up, uid), self._not_looked_up, about="username")

@@ -77,6 +77,10 @@ class Menu(Marked):
         left = field.keypress((size[0],), key) if field else key
         return None if left is None else super().keypress(size, left)
 
+    def jump(self, letter: str, *, anew: bool = False) -> bool:
+        """As in a list, but from the top: the same letter marks the same choice from anywhere."""
+        return super().jump(letter, anew=anew or letter != self._letter)
+
     def clicked(self) -> None:
         """A click takes a choice, and puts the cursor into a field."""
         if not self.marked.asks:
