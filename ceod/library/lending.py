@@ -49,7 +49,12 @@ class Desk:
             more = f" and {len(late) - _NAMED_AT_ONCE} more" if len(late) > _NAMED_AT_ONCE else ""
             raise WrongState(f"{uid} has an overdue book, which has to be returned first: {named}{more}")
         if not book.copies_in:
-            raise WrongState(f"no copy of \"{book.title}\" is in the library: the first is due back on {book.due_back}", due_back=book.due_back)
+            verb = "was" if book.due_back and book.due_back < str(self.today) else "is"
+            raise WrongState(
+                f'no copy of "{book.title}" is in the library: '
+                f"the first {verb} due back on {book.due_back}",
+                due_back=book.due_back,
+            )
         values = {"book": number, "copy": self._copy_in(connection, number, copy), "uid": uid, "lent_at": self.now, "lent_by": by,
                   "due_on": self._due()}
         identifier = connection.execute(loans.insert().values(values).returning(loans.c.id)).scalar_one()

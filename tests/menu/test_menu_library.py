@@ -167,14 +167,14 @@ def test_who_scans_a_book_on_loan_twice_reads_how_it_comes_back(
 
 
 def test_a_borrower_who_is_expired_is_renewed_in_the_menu(club: Club, terminal: Open) -> None:
-    uid, book = club.add()["result"]["uid"], _book(club)
+    uid, book = club.add()["result"]["uid"], _book(club, isbn=_isbn())
     expires = (
         f"dn: uid={uid},ou=People,{BASE_DN}\nchangetype: modify\n"
-        "replace: shadowExpire\nshadowExpire: 1\n"
+        "replace: shadowExpire\nshadowExpire: 20000\n"
     )
     assert club.run_as("ctdalek", "ldapmodify", "-Q", text=expires).returncode == 0
     window = _desk(terminal)
-    window.type(book["title"], "Enter")
+    window.type(f"{book['isbn']}\r")
     window.see("Enter lends")
     window.type(uid, "Enter")
     window.see(f"{uid} is expired.  F2 and {uid} opens their page")

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
+# For office workers; ceod holds it (Who.FRESH).
+WHO_RESETS = (
+    "You may reset it within an hour after you signed them up, while nobody has logged in; "
+    "later, send the person to the systems committee."
+)
 _SHELLS = Path("/etc/shells")
 
 
@@ -53,7 +58,13 @@ def reset(app: App, uid: str, name: str = "", completed: Callable[[], None] | No
         return client.reset_password(uid, key)
 
     doing = partial(Doing, app, f"Reset the password of {uid}", begin, told, completed=completed)
-    lines = [Record("Account", f"{name} ({uid})" if name else uid), "", "The old password stops working at once.  A mail tells the owner."]
+    lines: list[Markup | Record] = [
+        Record("Account", f"{name} ({uid})" if name else uid),
+        "",
+        "The old password stops working at once.  A mail tells the owner.",
+    ]
+    if app.standing.never("member.purge"):
+        lines.append(("hint", WHO_RESETS))
     return Review(app, lines, doing, question=f"Enter resets the password of {uid}.", dry_run=dry_run_of(begin))
 
 

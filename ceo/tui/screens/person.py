@@ -140,8 +140,7 @@ class Person(Screen):
 
     def _about_reset(self) -> str:
         return "A temporary password, shown once." + ("" if not self.app.standing.never("member.purge") else
-                                                      "  You may reset it within an hour after you signed them up, "
-                                                      "while nobody has logged in; later the systems committee does.")
+                                                      f"  {change_account.WHO_RESETS}")
 
 
 def _databases(told: Json) -> str:
