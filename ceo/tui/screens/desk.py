@@ -107,6 +107,7 @@ class Desk(WithLoans):
         super().changed(sentence)
         if self.book:
             self._show_rows(_LEND)
+        self._wrote = 0.0  # the mark is in a field, where an Enter too many does nothing
 
     def _rows(self) -> list[Choice | Record | str]:
         never, book = self.app.standing.never, self.book
