@@ -216,7 +216,7 @@ def _end(error: Exception, *, as_json: bool) -> int:
         with contextlib.suppress(streams.OutputLost):
             click.echo(json.dumps(body))
             return status
-    _say(text)
+    _say(text.replace("Idempotency-Key", "--key"))  # the option's name for it
     if told:
         _say_details(told)
     return status
@@ -246,6 +246,8 @@ def _unlike_ours(error: Exception) -> tuple[str, int, str]:
 
 def _say_details(error: CeoError) -> None:
     for problem in error.problems:
+        if problem.get("message") == error.message:
+            continue  # it was said already
         click.echo(f"  {shown(problem.get('field', ''))}: {shown(problem.get('message', ''))}", err=True)
     if isinstance(error, Aborted) and (transaction := error.more.get("transaction")):
         click.echo(f"  For the details: ceo transactions show {shown(transaction)}", err=True)

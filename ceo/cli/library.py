@@ -136,8 +136,10 @@ def return_(context: Context, book: str, uid: str | None, how: How) -> None:
 
 def _only_reader(context: Context, number: int) -> str:
     loans = context.client.loans_of_book(number)
-    if len(loans) != 1:
-        raise WrongState(f"say who returns it: {', '.join(loan['uid'] for loan in loans)} have it" if loans else "nobody has borrowed this book")
+    if not loans:
+        raise NotFound("nobody has borrowed this book")
+    if len(loans) > 1:
+        raise WrongState(f"say who returns it: {', '.join(loan['uid'] for loan in loans)} have it")
     return str(loans[0]["uid"])
 
 
@@ -276,6 +278,9 @@ def _book(context: Context, told: str) -> Json:
         if not found:
             raise NotFound(f"the library has no book with the ISBN {told}")
         return dict(found[0])
+    digits = isbn_rules.stripped(told)
+    if len(digits) in (10, 13) and digits[:-1].isdecimal():
+        raise Invalid(f"{told}: {isbn_rules.problem(told)}")
     if not told.isdecimal() or len(told) > 9:
         raise Invalid(f"{told!r} is neither a book's number nor an ISBN; to find one: ceo library search WORDS")
     return context.client.book(int(told))

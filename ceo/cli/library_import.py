@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from ceo.cli.context import Context, pass_context
+from ceo.cli.input_file import InputFile
 from ceo.cli.table import print_json
 from ceo.cli.write import How, importing
 from ceo_common.errors import Invalid
@@ -19,7 +20,7 @@ EXIT_BAD_ROWS = 65
 
 
 @click.command(name="import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=InputFile())
 @click.option(
     "--doubles",
     type=click.Choice(["skip", "add"]),
@@ -49,6 +50,8 @@ def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> 
         good = [row for row in rows if not checked.is_refused(row, again=doubles == "add")]
         problems = _problems(rows, checked, doubles)
         if problems or how.dry_run:
+            if not problems:
+                _note_left_out(rows, good, checked, how)
             return _report(good, problems, checked, how)
         _note_warnings(good, how)
         _note_left_out(rows, good, checked, how)

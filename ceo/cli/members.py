@@ -251,6 +251,7 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
     found = list(context.client.all_members(**query))
     if not found:
         work.check_narrowing(context.client, query)
+        click.echo("ceo: no match", err=True)
     _print(sorted(found, key=lambda member: str(member["uid"])), form)
 
 

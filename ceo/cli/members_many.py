@@ -17,6 +17,7 @@ import click
 
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
+from ceo.cli.input_file import InputFile
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, importing
 from ceo.members import check_narrowing
@@ -32,7 +33,7 @@ _NAMED = 10  # whom a note names at most
 
 
 @click.command(name="import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=InputFile())
 @click.option("--slips", type=click.Path(dir_okay=False, resolve_path=True), metavar="FILE",
               help="Write the temporary passwords into this new file, which only you can read (default: print them).")
 @click.option("--skip-bad", is_flag=True, help="Add the good rows even when others have problems.")

@@ -10,6 +10,8 @@ from ceo_common.text import shown
 
 Problem = Callable[[str], str | None]  # of an answer: what is wrong with it, or None
 
+_YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False}
+
 
 class Declined(click.ClickException):
     """Somebody answered no."""
@@ -26,7 +28,16 @@ class Declined(click.ClickException):
 
 def confirm(question: str, *, default: bool = False) -> None:
     """Ask.  Raises Declined, Abort (interrupted)."""
-    if not click.confirm(shown(question), default=default, err=True):
+
+    def checked(answer: str) -> bool:
+        word = answer.strip().lower()
+        if word not in _YES_OR_NO:
+            raise click.UsageError("answer y or n")
+        return _YES_OR_NO[word]
+
+    text = f"{shown(question)} [{'Y/n' if default else 'y/N'}]"
+    usual = "y" if default else "n"
+    if not click.prompt(text, default=usual, show_default=False, value_proc=checked, err=True):
         raise Declined
 
 
@@ -40,7 +51,5 @@ def prompt(text: str, problem: Problem, *, default: str | None = None) -> str:
         return answer
 
     shows_default = bool(default)
-    answer: str = click.prompt(
-        text, default=default, show_default=shows_default, value_proc=checked, err=True
-    )
+    answer: str = click.prompt(text, default=default, show_default=shows_default, value_proc=checked, err=True)
     return answer

@@ -95,7 +95,7 @@ def test_what_ended_the_ways_it_can_end(club: Club) -> None:
         (["ceo", "memberz"], 2, "did you mean members?"),
         (["ceo", "members", "pwreset", "regular1"], 2, "--yes"),
         (["ceo", "library", "lend", "nonsense", "ctdalek"], 65, "neither a book's number nor an ISBN"),
-        (["ceo", "members", "import", "/nonexistent.csv"], 2, "No such file"),
+        (["ceo", "members", "import", "/nonexistent.csv"], 66, "No such file"),
         (["ceo", "members", "get", "\udcff"], 65, "not UTF-8"),
         (["ceo", "api", "POST", "/members", "[" * 90_000], 65, ""),
     ]

@@ -190,6 +190,22 @@ def test_a_counted_renewal_is_confirmed(club: Club) -> None:
     assert club.client("regular1").member(uid)["terms"] == ["f2026", "w2027"]
 
 
+def test_a_list_without_a_match_says_so(club: Club) -> None:
+    for more in (("--term", "f2040"), ("--program", "zzzz")):
+        done = club.run_as("office1", "ceo", "members", "list", *more)
+        assert done.returncode == 0, done
+        assert done.stderr == "ceo: no match\n"
+
+
+def test_a_dry_run_says_which_books_are_left_out(club: Club) -> None:
+    title = f"Twice {club.name()}"
+    club.client("office1").add_book({"title": title, "authors": ["A. Writer"]})
+    words = ("ceo", "library", "import", "-", "--doubles", "skip", "--dry-run")
+    done = club.run_as("office1", *words, text=f"title,authors\n{title},A. Writer\n")
+    assert done.returncode == 0, done
+    assert "Left out, because the library has them: 1 book." in done.stderr
+
+
 def test_a_counted_renewal_has_no_key_of_its_own(club: Club) -> None:
     """The second time it would count from other terms; exact terms are renewed once."""
     uid, key = club.add(terms=["f2026"])["result"]["uid"], str(uuid.uuid4())
