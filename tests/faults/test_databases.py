@@ -138,8 +138,9 @@ def test_a_worker_killed_while_its_statements_wait_for_a_lock(club: Club) -> Non
         for kind, uid in uids.items():
             until(partial(_is_under_way, club, uid, SECOND[kind]), 10, f"{kind} in the middle")
         query = "SELECT DISTINCT owner FROM transactions WHERE subject IN (?, ?)"
-        for (owner,) in club.journal(query, *uids.values(), state_dir=host_place("coffee") / "ceod"):
-            kill(club.pid_of_owner(owner))
+        owners = club.journal(query, *uids.values(), state_dir=host_place("coffee") / "ceod")
+        for worker in {club.pid_of_owner(owner) for (owner,) in owners}:
+            kill(worker)
         time.sleep(1 + SETTLE_S)  # as long as recovery takes to look twice
         told = [each.result(30)[0] for each in asked]
     for kind, uid in uids.items():
