@@ -352,22 +352,6 @@ def test_what_a_lost_answer_names_is_one_change(club: Club) -> None:
     assert club.run_as("ctdalek", *report).returncode == 0
 
 
-def test_a_repeated_expiry_tells_the_first_result(club: Club) -> None:
-    """Nobody is due any more, or others are: under its key the command is still the first one."""
-    club.add(terms=["w2015"])
-    command = _lost_command(club, "ctdalek", "expire_members", "members", "expire", "--yes")
-    count = club.client("ctdalek").expiry()["count"]
-    assert _without_key(command) == f"ceo members expire --key KEY --yes --count {count}"
-    first = club.run_as("ctdalek", *command)
-    assert (first.returncode, first.stdout) == (0, f"{count} expired.\n"), first
-    assert club.run_as("ctdalek", *command).stdout == first.stdout
-    later = club.add(terms=["w2015"])["result"]["uid"]
-    assert club.run_as("ctdalek", *command).stdout == first.stdout
-    assert not club.client("ctdalek").member(later)["expired"]
-    none = club.run_as("ctdalek", "ceo", "members", "expire", "--yes", "--count", str(count + 1))
-    assert none.returncode == 73, none
-
-
 def test_repeated_programs_tell_the_first_result(club: Club) -> None:
     uid = club.student()["uid"]
     club.done(club.client("office1").add_member(club.member(uid, program="Undeclared")))

@@ -13,6 +13,7 @@ from ceo_common.errors import Busy, Changed, Forbidden, NotFound
 from sandbox.club import BASE_DN, host_place
 from tests.club.adds import stuck
 from tests.club.club import ADMIN, Club, until
+from tests.e2e.test_cli_words import _lost_command, _without_key
 
 
 def _person(club: Club, uid: str) -> dict[str, Any]:
@@ -210,3 +211,19 @@ def test_a_run_expires_no_more_than_its_share(club: Club) -> None:
     assert sorted("shadowExpire" in _person(club, uid) for uid in uids) == [False, True, True]
     with pytest.raises(Changed):
         list(syscom.expire_members(3))
+
+
+def test_a_repeated_expiry_tells_the_first_result(club: Club) -> None:
+    """Nobody is due any more, or others are: under its key the command is still the first one."""
+    club.add(terms=["w2015"])
+    command = _lost_command(club, "ctdalek", "expire_members", "members", "expire", "--yes")
+    count = club.client("ctdalek").expiry()["count"]
+    assert _without_key(command) == f"ceo members expire --key KEY --yes --count {count}"
+    first = club.run_as("ctdalek", *command)
+    assert (first.returncode, first.stdout) == (0, f"{count} expired.\n"), first
+    assert club.run_as("ctdalek", *command).stdout == first.stdout
+    later = club.add(terms=["w2015"])["result"]["uid"]
+    assert club.run_as("ctdalek", *command).stdout == first.stdout
+    assert not club.client("ctdalek").member(later)["expired"]
+    none = club.run_as("ctdalek", "ceo", "members", "expire", "--yes", "--count", str(count + 1))
+    assert none.returncode == 73, none

@@ -15,6 +15,7 @@ from tests.club.menu import SCREENS, choose, opened
 from tests.club.terminal import Open, Terminal
 
 _HOSTS = ("phosphoric-acid", "mail", "coffee")
+_BEGUN = ("running", "committed", "completed")
 
 
 def _fill_in(window: Terminal, uid: str) -> None:
@@ -143,8 +144,7 @@ def test_a_step_that_fails_is_named_with_what_was_undone(club: Club, terminal: O
         _fill_in(window, uid)
         window.type("Enter")
         # A quick one is over when it is looked at: then the next is tried.
-        begun = ("running", "committed", "completed")
-        until(lambda uid=uid: club.transaction_of(uid)[1] in begun)  # type: ignore[misc]
+        until(lambda uid=uid: club.transaction_of(uid)[1] in _BEGUN)  # type: ignore[misc]
         os.kill(kadmind, signal.SIGSTOP)
         try:
             while not is_held(club, uid) and not window.shows("then press Enter"):
