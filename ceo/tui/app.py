@@ -316,9 +316,16 @@ class App:
         def again() -> None:
             self.ask(job, then, failed)
 
+        ticket = self.session.ticket
+
         def refused(error: CeoError) -> None:
-            if isinstance(error, Unauthenticated) and not self._still_has_ticket():
+            if not isinstance(error, Unauthenticated):
+                failed(error)
+            elif not self._still_has_ticket():
                 self.sign_in(again)
+            elif self.session.ticket != ticket:  # it ended meanwhile, and there is another by now
+                self._client = None
+                again()
             else:
                 failed(error)
 

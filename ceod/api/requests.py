@@ -112,13 +112,12 @@ def route(
                 require_active(caller(), ceod().services.directory)
             _known_query(row)
             g.row, g.account = row, values.get("uid")
-            if row.streams:
-                idempotency_key()
-            elif _is_kept(row) and (key := idempotency_key()):
+            key = idempotency_key() if row.streams or _takes_key(row) else None
+            if row.streams or method == "GET":
+                return view(**values)
+            if key and not is_rehearsal():
                 return _once(key, lambda: _plain_write(row, view, values))
-            elif method != "GET":
-                return _plain_write(row, view, values)
-            return view(**values)
+            return _plain_write(row, view, values)
 
         blueprint.add_url_rule(path, view_func=guarded, methods=[method], provide_automatic_options=False)
         return view
@@ -126,9 +125,9 @@ def route(
     return register
 
 
-def _is_kept(row: Route) -> bool:
-    """Whether the answer is kept under the request's Idempotency-Key."""
-    return row.method != "GET" and not row.holds_password and not is_rehearsal()
+def _takes_key(row: Route) -> bool:
+    """Whether the answer of such a change is kept under the request's Idempotency-Key."""
+    return row.method != "GET" and not row.holds_password
 
 
 def _plain_write(row: Route, view: Callable[..., Any], values: dict[str, str]) -> Any:

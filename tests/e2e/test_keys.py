@@ -100,3 +100,13 @@ def test_no_digest_of_a_password_is_kept(club: Club) -> None:
     info = {"kind": "mysql", "host": f"coffee.{DOMAIN}", "database": uid, "username": uid}
     for password in ("first-password-1", "second-password-2"):
         database.write_database_info(uid, info | {"password": password})
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run"])
+def test_a_key_that_is_none_is_refused_also_in_a_dry_run(club: Club, query: str) -> None:
+    url = "https://coffee.csclub.internal:9987/api"
+    header = "Idempotency-Key: " + "x" * 65
+    words = ("-X", "POST", "-H", header)
+    status, body = club.curl("ctdalek", f"/library/overdue/remind{query}", *words, url=url)
+    assert status == 400, body
+    assert "has to be a UUID" in body
