@@ -311,19 +311,28 @@ class App:
 
     # What waits for a server
 
-    def ask(self, job: Callable[[Client], T], then: Callable[[T], None], failed: Callable[[CeoError], None]) -> None:
-        """Have a worker ask; one of the two hears how it ended.  Where the ticket has ended the password is asked for first."""
-        def again() -> None:
-            self.ask(job, then, failed)
+    def ask(
+        self,
+        job: Callable[[Client], T],
+        then: Callable[[T], None],
+        failed: Callable[[CeoError], None],
+        *,
+        is_repeated: bool = False,
+    ) -> None:
+        """Have a worker ask; one of the two hears how it ended.
 
-        ticket = self.session.ticket
+        Where the ticket has ended the password is asked for first.
+        """
+
+        def again() -> None:
+            self.ask(job, then, failed, is_repeated=True)
 
         def refused(error: CeoError) -> None:
             if not isinstance(error, Unauthenticated):
                 failed(error)
             elif not self._still_has_ticket():
                 self.sign_in(again)
-            elif self.session.ticket != ticket:  # it ended meanwhile, and there is another by now
+            elif not is_repeated:  # asked with a ticket that ended; there is another by now
                 self._client = None
                 again()
             else:
