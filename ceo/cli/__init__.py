@@ -209,16 +209,16 @@ def _lost_result(result: dict[str, Any] | None) -> str:
 
 def _end(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong; the exit status."""
-    told = error if isinstance(error, CeoError) else None
-    text, status, code = (told.message, told.exit_status, told.code) if told else _unlike_ours(error)
+    known = error if isinstance(error, CeoError) else None
+    text, status, code = (known.message, known.exit_status, known.code) if known else _unlike_ours(error)
     if as_json:
-        body = told.as_json() if told else {"error": text, "code": code, "problems": []}
+        body = known.as_json() if known else {"error": text, "code": code, "problems": []}
         with contextlib.suppress(streams.OutputLost):
             click.echo(json.dumps(body))
             return status
     _say(text.replace("Idempotency-Key", "--key"))  # the option's name for it
-    if told:
-        _say_details(told)
+    if known:
+        _say_details(known)
     return status
 
 

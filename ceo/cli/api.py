@@ -28,25 +28,25 @@ def api(context: Context, method: str, path: str, body: str | None, host: str | 
 
     Example: ceo api GET /members/ctdalek
     """
-    told = _parsed(sys.stdin.buffer.read() if body == "-" else body)
+    request = _parsed(sys.stdin.buffer.read() if body == "-" else body)
     context.may_write = method.upper() != "GET"
     how = How.of_command(key, as_json=True, dry_run=False, yes=True, quiet=True)
     with repeatable(context, how):
-        return _send(context, method, path, told, host, how.key)
+        return _send(context, method, path, request, host, how.key)
 
 
-def _send(context: Context, method: str, path: str, told: Any, host: str | None, key: str) -> int:
+def _send(context: Context, method: str, path: str, request: Any, host: str | None, key: str) -> int:
     """Print the answer; the exit status."""
     where = "/api/" + path.removeprefix("/").removeprefix("api/")
     client = context.client
     client.key = key
-    lines = client.raw(host or client.hosts.admin, method.upper(), where, told)
+    lines = client.raw(host or client.hosts.admin, method.upper(), where, request)
     try:
         first = next(lines, "")
     except WrongHost as error:
         if host or error.more.get("host") not in client.hosts.all():
             raise
-        lines = client.raw(str(error.more["host"]), method.upper(), where, told)
+        lines = client.raw(str(error.more["host"]), method.upper(), where, request)
         first = next(lines, "")
     last = first
     click.echo(first)
@@ -58,10 +58,10 @@ def _send(context: Context, method: str, path: str, told: Any, host: str | None,
 
 def _is_aborted(line: str) -> bool:
     try:
-        told = json.loads(line)
+        event = json.loads(line)
     except ValueError:
         return False
-    return isinstance(told, dict) and told.get("status") == "aborted"
+    return isinstance(event, dict) and event.get("status") == "aborted"
 
 
 def _parsed(text: str | bytes | None) -> Any:

@@ -62,12 +62,12 @@ def lists_of_uid(context: click.Context, _parameter: click.Parameter, begun: str
 
 
 def lists(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Mailing lists."""
+    """The names of mailing lists that begin so."""
     return _asked(begun, lambda client: [row["list"] for row in client.lists()])
 
 
 def clubs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Clubs."""
+    """The usernames of clubs that begin so."""
     return _asked(begun, lambda client: [row["uid"] for row in client.clubs()])
 
 

@@ -61,24 +61,24 @@ def doctor(
         return _status(found)
     if fix:
         how.exact("doctor", uid, "--fix")
-    told: Json = {}
+    outcome: Json = {}
     if fix and sent_again(lambda: _repair(context, how, uid), how):
-        found, told = _examined_again(context, how, uid), {"result": context.result}
+        found, outcome = _examined_again(context, how, uid), {"result": context.result}
     else:
         found = _shown(work.examine(context.client, uid), how)
         if fix and any(finding["fixable"] for finding in found):
-            found, told = _mended(context, how, uid, found)
+            found, outcome = _mended(context, how, uid, found)
         elif fix:
             how.note("There is nothing that ceod can repair.")
     if how.as_json:
-        print_json({"findings": found, **told})
+        print_json({"findings": found, **outcome})
     return _status(found)
 
 
 def _mended(
     context: Context, how: How, uid: str, found: list[Json]
 ) -> tuple[list[Json], Json]:
-    """What is found afterwards, and what was told on the way."""
+    """The findings after the repair, and the outcome of the repair."""
     if how.dry_run:
         return found, _dry_run(context, how, uid)
     how.note("To be repaired:")
@@ -93,11 +93,11 @@ def _mended(
 def _dry_run(context: Context, how: How, uid: str) -> Json:
     client = context.client
     client.rehearsing = True
-    told = dict(followed(client.mend(uid), Steps(quiet=True)))
+    plan = dict(followed(client.mend(uid), Steps(quiet=True)))
     if not how.as_json:
-        print_rehearsal(told, how)
+        print_rehearsal(plan, how)
     names = ("operation", "subject", "changes", "steps", "warnings")
-    return {"rehearsal": {name: told[name] for name in names}}
+    return {"rehearsal": {name: plan[name] for name in names}}
 
 
 def _repair(context: Context, how: How, uid: str) -> Json:
