@@ -58,6 +58,8 @@ def username_problem(name: str) -> str | None:
     """Why this can't be a username, or None."""
     if _USERNAME.fullmatch(name):
         return None
+    if _USERNAME.fullmatch(small := name.lower()):
+        return f"a username is written in small letters: {small}"
     return "a username is 1 to 32 of a-z, 0-9, _ and -, and begins with a letter"
 
 

@@ -14,6 +14,7 @@ from ceod.operations.create_database import Kind
 from ceod.operations.password import generate
 from ceod.operations.private import Private
 from ceod.services.entry import Person
+from ceod.services.missing_names import no_account
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("databases", __name__)
@@ -30,8 +31,8 @@ def listed() -> flask.Response:
 @route(blueprint, "GET", "/db/<uid>", role="database", operation="database.read", subject="uid", gives=Databases)
 def get(uid: str) -> flask.Response:
     """Which databases an account has."""
-    if problem := name_rules.username_problem(uid):
-        raise Invalid(problem, problems=[{"field": "uid", "message": problem}])
+    if name_rules.username_problem(uid):
+        raise no_account(ceod().services.directory, uid)
     servers = {
         kind: create_database.server(ceod().services, kind) for kind in create_database.KINDS
     }
@@ -39,7 +40,7 @@ def get(uid: str) -> flask.Response:
     # Our own hosts ask about those who are gone.
     directory = ceod().services.directory
     if not any(there.values()) and caller().host is None and directory.person_unchecked(uid) is None:
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     unlimited = [
         kind for kind, server in servers.items() if there[kind] and server.is_unlimited(uid)
     ]
@@ -116,7 +117,7 @@ def _arguments(kind: Kind, uid: str) -> Json:
 def _account(uid: str) -> Person:
     person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
     if person is None:
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     return person
 
 

@@ -15,6 +15,7 @@ from ceod.operations import mend_account
 from ceod.operations.examine_account import Examination
 from ceod.operations.left_homes import left_homes
 from ceod.operations.private import Private
+from ceod.services.missing_names import no_account
 
 blueprint = flask.Blueprint("doctor", __name__)
 
@@ -27,7 +28,7 @@ def examine(uid: str) -> flask.Response:
     examination = Examination(uid, running.services, running.engine.record)
     findings = examination.findings
     if examination.person is None and all(finding.state == "ok" for finding in findings):
-        raise states.missing_or_meant(ceod().services.directory, uid)
+        raise no_account(ceod().services.directory, uid)
     return answer(Findings(uid=uid, findings=findings))
 
 
@@ -66,4 +67,4 @@ def examine_directory() -> flask.Response:
 def _check(uid: str) -> None:
     """Raises NotFound."""
     if name_rules.username_problem(uid):
-        raise states.missing_or_meant(ceod().services.directory, uid)
+        raise no_account(ceod().services.directory, uid)

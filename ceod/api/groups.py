@@ -27,6 +27,7 @@ from ceod.operations.add_club import ADD_CLUB
 from ceod.operations.add_group import ADD_GROUP
 from ceod.operations.private import Private
 from ceod.services import entry
+from ceod.services.missing_names import no_account, no_club, no_group
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("groups", __name__)
@@ -102,7 +103,7 @@ def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
         person.check()
     # Who left the club badly may still stand in a group: taking them out needs no account.
     if person is None and (join or name_rules.username_problem(uid)):
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     return transact(change_group.CHANGE_GROUP, lambda: Private(bind_as_caller()), subject=uid,
                     names=change_group.names_locked(running.config.groups, cn, uid), told=None,
                     prepare=lambda: change_group.plan(running.services, cn, uid, join=join))
@@ -111,7 +112,7 @@ def _change(cn: str, uid: str, *, join: bool) -> flask.Response:
 def _group(cn: str) -> entry.Group:
     group = None if name_rules.username_problem(cn) else ceod().services.directory.group(cn)
     if group is None:
-        raise NotFound(f"there is no group {cn!r}")
+        raise no_group(ceod().services.directory, cn)
     return group
 
 
@@ -137,10 +138,12 @@ def clubs() -> flask.Response:
 @route(blueprint, "GET", "/clubs/<uid>", role="admin", operation="club.read", gives=Club)
 def get_club(uid: str) -> flask.Response:
     """One club, and who may act as it."""
-    club = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
-    if club is None or not club.is_club:
-        hint = f": {uid} is the account of a person" if club else ""
-        raise NotFound(f"there is no club {uid!r}{hint}")
+    directory = ceod().services.directory
+    club = None if name_rules.username_problem(uid) else directory.person(uid)
+    if club is None:
+        raise no_club(directory, uid)
+    if not club.is_club:
+        raise NotFound(f"there is no club {uid!r}: {uid} is the account of a person")
     return answer(
         Club(
             uid=club.uid,

@@ -39,6 +39,7 @@ from ceod.auth import states
 from ceod.library import books, reminders, search, undo
 from ceod.library.lending import Desk
 from ceod.services.all import Library
+from ceod.services.missing_names import no_account
 
 blueprint = flask.Blueprint("library", __name__)
 
@@ -223,7 +224,7 @@ def of_person(uid: str) -> flask.Response:
     loans = _library().database.run(lambda connection: _desk().of_person(connection, uid))
     # Whose account is gone may have a book still.
     if not loans and ceod().services.directory.person_unchecked(uid) is None:
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     return answer(Loans(loans=loans))
 
 
@@ -321,7 +322,7 @@ def _check_reader(desk: Desk, uid: str) -> None:
     """Raises NotFound, WrongState, BackendDown."""
     person = ceod().services.directory.person(_username(uid))
     if person is None:
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     desk.check_reader(person)
 
 
@@ -345,7 +346,7 @@ def _number_of(text: str, problem: str) -> int:
 def _username(uid: str) -> str:
     """Raises NotFound."""
     if name_rules.username_problem(uid):
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     return uid
 
 

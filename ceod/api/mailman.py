@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import flask
@@ -22,6 +22,7 @@ from ceod.auth.caller import standing
 from ceod.operations.wishes import Newest, Wishes
 from ceod.services.mail_aliases import alias_names
 from ceod.services.mailman import Mailman
+from ceod.services.missing_names import no_account, not_there
 
 blueprint = flask.Blueprint("mailman", __name__)
 
@@ -47,12 +48,12 @@ def every_list() -> flask.Response:
 @route(blueprint, "GET", "/mailman/<uid>", role="mail", operation="mailman.read", subject="uid", gives=Subscriptions, query=_WAITING)
 def lists(uid: str) -> flask.Response:
     """Show the lists that an account's address is on."""
-    _check(uid=uid)
+    _check_account(uid)
     lists = _mailman().lists_of(_address(uid))
     waiting = _mailman().waiting_lists(_address(uid)) if "waiting" in request.args else None
     # Our own hosts ask about those who are gone.
     if not lists and caller().host is None and ceod().services.directory.person_unchecked(uid) is None:
-        raise states.missing(uid)
+        raise no_account(ceod().services.directory, uid)
     return answer(Subscriptions(uid=uid, lists=lists, waiting=waiting))
 
 
@@ -69,7 +70,8 @@ def mail_names() -> flask.Response:
        states=states.OPEN, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def subscribe(list_name: str, uid: str) -> flask.Response:
     """Subscribe an account's address to a list; who subscribes to a moderated list needs its moderator's consent."""
-    _check(list_name, uid)
+    _check_list(list_name)
+    _check_account(uid)
     wished = _wished()
     _check_group(list_name, [uid], joins=True)
     approved = bool(standing(caller(), ceod().services.directory) & _APPROVED)
@@ -92,7 +94,8 @@ def subscribe(list_name: str, uid: str) -> flask.Response:
        states=states.EVERY, subject="uid", gives=Subscription, query=_WISHED, rehearsal=Rehearsal)
 def unsubscribe(list_name: str, uid: str) -> flask.Response:
     """Remove an account's address from a list; the account may be gone already."""
-    _check(list_name, uid)
+    _check_list(list_name)
+    _check_account(uid)
     wished = _wished()
     _check_group(list_name, [uid], joins=False)
     if is_rehearsal():
@@ -114,7 +117,8 @@ def unsubscribe(list_name: str, uid: str) -> flask.Response:
 def unsubscribe_many(list_name: str) -> flask.Response:
     """Remove many addresses from a list at once; those that are not on it are ignored."""
     told = parsed(Unsubscribe)
-    _check(list_name, *told.uids)
+    _check_list(list_name)
+    _check_names(told.uids)
     wished = _wished()
     _check_group(list_name, told.uids, joins=False)
     if is_rehearsal():
@@ -246,10 +250,24 @@ def _address(uid: str) -> str:
     return f"{uid}@{ceod().config.domain}"
 
 
-def _check(list_name: str | None = None, *uids: str, uid: str | None = None) -> None:
+def _check_account(uid: str) -> None:
+    """Raises NotFound where nobody can have this name."""
+    if name_rules.username_problem(uid):
+        raise no_account(ceod().services.directory, uid)
+
+
+def _check_list(list_name: str) -> None:
+    """Raises NotFound where no list can have this name; BackendDown."""
+    if not _LIST.fullmatch(list_name):
+        raise not_there("list", list_name, lambda name: name in _mailman().list_names())
+
+
+def _check_names(uids: Iterable[str]) -> None:
     """Raises Invalid."""
-    problems = [{"field": "list", "message": "not a list's name"}] if list_name is not None and not _LIST.fullmatch(list_name) else []
-    problems += [{"field": "uid", "message": f"{name!r}: {found}"} for name in (*uids, *([uid] if uid is not None else []))
-                 if (found := name_rules.username_problem(name))]
+    problems = [
+        {"field": "uids", "message": f"{uid!r}: {found}"}
+        for uid in uids
+        if (found := name_rules.username_problem(uid))
+    ]
     if problems:
         raise Invalid("the request has problems", problems=problems)

@@ -37,6 +37,7 @@ from ceod.operations.purge_member import PURGE_MEMBER
 from ceod.operations.reset_password import RESET_PASSWORD, over_warnings
 from ceod.services.entry import Person
 from ceod.services.homes import Forward
+from ceod.services.missing_names import no_account
 from ceod.transaction.step import Json
 
 blueprint = flask.Blueprint("members", __name__)
@@ -255,7 +256,7 @@ def _person(uid: str) -> Person:
     """The account.  Raises NotFound."""
     person = None if name_rules.username_problem(uid) else ceod().services.directory.person(uid)
     if person is None:
-        raise states.missing_or_meant(ceod().services.directory, uid)
+        raise no_account(ceod().services.directory, uid)
     return person
 
 

@@ -6,11 +6,12 @@ import time
 from enum import Enum
 from typing import Any
 
-from ceo_common.errors import CeoError, Deleted, InactiveCaller, Invalid, NotFound, WrongState
+from ceo_common.errors import CeoError, Deleted, InactiveCaller, Invalid, WrongState
 from ceo_common.model.names import username_problem
 from ceod.auth.caller import Caller
 from ceod.services.directory import Directory
 from ceod.services.entry import Person
+from ceod.services.missing_names import no_account
 
 
 class State(Enum):
@@ -58,27 +59,6 @@ def look(directory: Directory, uid: str) -> State:
     return state_of(person, time.time())
 
 
-def missing(uid: str) -> NotFound:
-    """There is no such account."""
-    return NotFound(f"there is no account {uid!r}", uid=uid, state=State.MISSING.name.lower())
-
-
-def missing_or_meant(directory: Directory, uid: str) -> NotFound:
-    """There is no such account; `did_you_mean` names one that has the name in small letters.
-
-    Raises BackendDown.
-    """
-    lower = uid.lower()
-    if lower == uid or username_problem(lower) or directory.person_unchecked(lower) is None:
-        return missing(uid)
-    return NotFound(
-        f"there is no account {uid!r}; did you mean {lower}?",
-        uid=uid,
-        state=State.MISSING.name.lower(),
-        did_you_mean=lower,
-    )
-
-
 def refusal(uid: str, state: State, wanted: frozenset[State]) -> CeoError:
     """Why an account in this state is not acted on, and what to do."""
     more: dict[str, Any] = {"uid": uid, "state": state.name.lower()}
@@ -94,8 +74,6 @@ def refusal(uid: str, state: State, wanted: frozenset[State]) -> CeoError:
     if state in (State.CLUB, State.EXPIRED_CLUB):
         message = f"{uid} is a club: this is for the accounts of people"
         return Invalid(message, problems=[{"field": "uid", "message": message}], **more)
-    if state is State.MISSING:
-        return missing(uid)
     if wanted == DELETED:
         return WrongState(f"{uid} is not deleted", **more)
     return WrongState(f"{uid} is expired; renew it first: ceo members renew {uid}", **more)
@@ -106,8 +84,11 @@ def require_state(directory: Directory, uid: str, wanted: frozenset[State]) -> N
     if wanted == EVERY:
         return
     state = look(directory, uid)
-    if state not in wanted:
-        raise refusal(uid, state, wanted)
+    if state in wanted:
+        return
+    if state is State.MISSING:
+        raise no_account(directory, uid)
+    raise refusal(uid, state, wanted)
 
 
 _INACTIVE = {

@@ -12,6 +12,7 @@ from ceod.operations.private import Private, ThisRun
 from ceod.services.all import Services
 from ceod.services.directory import Directory
 from ceod.services.ldap_connection import Change
+from ceod.services.missing_names import no_group
 from ceod.transaction.step import Json, Operation
 
 SYSCOM = "syscom"
@@ -25,7 +26,7 @@ def plan(services: Services, group: str, uid: str, *, join: bool) -> Json:
     Raises NotFound (no such group), Exists (in it already, with all that follows), WrongState (not in it).
     """
     if services.directory.group(group) is None:
-        raise NotFound(f"there is no group {group}")
+        raise no_group(services.directory, group)
     concerned = _concerned(services, group, uid, join=join)
     outcomes = {name: _outcome(services, name, uid, join=join) for name in concerned}
     if join and "to do" not in outcomes.values():

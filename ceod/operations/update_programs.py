@@ -10,6 +10,7 @@ from ceo_common.model.upkeep import ProgramChange, ProgramPlan
 from ceod.operations.private import Private
 from ceod.services.all import Services
 from ceod.services.ldap_connection import Change
+from ceod.services.missing_names import no_account
 from ceod.transaction.step import Bulk, Json, Operation, Turn
 
 # What the university writes where there is no program any more (2010).
@@ -34,7 +35,7 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         for person in members.broken.values():
             person.check()
         if missing := [uid for uid in uids if uid not in members]:
-            raise NotFound(f"there is no account {', '.join(missing)}")
+            raise NotFound("; ".join(no_account(directory, uid).message for uid in missing))
         if others := [uid for uid in uids if members[uid].is_deleted or members[uid].is_club]:
             raise WrongState(f"deleted accounts and clubs have no program: {', '.join(others)}")
     members = {uid: person for uid, person in members.items() if not person.is_deleted and not person.is_club}

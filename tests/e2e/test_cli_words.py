@@ -83,11 +83,11 @@ def test_what_does_not_exist_ends_with_66(club: Club, words: str) -> None:
         assert json.loads(done.stdout)["code"] == "not_found"
 
 
-@pytest.mark.parametrize("words", ["members get CTDALEK", "members modify CTDALEK --shell /bin/sh", "doctor CTDALEK"])
-def test_capitals_get_the_name_without_them(club: Club, words: str) -> None:
-    done = club.run_as("ctdalek", "ceo", *words.split())
-    assert done.returncode == 66
-    assert "did you mean ctdalek?" in done.stderr
+def test_capitals_get_the_name_without_them(club: Club) -> None:
+    for words in ("members get CTDALEK", "members modify CTDALEK --shell /bin/sh"):
+        done = club.run_as("ctdalek", "ceo", *words.split())
+        assert done.returncode == 66
+        assert "did you mean ctdalek?" in done.stderr
 
 
 def test_of_a_name_without_an_account_doctor_shows_what_is_left(club: Club) -> None:

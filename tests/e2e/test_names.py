@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ceo_common.errors import NotFound
+from ceo_common.errors import Invalid, NotFound
 from tests.club.club import Club
 
 SYSTEM_USER, SYSTEM_GROUP = "tdaemon", "tdaemons"  # of packages that nobody has heard of
@@ -110,15 +110,51 @@ def test_a_name_of_nothing_is_refused_at_the_desk(club: Club) -> None:
 
 
 def test_capitals_are_told_as_what_they_are(club: Club) -> None:
-    uid, office = club.add()["result"]["uid"], club.client("ctdalek")
-    calls = (office.member, office.examine, lambda name: list(office.reset_password(name)))
+    uid, syscom = club.add()["result"]["uid"], club.client("ctdalek")
+    book = syscom.add_book({"title": f"Book {uid}", "authors": ["A. Writer"]})["book"]
+    calls: dict[str, Callable[[str], object]] = {
+        "get": syscom.member,
+        "doctor": syscom.examine,
+        "pwreset": lambda name: list(syscom.reset_password(name)),
+        "renew": lambda name: list(syscom.renew_member(name, {"terms": ["w2027"]})),
+        "delete": lambda name: list(syscom.delete_member(name)),
+        "join a group": lambda name: list(syscom.add_to_group("office", name)),
+        "leave a group": lambda name: list(syscom.remove_from_group("office", name)),
+        "databases": syscom.databases,
+        "mysql": lambda name: list(syscom.create_database("mysql", name)),
+        "postgresql": lambda name: list(syscom.reset_database("postgresql", name)),
+        "lists": syscom.lists_of,
+        "subscribe": lambda name: syscom.subscribe("events", name),
+        "unsubscribe": lambda name: syscom.unsubscribe("events", name),
+        "loans": syscom.loans_of,
+        "lend": lambda name: syscom.lend(book, name),
+        "return": lambda name: syscom.give_back(book, name),
+        "renew a loan": lambda name: syscom.renew_loan(book, name),
+    }
     for typed in (uid.upper(), uid.title()):
-        for call in calls:
+        for what, call in calls.items():
             with pytest.raises(NotFound, match=f"did you mean {uid}") as caught:
                 call(typed)
-            assert caught.value.more["did_you_mean"] == uid
-        done = club.run_as("office1", "ceo", "members", "get", typed)
-        assert done.returncode == 66 and f"did you mean {uid}" in done.stderr, done
+            assert caught.value.more["did_you_mean"] == uid, what
+    with pytest.raises(NotFound, match=f"did you mean {uid}"):
+        syscom.programs([uid.upper()])
+    with pytest.raises(Invalid) as refused:
+        list(syscom.set_positions({"librarian": [uid.upper()]}))
+    assert refused.value.problems[0]["message"].endswith(f"written in small letters: {uid}")
+    things: list[tuple[str, Callable[[str], object]]] = [
+        ("office", syscom.group),
+        ("office", lambda name: list(syscom.add_to_group(name, uid))),
+        ("go-club", syscom.club),
+        ("events", lambda name: syscom.subscribe(name, uid)),
+        ("events", lambda name: syscom.unsubscribe(name, uid)),
+    ]
+    for name, call in things:
+        with pytest.raises(NotFound, match=f"did you mean {name}") as caught:
+            call(name.upper())
+        assert caught.value.more["did_you_mean"] == name
+    done = club.run_as("office1", "ceo", "members", "add", "Jdoe", "--cn", "Jane Doe", "--program", "CS", "--yes")
+    assert done.returncode == 65
+    assert "a username is written in small letters: jdoe" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["ghost", "GHOST", "gh ost", "ghöst", "../ghost"])

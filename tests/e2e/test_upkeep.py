@@ -173,7 +173,7 @@ def test_programs_follow_the_university(club: Club) -> None:
     assert [_person(club, uid)["program"][0].decode() for uid in names] == [university[names[0]], university[names[1]], *["Undeclared"] * 3]
     with pytest.raises(NotFound, match="7 members were looked at, and no program changed"):
         list(syscom.update_programs([*names, stays, "s0502uw"]))
-    with pytest.raises(NotFound, match="there is no account nobody-here"):
+    with pytest.raises(NotFound, match="there is no account 'nobody-here'"):
         syscom.programs(["nobody-here"])
     with pytest.raises(Forbidden, match="Only the systems committee may update programs"):
         office.programs()
