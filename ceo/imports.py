@@ -180,6 +180,31 @@ def save_durably(path: Path, state: Json) -> None:
         os.close(folder)
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that its holder removes at the end.  Raises Busy.
+
+    A file that was removed between open and lock is nobody's: it is opened anew.
+    """
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy("another run is importing this file just now") from None
+            if _is_there(path, file.fileno()):
+                yield
+                return
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    """Whether the file that was opened is still the one of this path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 class Place:
     """Where a person's import of a certain file is kept, and its lock."""
 
@@ -193,12 +218,12 @@ class Place:
     def alone(self) -> Iterator[None]:
         """While nobody else is at the same file.  Raises Busy."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as file:
+        path = self.path.with_suffix(".lock")
+        with _locked(path):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy("another run is importing this file just now") from None
-            yield
+                yield
+            finally:
+                path.unlink(missing_ok=True)  # while it is locked: see _locked()
 
     def load(self) -> Import | None:
         """What was begun with this very file, or None.  Raises Invalid."""

@@ -113,6 +113,7 @@ STATUSES = {
     2: "Wrong usage: an option or argument is missing, unknown or has a wrong value.",
     66: "A given file can't be read or written.",
     69: "Kerberos failed.",
+    73: "A file that was to be written can't be made.",
     74: "The result, or a file, could not be written: standard output is closed or full, or after a change nobody reads it.",
     EXIT_CONFIG: "The configuration can't be used; each problem is shown with its file and line.",
     EXIT_INTERRUPTED: "Interrupted.",

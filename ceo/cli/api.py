@@ -18,7 +18,7 @@ from ceo_common.errors import Invalid, WrongHost
 @click.argument("method", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE"], case_sensitive=False))
 @click.argument("path")
 @click.argument("body", required=False, metavar="[JSON|-]")
-@click.option("--host", help="Ask this host; by default the one that serves the path.")
+@click.option("--host", help="Ask this host, by its whole or its short name; by default the one that serves the path.")
 @key_option
 @pass_context
 def api(context: Context, method: str, path: str, body: str | None, host: str | None, key: uuid.UUID | None) -> int:
@@ -40,11 +40,12 @@ def _send(context: Context, method: str, path: str, request: Any, host: str | No
     where = "/api/" + path.removeprefix("/").removeprefix("api/")
     client = context.client
     client.key = key
-    lines = client.raw(host or client.hosts.admin, method.upper(), where, request)
+    asked = client.hosts.admin if host is None else context.host(host)
+    lines = client.raw(asked, method.upper(), where, request)
     try:
         first = next(lines, "")
     except WrongHost as error:
-        if host or error.more.get("host") not in client.hosts.all():
+        if host is not None or error.more.get("host") not in client.hosts.all():
             raise
         lines = client.raw(str(error.more["host"]), method.upper(), where, request)
         first = next(lines, "")

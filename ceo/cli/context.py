@@ -12,7 +12,7 @@ import click
 from ceo.session import Session
 from ceo_common.client_config import CLIENT_FILE, load_client
 from ceo_common.client_config import Client as Settings
-from ceo_common.errors import Unauthenticated
+from ceo_common.errors import NotFound, Unauthenticated
 from ceo_common.krb5 import tickets
 from ceo_common.text import shown
 
@@ -50,6 +50,15 @@ class Context:
         client = self.session.client()
         client.on_broken = _note_broken
         return client
+
+    def host(self, name: str) -> str:
+        """The host of the configuration that has this name, whole or short.  Raises NotFound."""
+        known = self.settings.hosts.all()
+        wanted = name.lower().rstrip(".")
+        for host in known:
+            if wanted in (host, host.partition(".")[0]):
+                return host
+        raise NotFound(f"there is no host {name}; there are: {', '.join(known)}")
 
     @property
     def principal(self) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EXIT_BAD_ROWS = 65
+_NAMED = 10  # of many that are alike, so many are named
 
 
 @click.command(name="import")
@@ -48,11 +49,11 @@ def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> 
             return _add(context, begun, how)
         checked = book_import.check(context.client, rows, lambda done: None)
         good = [row for row in rows if not checked.is_refused(row, again=doubles == "add")]
-        problems = _problems(rows, checked, doubles)
-        if problems or how.dry_run:
-            if not problems:
+        problems, open_doubles = _problems(rows, checked, doubles)
+        if problems or open_doubles or how.dry_run:
+            if not (problems or open_doubles):
                 _note_left_out(rows, good, checked, how)
-            return _report(good, problems, checked, how)
+            return _report(good, problems, open_doubles, checked, how)
         _note_warnings(good, how)
         _note_left_out(rows, good, checked, how)
         if not good:
@@ -62,31 +63,47 @@ def import_(context: Context, file: BinaryIO, doubles: str | None, how: How) -> 
         return _add(context, begun, how)
 
 
-def _problems(rows: list[Row], checked: Checked, doubles: str | None) -> list[Json]:
-    """What has to be put right or decided before any book is added."""
-    found = []
+def _problems(
+    rows: list[Row], checked: Checked, doubles: str | None
+) -> tuple[list[Json], list[Json]]:
+    """What has to be put right, and the doubles about which something has to be decided."""
+    problems, open_doubles = list[Json](), list[Json]()
     for row in rows:
-        messages = list(checked.problems.get(row.line, []))
+        field = f"line {row.line}"
+        found = checked.problems.get(row.line, [])
+        problems += [{"field": field, "message": message} for message in found]
         may_be_added = doubles == "add" and not checked.is_refused(row)
         if row.line in checked.doubles and doubles != "skip" and not may_be_added:
-            messages.append(checked.doubles[row.line])
-        found += [{"field": f"line {row.line}", "message": message} for message in messages]
-    return found
+            open_doubles.append({"field": field, "message": checked.doubles[row.line]})
+    return problems, open_doubles
 
 
-def _report(good: list[Row], problems: list[Json], checked: Checked, how: How) -> int:
+def _report(
+    good: list[Row], problems: list[Json], open_doubles: list[Json], checked: Checked, how: How
+) -> int:
     """Of a dry run, or of a file that has problems.  Raises Invalid."""
+    count = len(problems) + len(open_doubles)
     if how.as_json:
         doubles = [{"line": line, "message": text} for line, text in checked.doubles.items()]
-        print_json({"books": len(good), "problems": problems, "doubles": doubles})
-    elif problems:
-        hint = "; to leave out what the library has: --doubles skip" if checked.doubles else ""
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise Invalid(f"{count}; no book was added{hint}", problems=problems)
+        print_json({"books": len(good), "problems": problems + open_doubles, "doubles": doubles})
+    elif count:
+        hint = "; to leave out what is there already: --doubles skip" if open_doubles else ""
+        said = problems + _shortened(open_doubles)
+        problem = "1 problem" if count == 1 else f"{count:,} problems"
+        raise Invalid(f"{problem}; no book was added{hint}", problems=said)
     else:
         _note_warnings(good, how)
         click.echo(f"{_count(len(good))} can be added; nothing was changed.")
-    return EXIT_BAD_ROWS if problems else 0
+    return EXIT_BAD_ROWS if count else 0
+
+
+def _shortened(doubles: list[Json]) -> list[Json]:
+    """The doubles of a file that was imported before are one line."""
+    if len(doubles) <= _NAMED:
+        return doubles
+    lines = ", ".join(double["field"].removeprefix("line ") for double in doubles[:_NAMED])
+    more = f"and {len(doubles) - _NAMED} more; --json names each"
+    return [{"field": f"{len(doubles):,} doubles", "message": f"lines {lines} {more}"}]
 
 
 def _note_left_out(rows: list[Row], good: list[Row], checked: Checked, how: How) -> None:
@@ -94,8 +111,11 @@ def _note_left_out(rows: list[Row], good: list[Row], checked: Checked, how: How)
     left_out = {row.line for row in rows} - {row.line for row in good}
     if there := left_out - checked.repeated:
         how.note(f"Left out, because the library has them: {_count(len(there))}.")
-    for line in sorted(left_out & checked.repeated):
+    again = sorted(left_out & checked.repeated)
+    for line in again[:_NAMED]:
         how.note(f"Left out, with its copies: line {line}, because {checked.doubles[line]}.")
+    if len(again) > _NAMED:
+        how.note(f"Left out like these: {_count(len(again) - _NAMED)} more.")
 
 
 def _note_warnings(rows: list[Row], how: How) -> None:

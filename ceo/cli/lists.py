@@ -32,7 +32,8 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
     except ValueError as error:
         raise Invalid(str(error)) from None
     found = [member for member in context.client.all_members(term=wanted) if wanted in member["terms"]]
-    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "Member", "cn program uid", form)
+    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "Member", "cn program uid", form,
+           f"nobody is a member in {wanted}")
 
 
 @click.command()
@@ -52,7 +53,7 @@ def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_ru
     if not email and (yes or dry_run):
         raise click.UsageError("--yes and --dry-run need --email: the list alone changes nothing")
     context: Context = click_context.obj
-    _print(context.client.expired(), "Lapsed", _WHO, form)
+    _print(context.client.expired(), "Lapsed", _WHO, form, "no account is expired")
     if email:
         click_context.invoke(remind, yes=yes, as_json=False, dry_run=dry_run, quiet=False, key=None)
 
@@ -66,8 +67,10 @@ def inactive(context: Context, terms: int, form: Form) -> None:
 
     Example: ceo inactive 3
     """
-    _print(context.client.inactive(terms), "Lapsed", _WHO, form)
+    _print(context.client.inactive(terms), "Lapsed", _WHO, form, f"nobody is inactive for {terms} terms")
 
 
-def _print(rows: list[Json], kind: str, usual: str, form: Form) -> None:
+def _print(rows: list[Json], kind: str, usual: str, form: Form, nobody: str) -> None:
+    if not rows and not form.as_json:
+        click.echo(f"ceo: {nobody}", err=True)
     print_json({"members": rows}) if form.as_json else print_rows(rows, kind, usual, form)

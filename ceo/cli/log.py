@@ -11,7 +11,6 @@ from ceo.cli.context import Context, pass_context
 from ceo.cli.doctor import EXIT_PROBLEM, EXIT_UNKNOWN
 from ceo.cli.table import Form, listing, print_json, print_rows
 from ceo.doctor import verdict
-from ceo_common.errors import NotFound
 from ceo_common.text import shown
 
 Json = dict[str, Any]
@@ -35,7 +34,7 @@ def log(context: Context, host: str | None, limit: int, verify: bool, form: Form
 
     Example: ceo log --limit 10
     """
-    hosts = _hosts(context, host)
+    hosts = context.client.hosts.all() if host is None else [context.host(host)]
     if verify:
         return _verify(context, hosts, form)
     rows, silent = work.audit(context.client, hosts=hosts, limit=limit)
@@ -46,17 +45,6 @@ def log(context: Context, host: str | None, limit: int, verify: bool, form: Form
     for name, why in silent.items():
         click.echo(f"ceo: {name} did not answer: {shown(why)}", err=True)
     return 0
-
-
-def _hosts(context: Context, host: str | None) -> list[str]:
-    """The host that is asked for, by its whole or its short name; else all of them.  Raises NotFound."""
-    known = context.client.hosts.all()
-    if host is None:
-        return known
-    asked = [name for name in known if host in (name, name.partition(".")[0])]
-    if not asked:
-        raise NotFound(f"there is no host {host}; there are: {', '.join(known)}")
-    return asked
 
 
 def _verify(context: Context, hosts: list[str], form: Form) -> int:

@@ -18,6 +18,7 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.input_file import InputFile
+from ceo.cli.output_file import NotCreated, check_new, write_whole
 from ceo.cli.table import json_option, print_json
 from ceo.cli.write import How, importing
 from ceo.members import check_narrowing
@@ -59,6 +60,8 @@ def import_(context: Context, file: BinaryIO, slips: str | None, skip_bad: bool,
         if begun:
             how.note(f"Continuing the interrupted import: {len(begun.left)} of {len(begun.batches)} batches are left.")
             return _run(context, begun, _resumed_slips(begun, slips), None, how)
+        if slips:
+            check_new(slips)
         checked = _checked(context, rows, how)
         if how.dry_run or not checked.good or (checked.bad and not skip_bad and not how.asking):
             return _refused(checked, how)
@@ -137,7 +140,7 @@ def _run(context: Context, begun: Import, out: BinaryIO | None, checked: _Checke
     total = sum(map(len, begun.batches)) + len(begun.failed)
     done = total - sum(len(begun.batches[number]) for number in begun.left)
     try:
-        with _bar(how, "adding", total) as told:
+        with _bar(how, "adding", total, prints=out is None) as told:
             told(done)
             for count in begun.run(context.client, slip):
                 done += count
@@ -221,20 +224,24 @@ def _slips_file(path: str | None, *, resumed: bool) -> BinaryIO | None:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | (0 if resumed else os.O_EXCL)
     try:
         descriptor = os.open(path, flags, 0o600)
-    except FileExistsError:
-        raise Invalid(f"{path} is there already; the slips need a new file") from None
     except OSError as error:
-        raise Invalid(f"the slips can't be written: {error.strerror}: {path}") from None
+        raise NotCreated(f"{path} can't be made for the slips: {error.strerror}") from None
     if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
         os.close(descriptor)
-        raise Invalid(f"others may read {path}: chmod 600 {path}")
+        raise NotCreated(f"others may read {path}: chmod 600 {path}")
     return os.fdopen(descriptor, "r+b", buffering=0)
 
 
 @contextmanager
-def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing elsewhere; what it gives hears how many are done."""
-    if how.as_json or how.quiet or not sys.stderr.isatty():
+def _bar(
+    how: How, what: str, total: int, *, prints: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; what it gives hears how many are done.
+
+    With `prints` results are printed meanwhile: where they go to the terminal there is no bar.
+    """
+    is_taken = prints and sys.stdout.isatty()
+    if how.as_json or how.quiet or is_taken or not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console  # noqa: PLC0415 - heavy
@@ -249,10 +256,10 @@ def _bar(how: How, what: str, total: int) -> Iterator[Callable[[int], None]]:
 @click.option("--term", shell_complete=completion.terms, help="Members who are registered for this term.")
 @click.option("--group", shell_complete=completion.groups, help="Members who are in this group.")
 @click.option("--program", help="Members whose program contains this text.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write into this file (default: print).")
+@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write into this file (default: print).")
 @json_option
 @pass_context
-def export(context: Context, /, output: Path | None, as_json: bool, **asked: str | None) -> None:
+def export(context: Context, /, output: str | None, as_json: bool, **asked: str | None) -> None:
     """Members as CSV, in the columns that import takes.
 
     Left out, because import could not take them: clubs, deleted accounts, members without a term or a program, the
@@ -276,7 +283,7 @@ def export(context: Context, /, output: Path | None, as_json: bool, **asked: str
         text = sheet.write(COLUMNS, rows)
         _note_unexported(found)
     if output:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
     else:
         click.echo(text, nl=False)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import io
 import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -327,6 +328,28 @@ def test_one_run_at_a_time_and_what_it_kept(place: imports.Place) -> None:
         place.path.write_text(place.path.read_text()[:50])
         with pytest.raises(Invalid, match="is damaged"):
             place.load()
+    assert list(place.folder.glob("*.lock")) == []
+
+
+def test_a_lock_that_its_holder_removed_locks_nothing(
+    place: imports.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run ends just when another one has opened the lock and not locked it yet."""
+    first, flock, locked = imports.Place(b"file", "me@R").alone(), fcntl.flock, 0
+
+    def late(file: IO[str], flags: int) -> None:
+        nonlocal locked
+        if locked == 1:
+            first.__exit__(None, None, None)
+        locked += 1
+        flock(file, flags)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    first.__enter__()
+    with place.alone(), pytest.raises(Busy), imports.Place(b"file", "me@R").alone():
+        pass
+    assert locked == 4
+    assert list(place.folder.glob("*.lock")) == []
 
 
 def _begin(place: imports.Place, slips: str | None) -> imports.Import:

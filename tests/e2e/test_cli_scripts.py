@@ -96,6 +96,8 @@ def test_what_ended_the_ways_it_can_end(club: Club) -> None:
         (["ceo", "members", "pwreset", "regular1"], 2, "--yes"),
         (["ceo", "library", "lend", "nonsense", "ctdalek"], 65, "neither a book's number nor an ISBN"),
         (["ceo", "members", "import", "/nonexistent.csv"], 66, "No such file"),
+        (["ceo", "api", "--host", "nohost", "GET", "/whoami"], 66, ""),
+        (["ceo", "memberlist", "f2099"], 0, "nobody is a member in f2099"),
         (["ceo", "members", "get", "\udcff"], 65, "not UTF-8"),
         (["ceo", "api", "POST", "/members", "[" * 90_000], 65, ""),
     ]
@@ -145,6 +147,9 @@ def test_books_that_are_there_need_a_decision(club: Club) -> None:
         assert "line 2: the library has a book of this title by these authors already, as book " in said
         assert "--doubles skip" in said
     assert club.client("office1").books(q=title)["found"] == 1
+    status, _, said = run("title,authors,isbn\n" + f"{title},A. Writer; B. Writer,\n" * 12)
+    assert status == 65
+    assert "\n  12 doubles: lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more; --json names each\n" in said
     status, printed, said = run(more, "--doubles", "skip")
     assert (status, printed) == (0, "1 book is added.\n")
     assert "Left out, because the library has them: 1 book." in said
@@ -213,6 +218,7 @@ def test_a_request_as_it_is(club: Club) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0 and len(events) > 10 and events[-1]["status"] == "completed"
     assert json.loads(club.run_as("ctdalek", "ceo", "api", "GET", f"/mailman/{uid}").stdout)["lists"] == ["csc-general"]
+    assert club.run_as("ctdalek", "ceo", "api", "--host", "Mail", "GET", "/health?full").returncode == 0
     done = club.run_as("ctdalek", "ceo", "api", "GET", "/nope")
     assert (done.returncode, json.loads(done.stdout)["code"]) == (66, "not_found")
     assert club.run_as("ctdalek", "ceo", "api", "POST", "/members", "{").returncode == 65
@@ -297,6 +303,30 @@ def test_an_import_of_the_office_goes_on_too(club: Club) -> None:
     done = club.run_as("office1", "ceo", "members", "import", "-", "--yes", text=text)
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 3 and "3 accounts are ready" in done.stderr
     assert club.run_as("office1", "ceo", "members", "import", "-", "--yes", "--json", text=text).returncode == 2
+
+
+def test_no_bar_is_among_the_passwords_on_a_terminal(club: Club, terminal: Open) -> None:
+    uids = [club.name() for _ in range(2)]
+    file = f"uid,cn,program\\n{uids[0]},Bar Person,CS\\n{uids[1]},Bar Person,CS\\n"
+    script = f"printf '{file}' >~/{uids[0]}.csv; ceo members import ~/{uids[0]}.csv --yes"
+    window = terminal("office1", "bash", "-c", f"{script}; ls ~/.local/state/ceo/import-*")
+    window.see("2 accounts are ready")
+    window.see("No such file")  # nothing is left of the import
+    for uid in uids:
+        assert re.search(rf"^{uid}  \S+$", "\n".join(map(str.rstrip, window.screen.display)), re.MULTILINE)
+
+
+def test_an_output_file_that_can_not_be_made(club: Club) -> None:
+    sheet = f"uid,cn,program\n{club.name()},Test Person,CS\n"
+    done = club.run_as("office1", "ceo", "members", "import", "-", "--slips", "/none/x", "--dry-run", text=sheet)
+    assert (done.returncode, done.stdout) == (73, "")
+    assert done.stderr == "ceo: /none/x can't be made: there is no folder /none\n"
+    full = "cd; ulimit -f 32; ceo members export --json --output full.json; echo $?; ls -A"
+    done = club.run_as("office1", "bash", "-c", full)
+    error, status, *files = done.stdout.splitlines()
+    assert json.loads(error)["error"] == "full.json could not be written: File too large"
+    assert status == "74"
+    assert not [name for name in files if name == "full.json" or name.startswith(".ceo-")]
 
 
 def test_export_is_what_import_takes(club: Club) -> None:
