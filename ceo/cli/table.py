@@ -35,7 +35,7 @@ class Form:
 # there is no row; the models are slow to import.
 KEYS = {
     "Member": "uid cn uid_number gid_number home_directory login_shell program given_name sn terms non_member_terms positions groups"
-              " is_club expired deleted forwarding_addresses forwarding_problem",
+              " is_club expired deleted forwarding_addresses forwarding_problem signed_up_just_now",
     "Lapsed": "uid cn program last_term expired",
     "GroupSummary": "cn gid_number members",
     "ClubSummary": "uid cn members expired deleted",

@@ -139,6 +139,8 @@ class Member(Wire):
     forwarding_problem: str | None = (
         None  # why ~/.forward can't be read; the addresses are empty then
     )
+    # Whether the office worker who asks signed it up within the last hour; None for others.
+    signed_up_just_now: bool | None = None
 
 
 class MemberPage(Wire):

@@ -105,7 +105,11 @@ def get(uid: str) -> flask.Response:
     running = ceod()
     person = _person(uid)
     member = shown(person, running.services.directory.groups_of(person.uid))
-    if RULES["member.forwarding.read"].allows(standing(caller(), running.services.directory, subject=uid)):
+    who = standing(caller(), running.services.directory, subject=uid)
+    if Who.OFFICE in who:
+        fresh = _signed_up_just_now(person.uid)
+        member = member.model_copy(update={"signed_up_just_now": fresh})
+    if RULES["member.forwarding.read"].allows(who):
         forward = _forward(person.uid)
         member = member.model_copy(
             update={
@@ -190,7 +194,7 @@ def renew(uid: str) -> flask.Response:
 def pwreset(uid: str) -> flask.Response:
     """Give somebody a temporary password."""
     running = ceod()
-    fresh = _signed_up_just_now(uid) if not name_rules.username_problem(uid) else set()
+    fresh = _fresh(uid) if not name_rules.username_problem(uid) else set()
     allow("member.pwreset", subject=uid, also=fresh)
     _person(uid)
 
@@ -260,14 +264,19 @@ def _person(uid: str) -> Person:
     return person
 
 
-def _signed_up_just_now(uid: str) -> set[Who]:
+def _fresh(uid: str) -> set[Who]:
     """FRESH, if the caller signed this account up within the hour and nobody used its password yet."""
-    running = ceod()
-    added = running.engine.record.committed_since((ADD_MEMBER.name, ADD_MEMBERS.name), caller().name, time.time() - FRESH_S)
-    if not any(row["uid"] == uid for told in added for row in accounts.accounts(told)):
+    if not _signed_up_just_now(uid):
         return set()
-    principal = running.services.admin_host.kadmin.get(uid)
+    principal = ceod().services.admin_host.kadmin.get(uid)
     return {Who.FRESH} if principal and principal.needs_change else set()
+
+
+def _signed_up_just_now(uid: str) -> bool:
+    """Whether the caller signed this account up within the hour."""
+    operations, since = (ADD_MEMBER.name, ADD_MEMBERS.name), time.time() - FRESH_S
+    added = ceod().engine.record.committed_since(operations, caller().name, since)
+    return any(row["uid"] == uid for told in added for row in accounts.accounts(told))
 
 
 def shown(person: Person, groups: list[str] | None = None) -> Member:

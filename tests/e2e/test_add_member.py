@@ -210,7 +210,12 @@ def test_members_are_read_back(club: Club) -> None:
 def test_password_resets_follow_the_rule(club: Club) -> None:
     uid = club.name()
     club.add("office1", uid=uid)
-    *_, last = club.client("office1").reset_password(uid)
+    office = club.client("office1")
+    assert office.member(uid)["signed_up_just_now"] is True
+    assert office.member("regular1")["signed_up_just_now"] is False
+    assert club.client("ctdalek").member(uid)["signed_up_just_now"] is False  # by somebody else
+    assert club.client("regular1").member(uid)["signed_up_just_now"] is None
+    *_, last = office.reset_password(uid)
     password = last["result"]["temporary_password"]
     with pytest.raises(tickets.PasswordExpired):
         tickets.initial(f"{uid}@{REALM}", password, "MEMORY:fresh")

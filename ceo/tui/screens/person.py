@@ -22,6 +22,7 @@ from ceo.tui.widgets.page import Page, Record
 from ceo.tui.widgets.sides import Sides
 from ceo_common import terms
 from ceo_common.errors import CeoError
+from ceo_common.permissions import Who
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -124,7 +125,7 @@ class Person(Screen):
         return [
             *((as_rep, as_member) if is_rep(member) else (as_member, as_rep)),
             Choice("Password reset", lambda: push(change_account.reset(app, uid, member["cn"])), self._about_reset(),
-                   gone or club or never("member.pwreset")),
+                   gone or club or self._never_reset(member)),
             Choice("Shell", lambda: push(change_account.Shell(app, member)), "Change the login shell.", gone or never("member.shell", uid)),
             Choice("Forwarding", lambda: push(change_account.Forwarding(app, member)), "Where mail goes on to.", gone or never(forwarding, uid)),
             Choice("Groups", lambda: push(GroupsOf(app, uid)), "Put them into groups, take them out.", gone or never("group.change")),
@@ -139,8 +140,20 @@ class Person(Screen):
         ]
 
     def _about_reset(self) -> str:
-        return "A temporary password, shown once." + ("" if not self.app.standing.never("member.purge") else
-                                                      f"  {change_account.WHO_RESETS}")
+        who = f"  {change_account.WHO_RESETS}" if self._is_limited else ""
+        return f"A temporary password, shown once.{who}"
+
+    def _never_reset(self, member: Json) -> str:
+        """Why the password can't be reset; an earlier ceod does not say who signed whom up."""
+        too_late = self._is_limited and member.get("signed_up_just_now") is False
+        never = self.app.standing.never("member.pwreset")
+        return never or (change_account.WHO_RESETS if too_late else "")
+
+    @property
+    def _is_limited(self) -> bool:
+        """Whether one resets only the passwords of those whom one signed up."""
+        standing = self.app.standing
+        return standing.is_any_of(Who.OFFICE) and not standing.is_any_of(Who.SYSCOM)
 
 
 def _databases(told: Json) -> str:
