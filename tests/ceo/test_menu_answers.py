@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from ceo.tui import keys
+from ceo.tui.app import App
 from ceo.tui.hints import clauses
 from ceo.tui.screen import SETTLE_S, Screen
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage
 from ceo.tui.screens.change_account import Delete, Forwarding
 from ceo.tui.screens.copies import Copies
+from ceo.tui.screens.databases import Databases
 from ceo.tui.screens.desk import Desk
 from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.examination import Examination
+from ceo.tui.screens.groups import Group
+from ceo.tui.screens.groups_of import GroupsOf
 from ceo.tui.screens.how_it_ended import _is_lost
 from ceo.tui.screens.library import Library
 from ceo.tui.screens.lists import Lists, TakeOff
 from ceo.tui.screens.loans import Loans
+from ceo.tui.screens.person import Person
+from ceo.tui.screens.programs import Programs
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.safe import plain
 from ceo_common.errors import OutcomeUnknown, Unreachable, WouldLose, WrongState
+from ceo_common.permissions import Who
 from tests.ceo.menu_bench import Bench, bench
 
 __all__ = ["bench"]
@@ -418,6 +426,86 @@ def test_a_password_that_mending_gave_and_nobody_saw_is_lost(result: dict[str, A
     story = {"state": "completed", "operation": "mend_account", "result": result}
     assert _is_lost(story) is bool(result and "temporary_password_lost" in result)
     assert not _is_lost({**story, "state": "aborted"})
+
+
+# After a change
+
+SYSCOM = frozenset({Who.SIGNED_IN, Who.SYSCOM})
+_PROGRAMS = {
+    "changes": [{"uid": "jdoe", "old": "", "new": "Physics"}],
+    "looked_at": 1,
+    "unknown": 0,
+}
+_BROKEN = {
+    "state": "problem",
+    "check": "home",
+    "found": "none",
+    "looked_at": "",
+    "mend": "make it",
+    "fixable": True,
+}
+_GROUP = {"members": ["jdoe"], "gid_number": 1, "lists": [], "implies": []}
+
+
+@pytest.mark.parametrize(
+    ("make", "answer", "key"),
+    [
+        (lambda app: Databases(app, "jdoe"), {"mysql": False, "postgresql": True}, "r"),
+        (lambda app: Lists(app, "jdoe"), ["events"], "e"),
+        (lambda app: GroupsOf(app, "jdoe"), ["www"], "w"),
+        (lambda app: Group(app, "www"), _GROUP, "t"),
+        (lambda app: Examination(app, "jdoe"), [_BROKEN], "ctrl r"),
+        (Programs, _PROGRAMS, "ctrl r"),
+    ],
+)
+def test_after_a_change_enter_begins_no_other(
+    bench: Bench, make: Callable[[App], Any], answer: Any, key: str
+) -> None:
+    """Until somebody marks a choice, or looks again at what is left."""
+    bench.app.standing.who = SYSCOM
+    screen = make(bench.app)
+    bench.open(Screen(bench.app), screen)
+    bench.answer(answer)
+    screen.after_write()
+    screen.load()
+    bench.answer(answer)
+    assert key == "ctrl r" or "first letter" in bench.note
+    bench.press(*["enter"] * 6)
+    assert bench.app.stack[-1] is screen
+    bench.press(key)
+    if bench.questions:
+        bench.answer(answer)
+    bench.press("enter")
+    assert bench.app.stack[-1] is not screen
+
+
+def test_copies_that_were_added_are_not_added_once_more(bench: Bench) -> None:
+    page = BookPage(bench.app, BOOK)
+    bench.open(page)
+    bench.answer((BOOK, []))
+    bench.press("down", "enter", "enter")
+    assert _kinds(bench) == [BookPage, Copies]
+    bench.answer({**BOOK, "copies": 2})
+    bench.press(*["enter"] * 4)
+    assert _kinds(bench) == [BookPage]
+
+
+# Password resets
+
+
+@pytest.mark.parametrize(("fresh", "offered"), [(True, True), (False, False), (None, True)])
+def test_office_staff_are_offered_only_a_reset_that_they_may_do(
+    bench: Bench, fresh: bool | None, offered: bool
+) -> None:
+    """None: an older ceod does not say whom they signed up, and decides itself."""
+    told = {"program": "", "uid_number": 1, "home_directory": "/users/jdoe", "groups": []}
+    kinds = {"terms": [], "non_member_terms": [], "positions": [], "is_club": False}
+    state = {"expired": False, "deleted": False, "signed_up_just_now": fresh}
+    bench.open(Person(bench.app, "jdoe"))
+    bench.answer({**MEMBER, **told, **kinds, **state}, 0)
+    bench.press("p", "enter")
+    assert ("later, send the person to the systems committee" in bench.note) is not offered
+    assert (Review in _kinds(bench)) is offered
 
 
 # Mailing lists

@@ -105,18 +105,20 @@ def test_a_transaction_is_resumed_and_given_up_from_its_story(club: Club, termin
     window.type("Tab")
     window.miss(identifier[:20])
     window.type("Enter")
-    window.see("✓ mailing list done", "No step of it waits")
+    window.see("✓ mailing list done", "why nothing can be done")
     assert _state(club, identifier, step) == "done"
     _give_up(club, identifier, step)
-    window.see("✗ mailing list given up")  # by itself
-    window.type("Down", "Enter")
+    window.see("✗ mailing list given up", "to what can be done")  # by itself
+    window.type("Enter", "a", "Enter")
     window.see("never tries it again", "Reason")
     window.type("Enter")
     window.see("type the reason")
     window.type("done by hand", "Enter")
     window.see("It is given up.", "What is left", "mailing list")
     window.type("Enter")
-    window.see("mailing list not needed any more", "It can be abandoned only when it is stuck")
+    window.see("mailing list not needed any more", "why nothing can be done")
+    window.type("a")
+    window.see("It can be abandoned only when it is stuck")
     assert _state(club, identifier, step) == "skipped"
     newest = club.client("ctdalek").log(HOST)["rows"][0]
     assert (newest["who"], newest["what"], newest["reason"]) == ("ctdalek", "abandon", "done by hand")
@@ -139,7 +141,9 @@ def test_what_one_did_stands_in_the_log_and_leads_to_its_story(club: Club, termi
     window.type("Tab")
     window.see("remote", "add_member")
     window.type("Enter")
-    window.see(f"Sign-up of {uid}", "No step of it waits")
+    window.see(f"Sign-up of {uid}", "Right, or a first letter: why nothing can be done.")
+    window.type("Right")
+    window.see("No step of it waits")
     window.type("Esc", "Esc", "Esc")
     window.see("Find somebody")
     choose(window, "Audit log")

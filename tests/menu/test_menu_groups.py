@@ -46,8 +46,8 @@ def test_a_group_from_its_own_page_and_from_somebodys(club: Club, terminal: Open
     window.see(*(f"{uid}, {group}: added" for group in ["office", *follow]))
     assert all(uid in _inside(club, group) for group in ["office", *follow])
     _go_on(window)
-    window.see(f"Members: {before + 1}", uid)
-    window.type("Enter")
+    window.see(f"Members: {before + 1}", uid, "Down, or a first letter")
+    window.type(*["Enter"] * 3, "a", "Enter")  # too many, which begin nothing
     window.see("Into the group office")
     window.type(uid, "Enter")
     window.see(f"{uid} is in office already")  # at the field, which keeps what was typed
@@ -81,6 +81,7 @@ def test_a_group_from_its_own_page_and_from_somebodys(club: Club, terminal: Open
     window.see(f"{uid}, adm: added")
     _go_on(window)
     window.see(f"{uid} is in adm")
+    window.type(*["Enter"] * 3)
     assert uid in _inside(club, "adm")
     window.type("a", "Enter")
     window.see(f"Enter takes {uid} out of adm.")

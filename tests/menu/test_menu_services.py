@@ -54,6 +54,8 @@ def test_ones_own_lists(club: Club, terminal: Open, moderated: str) -> None:
     window.type("Enter")
     window.see("regular1 is on events.", "Put on a list")
     assert club.on_list("regular1", "events")
+    window.type(*["Enter"] * 4)  # too many, which put nobody on or off
+    window.see("regular1 is on events.  Down, or a first letter")
     window.type("Home", "Enter", "events", "Enter")
     window.see("is on the list events already")
     window.type("Ctrl-U", moderated, "Enter")
@@ -83,6 +85,8 @@ def test_databases_are_made_and_their_passwords_shown_once(club: Club, terminal:
     first = _password(window.text)
     _go_on(window)
     window.see(f"MySQL: {uid} has a database", "Reset the MySQL password")
+    window.type(*["Enter"] * 4)  # too many, which make no other password
+    window.see("Down, or a first letter: to what can be done.")
     assert first not in window.text and query(club, "mysql", uid, first, "SELECT 1").stdout.strip() == "1"
     window.type("r", "Enter")
     window.see("The old password stops working at once", f"Enter resets the MySQL password of {uid}.")

@@ -46,5 +46,9 @@ class Abandon(Screen):
     def _done(self, told: Json) -> None:
         left = [Record(item["step"], ", ".join(f"{name}: {value}" for name, value in item["facts"].items()), WIDTH) for item in told["left"]]
         self.body = Page([("good", "It is given up."), *(["", "What is left:", *left] if left else ["Nothing is left."])])
-        self.bindings = {keys.GO_ON: lambda: self.app.remove(self)}
+        self.bindings = {keys.GO_ON: self._go_on}
         self.tell("hint", "Enter goes on.")
+
+    def _go_on(self) -> None:
+        self.app.remove(self)
+        self.app.stack[-1].after_write()

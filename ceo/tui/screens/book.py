@@ -97,6 +97,7 @@ class BookPage(WithLoans):
         self.menu.moved()
 
     def _added(self, told: str) -> None:
+        self.menu.go_home()  # where an Enter too many adds no other
         self.said = told
 
 

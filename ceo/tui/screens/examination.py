@@ -43,7 +43,8 @@ class Examination(Screen):
         self.body = self.page
         self.findings: list[Json] = []
         self.fixable: list[Json] = []
-        self.bindings = {keys.AGAIN: self.load}
+        self._has_mended = False  # since it was looked at
+        self.bindings = {keys.AGAIN: self._look_again}
 
     def on_top(self) -> None:
         """Examine."""
@@ -53,6 +54,14 @@ class Examination(Screen):
         """Whether one may mend."""
         if self.findings:
             self._found(self.findings)
+
+    def after_write(self) -> None:
+        """Enter mends nothing more, until somebody has looked at what is left."""
+        self._has_mended = True
+
+    def _look_again(self) -> None:
+        self._has_mended = False
+        self.load()
 
     def load(self) -> None:
         """Ask."""
@@ -66,8 +75,9 @@ class Examination(Screen):
             lines += lines_of(finding, finding["check"])
         self.page.show(lines)
         never = self.app.standing.never("member.mend")
-        mends = {keys.MEND: self._mend} if self.fixable and not never else {}
-        self.bindings = {**mends, keys.AGAIN: self.load}
+        may_mend = self.fixable and not never and not self._has_mended
+        mends = {keys.MEND: self._mend} if may_mend else {}
+        self.bindings = {**mends, keys.AGAIN: self._look_again}
         self.tell(*self._verdict(findings, never))
 
     def _verdict(self, findings: list[Json], never: str) -> tuple[str, str]:
@@ -77,12 +87,16 @@ class Examination(Screen):
             return "good", "All is well."
         told = "  ".join([*([counted(wrong, "thing is wrong.", "things are wrong.")] if wrong else []),
                           *([f"{unknown} could not be looked at."] if unknown else [])])
-        mend = "" if not self.fixable else f"  {never}" if never else f"  Enter mends {'it' if wrong == 1 else f'{len(self.fixable)} of them'}."
-        return "problem", told + mend
+        if not self.fixable:
+            return "problem", told
+        enter = f"Enter mends {'it' if wrong == 1 else f'{len(self.fixable)} of them'}."
+        if self._has_mended:
+            enter = "To mend what is left: Ctrl-R, then Enter."
+        return "problem", f"{told}  {never or enter}"
 
     def _failed(self, error: CeoError) -> None:
         self.page.show([("problem", error.message)])
-        self.bindings = {keys.AGAIN: self.load}
+        self.bindings = {keys.AGAIN: self._look_again}
         self.tell("problem", "Ctrl-R asks again.")
 
     def _mend(self) -> None:

@@ -34,6 +34,9 @@ class Expiry(Rehearsal):
         self.field = Field("How many?")
         urwid.connect_signal(self.field.edit, "postchange", lambda *_: self.field.under("", ""))
 
+    def after_write(self) -> None:
+        """Enter does nothing until the count is typed anew."""
+
     def rehearse(self, client: Client) -> Json:
         """Who is due."""
         return client.expiry()

@@ -107,6 +107,7 @@ class _Change(Review):
     def _done(self, answer: Json) -> None:
         self.lists.outcome = self.done(answer)
         self.app.remove(self)
+        self.lists.after_write()
 
     def _failed(self, error: CeoError) -> None:
         if self._refused and self._refused(error):

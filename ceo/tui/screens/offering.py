@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ceo_common.client import Client
 
 T = TypeVar("T")
+_RESTS = "Down, or a first letter: to what can be done."
 
 
 class Offering(Screen, Generic[T]):
@@ -36,6 +37,12 @@ class Offering(Screen, Generic[T]):
     def on_top(self) -> None:
         """Ask."""
         self.load()
+
+    def after_write(self) -> None:
+        """No choice is marked, because the next Enters would begin another change."""
+        if self._told:
+            self.menu.rest()
+            self.tell("hint", _RESTS)
 
     def standing_told(self) -> None:
         """Grey what one may not do."""
@@ -63,7 +70,10 @@ class Offering(Screen, Generic[T]):
         self.menu.show(self.rows(told))
         self.body = self.arranged(told)
         if self.outcome:
-            self.tell(*self.outcome)
+            style, sentence = self.outcome
+            self.tell(style, f"{sentence}  {_RESTS}" if self.menu.rests else sentence)
+        elif self.menu.rests:
+            self.tell("hint", _RESTS)
         else:
             self.menu.moved()
         self.outcome = None

@@ -41,8 +41,19 @@ class Overdue(_OfLoans):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        self.bindings |= {keys.MAIL: self._rehearse}
         self.said = ""  # of the mails that went
+
+    def standing_told(self) -> None:
+        """Offer the mails to those alone who may send them."""
+        if self.app.standing.never("library.remind"):
+            self.bindings.pop(keys.MAIL, None)
+        else:
+            self.bindings[keys.MAIL] = self._rehearse
+
+    def on_top(self) -> None:
+        """Ask, and offer what one may do."""
+        self.standing_told()
+        super().on_top()
 
     def fetch(self, client: Client) -> list[Json]:
         """What is overdue."""
@@ -56,9 +67,6 @@ class Overdue(_OfLoans):
     # Mails
 
     def _rehearse(self) -> None:
-        if never := self.app.standing.never("library.remind"):
-            self.tell("problem", never)
-            return
         self.tell("hint", "One moment ...")
         self.ask(lambda client: client.overdue_mails(), self._rehearsed, about="mails")
 

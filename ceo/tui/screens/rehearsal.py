@@ -35,10 +35,19 @@ class Rehearsal(Listing):
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.plan: Json = {}
+        self._has_run = False  # since it was looked at
+
+    def after_write(self) -> None:
+        """Enter begins nothing: the rows are others now, and somebody has to look at them."""
+        self._has_run = True
 
     def load(self) -> None:
         """Rehearse."""
         self.ask(self.rehearse, self._planned, self._failed)
+
+    def _look_again(self) -> None:
+        self._has_run = False
+        self.load()
 
     def rehearse(self, client: Client) -> Json:
         """The plan; in a worker's thread."""
@@ -50,7 +59,8 @@ class Rehearsal(Listing):
 
     def ready(self) -> None:
         """There are rows: what can be done with them."""
-        self.bindings[keys.LAST_LOOK] = self._last_look
+        if not self._has_run:
+            self.bindings[keys.LAST_LOOK] = self._last_look
 
     def last_look(self) -> tuple[Sequence[Markup | Record], str]:
         """What stands in the last look, and what Enter does there."""
@@ -75,8 +85,10 @@ class Rehearsal(Listing):
         rows = self.rows(plan)
         if rows:
             self.ready()
-        self.bindings[keys.AGAIN] = self.load
+        self.bindings[keys.AGAIN] = self._look_again
         self._show(rows)
+        if rows and self._has_run:
+            self.tell("hint", f"{self.told(rows)}  For another run: Ctrl-R, then Enter.")
 
     def _last_look(self) -> None:
         lines, question = self.last_look()

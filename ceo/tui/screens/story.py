@@ -45,7 +45,7 @@ class Story(Watching):
         self._asking = False
         self.page = Page(["One moment ..."])
         self.menu = Menu([], self.tell)
-        self.body = Sides(self.page, self.menu)
+        self.body: Sides = Sides(self.page, self.menu)
 
     def show_details(self) -> None:
         """With numbers and internal names, or without."""
@@ -69,8 +69,29 @@ class Story(Watching):
         self.page.show(_lines(story, details=self.details))
         choices = self._choices()
         if [choice.never for choice in choices] != [row.never for row in self.menu.data if isinstance(row, Choice)]:
-            self.menu.show(choices)
+            self._show_choices(choices)
         self.app.redraw()
+
+    def _show_choices(self, choices: list[Choice]) -> None:
+        """Mark one that may be taken; where there is none, the cursor goes to the text."""
+        marked = self.menu.marked.label if self.menu.places else ""
+        labels = [choice.label for choice in choices if not choice.never]
+        self.menu.show(choices, marked if marked in labels else next(iter(labels), ""))
+        if not labels:
+            self.body.to_page()
+        self._tell_where_choices_are()
+
+    def after_write(self) -> None:
+        """No choice is marked, because the next Enter would do the same once more."""
+        self.body.to_page()
+        self._tell_where_choices_are()
+
+    def _tell_where_choices_are(self) -> None:
+        if self.body.on_menu:
+            return
+        can = any(isinstance(row, Choice) and not row.never for row in self.menu.data)
+        hint = "to what can be done" if can else "why nothing can be done"
+        self.tell("hint", f"Right, or a first letter: {hint}.")
 
     def _failed(self, error: CeoError) -> None:
         self._asking = False
@@ -97,6 +118,7 @@ class Story(Watching):
         self.write("Resuming", lambda client: client.resume(self.host, self.identifier), self._resumed)
 
     def _resumed(self, _told: Json) -> None:
+        self.after_write()
         self.tell("good", "It is tried again now.")
         self.look()
 

@@ -13,6 +13,8 @@ from ceo.tui.widgets.marked import Line, Marked
 from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import safe, text
 
+_ENTERS = (keys.CHOOSE, keys.CONFIRM, keys.ACCEPT)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,19 +33,24 @@ class Choice:
 
 
 class Menu(Marked):
-    """Choices under headings (plain texts) and records; `note` hears what the marked one does, or why it can't be done."""
+    """Choices under headings (plain texts) and records.
+
+    `note` hears what the marked one does, or why it can't be done.  While it `rests` none is marked.
+    """
 
     def __init__(self, rows: Sequence[Choice | Record | str], note: Callable[[str, str], None], at: str = "") -> None:
         super().__init__(keys.CHOOSE, self._take)
         self.note = note
+        self.rests = False
         self.data: list[Choice | Record | str] = []
         self.show(rows, at)
 
     def show(self, rows: Sequence[Choice | Record | str], at: str = "") -> None:
         """Other choices; the mark goes to the one that is called `at`, or stays on the same as before; of several, on the nearest.
 
-        Where the same is gone, the mark goes to the first.
+        Where the same is gone, the mark goes to the first.  A menu that rests goes on resting.
         """
+        rests = self.rests and not at
         before = self.marked if self.places and not at else None
         wanted = (before.label, before.of) if before else (at, None)
         here = self.at if self.places else 0
@@ -53,6 +60,10 @@ class Menu(Marked):
         alike = [i for i, row in enumerate(rows) if isinstance(row, Choice) and (row.label, row.of) == wanted]
         same = min(alike, key=lambda i: abs(i - here), default=None)
         self.fill([_line(row) for row in rows], [row.label if isinstance(row, Choice) else None for row in rows], same)
+        if rests:
+            self.rest()
+        elif not self.places:
+            self._bind_enter(None)
 
     @property
     def marked(self) -> Choice:
@@ -61,15 +72,35 @@ class Menu(Marked):
         assert isinstance(row, Choice)
         return row
 
+    def rest(self) -> None:
+        """Mark nothing until a key or a click does: an Enter too many begins no other change."""
+        self.rests, self._letter = True, ""
+        self._bind_enter(None)
+        self._invalidate()
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:
+        """Without a mark while it rests."""
+        return super().render(size, focus and not self.rests)
+
     def moved(self) -> None:
         """Say what the marked one does."""
         choice = self.marked
-        enters = (keys.CHOOSE, keys.CONFIRM, keys.ACCEPT)
-        others = {key: action for key, action in self.bindings.items() if key not in enters}
+        self.rests = False
+        self._invalidate()
         enter = keys.CONFIRM if choice.writes else keys.ACCEPT if choice.asks else keys.CHOOSE
-        enter = keys.CHOOSE if choice.never else enter
-        self.bindings = {enter: self._take, **others}
+        self._bind_enter(None if choice.never else enter)
         self.note("problem" if choice.never else "hint", choice.never or choice.about)
+
+    def _bind_enter(self, enter: keys.Key | None) -> None:
+        """Enter is that key; None where it does nothing."""
+        others = {key: action for key, action in self.bindings.items() if key not in _ENTERS}
+        self.bindings = {**({enter: self._take} if enter else {}), **others}
+
+    def _step(self, by: int, *, around: bool = True) -> None:
+        if self.rests:
+            self.edge(0 if by > 0 else -1)
+        else:
+            super()._step(by, around=around)
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:
         """A field among the choices takes what it can; the rest moves the mark."""
