@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import re
 import signal
 import threading
 import time
@@ -22,7 +21,7 @@ from ceo.tui.incoming import Background, Pasted
 from ceo.tui.standing import Standing
 from ceo.tui.terminal import Loop, Terminal
 from ceo.tui.undoable import Undoable
-from ceo.tui.widgets.form import Field
+from ceo.tui.widgets.form import LOST_LETTER, Field, is_lost_letter
 from ceo.tui.widgets.safe import Markup, safe
 from ceo.tui.workers import Workers
 from ceo_common.client_config import Client as Settings
@@ -41,7 +40,6 @@ _LOOK_ANSWER_S = 5.0
 _CRUMB = "  ›  "  # between two titles
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _CONFIRMS = (keys.CONFIRM, keys.LAST_LOOK, keys.MEND, keys.GO_ON)  # the note says what Enter does
-_NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
 WAIT_S = 2  # what takes no longer than this is not told of
 
 
@@ -294,8 +292,8 @@ class App:
         if not isinstance(key, str):
             return False
         top = self.stack[-1]
-        if _NO_TEXT.fullmatch(key) and top.focused_field():
-            top.note = ("problem", "This letter did not arrive as UTF-8, so it was left out.  Set the terminal to UTF-8.")
+        if is_lost_letter(key) and top.focused_field():
+            top.note = ("problem", LOST_LETTER)
             self.redraw()
             return True
         return top.key(key) or (not top.locked and keys.press(self.bindings, key))

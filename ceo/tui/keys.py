@@ -30,6 +30,7 @@ QUIT = Key(("ctrl c",), "Ctrl-C", "", "Leave at once; what was begun goes on, an
 # Where something is chosen.
 CHOOSE = Key(("enter", " "), "Enter", "choose", "Take what is marked.")
 OPEN = Key(("enter",), "Enter", "open", "Open the row that is marked.")
+OPEN_FIRST = Key(("enter",), "Enter", "", "Open the first one, as soon as one is found.")
 UP = Key(("up",), "Up", "", "One up.")
 DOWN = Key(("down",), "Down", "", "One down.")
 PAGE_UP = Key(("page up",), "Page-Up", "", "A page up.")

@@ -40,9 +40,11 @@ class Standing:
         return "" if rule.allows(self.who | towards) else rule.sentence()
 
     def down(self, role: str) -> str:
-        """Why the host of a role can't be asked; empty when it answers, as far as we know."""
+        """Why the host of a role can't be asked, with its name; empty when it seems to answer."""
         host = self.hosts.of(role)
-        return f"{short(host)} does not answer: {self.silent[host]}" if host in self.silent else ""
+        reason = self.silent.get(host, "")
+        names_host = not reason or short(host) in reason
+        return reason if names_host else f"{short(host)} does not answer: {reason}"
 
     def is_any_of(self, *who: Who) -> bool:
         """Whether we are known to be one of these."""

@@ -11,7 +11,7 @@ from typing import Any
 import urwid
 from urwid import str_util
 
-from ceo.tui.incoming import ASK_BACKGROUND, Incoming, Part, Typed
+from ceo.tui.incoming import ASK_BACKGROUND, Incoming, Part, Pasted, Typed
 
 _UNKNOWN_BYTE = re.compile(r"<([0-9]+)>")  # urwid's name for a byte that is no UTF-8
 
@@ -20,7 +20,7 @@ class Terminal(urwid.display.raw.Screen):  # type: ignore[misc]
     """Ctrl-C is a key like others; Ctrl-S would freeze the screen, Ctrl-\\ leave the terminal as it is.  Ctrl-Z suspends, unless it is shut.
 
     What is typed is UTF-8 wherever it is valid UTF-8, whatever the locale says: a terminal sends
-    nothing else that looks like it.
+    nothing else that looks like it.  From then on it is drawn in UTF-8, too.
     """
 
     def __init__(self, *, asks_background: bool = False) -> None:
@@ -94,8 +94,11 @@ class Terminal(urwid.display.raw.Screen):  # type: ignore[misc]
         for part in parts:
             if isinstance(part, Typed):
                 self._decode(part.data, wait_for_more=part is parts[-1])
-            else:
-                self._hear([part], [])
+                continue
+            has_letters = isinstance(part, Pasted) and not part.text.isascii()
+            if has_letters and urwid.util.get_encoding() == "ascii":
+                self._draw_in_utf8()
+            self._hear([part], [])
 
     def _lost(self) -> None:
         self._alarm = None
@@ -104,7 +107,17 @@ class Terminal(urwid.display.raw.Screen):  # type: ignore[misc]
     def _decode(self, data: bytes, *, wait_for_more: bool) -> None:
         with _utf8_typed():
             decoded, raw = super().parse_input(self._event_loop, None, list(data), wait_for_more)
+        if any(isinstance(key, str) and len(key) == 1 and not key.isascii() for key in decoded):
+            self._draw_in_utf8()
         self._hear([_in_locale(key) for key in decoded], raw)
+
+
+    def _draw_in_utf8(self) -> None:
+        """The terminal has sent UTF-8: draw what a locale without such letters shows as `?`."""
+        if str_util.get_byte_encoding() == "narrow":
+            urwid.set_encoding("utf-8")
+            urwid.CanvasCache.clear()
+            self.clear()
 
 
 @contextlib.contextmanager

@@ -163,7 +163,7 @@ def test_a_letter_jumps_and_what_is_grey_says_why() -> None:
     assert menu.marked.label == "Alpha" and told[-1] == ("hint", "first")
     for key, label in (("b", "Beta"), ("enter", "Beta"), ("b", "Beta"), ("b", "Bravo"), ("enter", "Bravo"), ("b", "Beta"), ("b", "Bravo"), ("b", "Beta"), ("down", "Bravo"), ("down", "Alpha"),
                        ("up", "Bravo"), ("home", "Alpha"), ("end", "Bravo"), ("page up", "Alpha")):
-        assert menu.keypress((30, 10), key) is None
+        assert menu.keypress((30, 10), key) == (key if (key, label) == ("enter", "Beta") else None)
         assert menu.marked.label == label, key
     assert took == ["c"] and ("problem", "not yours") in told
     assert menu.keypress((30, 10), "x") == "x"
@@ -188,6 +188,32 @@ def test_a_menu_that_is_shown_anew_keeps_its_mark() -> None:
     menu.keypress((30, 10), "end")
     menu.show([Choice("Zulu", lambda: None), Choice("Bravo", lambda: None)])
     assert menu.marked.label == "Bravo"
+
+
+def test_a_menu_that_rests_takes_nothing_until_a_choice_is_marked() -> None:
+    """A letter typed before, an arrow and a click mark one again; a grey one takes no Enter."""
+    took: list[str] = []
+    menu = _menu([], took)
+    for key, label in (("b", "Beta"), ("b", "Beta"), ("up", "Bravo"), ("down", "Alpha")):
+        menu.keypress((30, 10), "b")
+        menu.rest()
+        menu.show(menu.data)  # asked anew meanwhile
+        assert [menu.keypress((30, 10), enter) for enter in ("enter", " ")] == ["enter", " "]
+        assert keys.CHOOSE not in menu.bindings
+        assert "choice focus" not in _styles(menu)
+        menu.keypress((30, 10), key)
+        assert menu.marked.label == label
+        assert (keys.CHOOSE in menu.bindings) is not bool(menu.marked.never)
+        assert "greyed focus" in _styles(menu) or "choice focus" in _styles(menu)
+    menu.rest()
+    menu.mouse_event((30, 10), "mouse press", 1, 2, 4, focus=True)
+    assert took == ["c"]
+    menu.show(["One moment ..."])
+    assert keys.CHOOSE not in menu.bindings
+
+
+def _styles(menu: Menu) -> set[object]:
+    return {style for row in menu.render((30, 10), focus=True).content() for style, _, _ in row}
 
 
 def _press(form: Form, *typed: str) -> list[str | None]:
@@ -247,6 +273,8 @@ def test_what_is_grey_is_grey_by_the_rules_that_ceod_enforces() -> None:
 def test_a_silent_host_is_told_by_what_needs_it() -> None:
     standing = Standing(HOSTS, silent={"m.example.org": "no answer"})
     assert standing.down("mail") == "m does not answer: no answer" and standing.down("admin") == ""
+    reason = "m.example.org does not answer on port 9987: timed out"
+    assert Standing(HOSTS, silent={"m.example.org": reason}).down("mail") == reason
 
 
 # What is under way
@@ -474,7 +502,8 @@ def _luminance(r: int, g: int, b: int) -> float:
 
 
 @pytest.mark.parametrize(("which", "grounds"), [
-    (0, [(0, 0, 0), (0, 43, 54)]), (1, [(255, 255, 255), (253, 246, 227)]), (4, [(0, 0, 0), (255, 255, 255)])])
+    (0, [(0, 0, 0), (0, 43, 54)]), (1, [(255, 255, 255), (253, 246, 227)]),
+    (2, [(0, 0, 0), (255, 255, 255)]), (4, [(0, 0, 0), (255, 255, 255)])])
 def test_every_style_reads_on_its_background(which: int, grounds: list[tuple[int, int, int]]) -> None:
     """At least 3.8 to 1, for a text that is bold or stands beside others (WCAG 2.1 asks for 3 there)."""
     screen = urwid.display.raw.Screen()

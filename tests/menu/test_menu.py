@@ -255,11 +255,14 @@ def test_people_are_found_while_one_types(club: Club, terminal: Open) -> None:
     window.see("At least 2 letters")
     window.type("z")
     window.see("At least 2 letters")
+    assert not window.shows("Enter open"), "there is nothing to open yet"
     for text in (surname[2:], uid[1:], f"Zymurgy {surname}", f"Fill {surname}"):
         window.type("Ctrl-U", text)
         window.see(f"Phil {surname}", "f2018", "lapsed", "1 found")
+    assert window.shows("Enter open")
     window.type("Ctrl-U", f"group:syscom {surname}")
     window.see("No match.")
+    assert not window.shows("Enter open")
     window.type("Ctrl-U", f"f2018 {surname}")
     window.see(f"Phil {surname}", "found")
     window.type("Ctrl-U", "group:syscom")

@@ -197,7 +197,7 @@ def test_a_name_is_what_was_typed(club: Club, terminal: Open, locale: dict[str, 
     window.type("Enter")
     window.see("Full name")
     os.write(window.master, uid.encode() + b"\r\x4a\x6f\x73\xc3\xa9 Quo\rPhysics\x04")
-    window.see("Enter adds the account", "Quo")
+    window.see("Enter adds the account", "José Quo")  # drawn as what it is, too
     window.type("Enter")
     window.see(f"The account {uid} is ready", seconds=40)
     assert club.client("office1").member(uid)["cn"] == "José Quo"
@@ -209,6 +209,12 @@ def test_a_letter_that_is_no_utf_8_is_left_out_in_words(terminal: Open) -> None:
     window.see("Full name")
     os.write(window.master, b"Jos\xe9 x")
     window.see("Jos x", "did not arrive as UTF-8")
+    window.type("F2")
+    window.see("Name or username")
+    os.write(window.master, b"dal\xe9ek")
+    window.see("1 found.", "Calum Dalek", "did not arrive as UTF-8")
+    window.type("Ctrl-U")
+    window.miss("did not arrive as UTF-8")
 
 
 # Colours
@@ -282,6 +288,10 @@ def test_find_is_not_stacked_on_itself(terminal: Open) -> None:
         window.see("1 found")
         window.type("Enter")
         window.see("Home directory", f"Find somebody  ›  {uid}")
+    window.see("– Password reset")  # office staff did not sign this one up
+    window.type("p")
+    window.see("You may reset it within an hour after you signed them up")
+    assert not window.shows("Enter choose")
     window.type("/")
     window.see("Enter open")
     window.type("Esc")

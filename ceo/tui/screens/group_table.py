@@ -33,9 +33,9 @@ class GroupTable(Screen):
         self.table = Table(_COLUMNS, self.open)
         self.groups: list[Json] | None = None  # None: not told yet
         self._wanted = False  # whether Enter came before the groups
-        self.bindings = {keys.OPEN: self._enter, keys.AGAIN: self.load}
+        self.bindings = {keys.AGAIN: self.load}
         urwid.connect_signal(self.field.edit, "postchange", lambda *_: self._narrow())
-        self.body = Search(self.field, self.table)
+        self.body = Search(self.field, self.table, self._enter)
         self.tell("hint", "One moment ...")
 
     def on_top(self) -> None:

@@ -41,9 +41,8 @@ class Searching(Screen):
         self._asking = self._wanted = False
         self._alarm: object = None
         self._count = _COUNT
-        self.bindings = {keys.OPEN: self._enter}
         urwid.connect_signal(self.field.edit, "postchange", lambda *_: self._typed())
-        self.body = Search(self.field, self.table)
+        self.body = Search(self.field, self.table, self._enter)
         self.tell("hint", f"At least {_LEAST} letters.")
 
     def search(self, client: Client, text: str, count: int) -> tuple[list[Json], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +16,10 @@ from ceo.tui.widgets.scrolling import barred
 from ceo_common.errors import CeoError
 from ceo_common.text import shown
 
+LOST_LETTER = (
+    "This letter did not arrive as UTF-8, so it was left out.  Set the terminal to UTF-8."
+)
+_NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
 _LABEL = 18
 _OPENS = (keys.PEOPLE.names[0], keys.HELP.names[0])
 _MOST = 1000  # characters in a field
@@ -124,6 +129,11 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         self._under = (style, told)
         line = urwid.Columns([(_LABEL, urwid.Text("")), urwid.Padding(text((style, told)), right=1)])
         self._pile.contents[1:] = [(line, self._pile.options())] if told else []
+
+
+def is_lost_letter(key: str) -> bool:
+    """Whether a key is a byte that is no text in this terminal's encoding."""
+    return _NO_TEXT.fullmatch(key) is not None
 
 
 class Form(urwid.WidgetWrap):  # type: ignore[misc]
