@@ -33,6 +33,8 @@ NEXT_NUMBER = "the next free number"
 CURRENT = "the current one"
 TEMPORARY = "a temporary one, shown once"
 NEW = "a new one, shown once"
+OPEN, DISABLED = "open", "disabled"
+UNKNOWN_LISTS = "each that it is on; the mail host does not say which"
 FROM_SKELETON = "made from the skeleton"
 
 
@@ -192,12 +194,17 @@ def _delete_member(services: Services, arguments: Json) -> Changes:
     if person:
         state = "expired" if person.is_expired(time.time()) else "open"
         yield changed("account", uid, state, "deleted")
+        if person.one("shadowExpire"):
+            yield changed("expiry", uid, _expiry(person), None)
         shell = services.config.members.deleted_shell
         yield changed("login shell", uid, person.one("loginShell"), shell)
+    principal = services.admin_host.kadmin.get(uid)
+    if principal and not principal.disabled:
+        yield changed("Kerberos principal", uid, OPEN, DISABLED)
     if homes.identity(uid):
         yield changed("home directory", uid, homes.path(uid), f"in {homes.settings.archive}")
     yield from removed("group", uid, _groups_naming(services.directory, uid))
-    yield from removed("mailing list", uid, _lists_of(services, uid) or [])
+    yield from removed("mailing list", uid, _lists_to_leave(services, uid))
 
 
 def _groups_naming(directory: Directory, uid: str) -> list[str]:
@@ -208,11 +215,16 @@ def _groups_naming(directory: Directory, uid: str) -> list[str]:
 def _restore_member(services: Services, arguments: Json) -> Changes:
     uid, directory = arguments["uid"], services.directory
     expires = arguments.get("expires")
-    state = f"expired on {day_text(int(expires))}" if expires and expires.isdigit() else "open"
-    yield changed("account", uid, "deleted", state)
+    day = day_text(int(expires)) if expires and expires.isdigit() else expires
+    yield changed("account", uid, "deleted", "expired" if day else "open")
+    yield from added("expiry", uid, [day] if day else [])
     person, shell = directory.person(uid), arguments["login_shell"]
     if person and person.one("loginShell") != shell:
         yield changed("login shell", uid, person.one("loginShell"), shell)
+    principal = services.admin_host.kadmin.get(uid)
+    disabled_before, _ = arguments.get("principal") or (False, 0)
+    if principal and principal.disabled and not disabled_before:
+        yield changed("Kerberos principal", uid, DISABLED, OPEN)
     if archived := arguments["home_archived"]:
         homes = services.admin_host.homes
         yield changed("home directory", uid, f"{homes.settings.archive}/{archived}", homes.path(uid))
@@ -225,8 +237,10 @@ def _restore_member(services: Services, arguments: Json) -> Changes:
 def _purge_member(services: Services, arguments: Json) -> Changes:
     uid, homes = arguments["uid"], services.admin_host.homes
     yield changed("account", uid, f"number {arguments['uid_number']}", None)
+    if principal := services.admin_host.kadmin.get(uid):
+        yield changed("Kerberos principal", uid, DISABLED if principal.disabled else OPEN, None)
     yield from removed("group", uid, _groups_naming(services.directory, uid))
-    yield from removed("mailing list", uid, _lists_of(services, uid) or [])
+    yield from removed("mailing list", uid, _lists_to_leave(services, uid))
     if homes.identity(uid):
         yield changed("home directory", uid, homes.path(uid), None)
     for name in [*homes.archived_of(uid), *homes.undone_of(uid)]:
@@ -290,6 +304,12 @@ def _lists_of(services: Services, uid: str) -> list[str] | None:
     except CeoError:
         return None
     return list(answer["lists"])
+
+
+def _lists_to_leave(services: Services, uid: str) -> list[str]:
+    """The mailing lists that an account is on, in words where the mail host does not say which."""
+    lists = _lists_of(services, uid)
+    return [UNKNOWN_LISTS] if lists is None else lists
 
 
 def _not_on(services: Services, uid: str, lists: list[str]) -> list[str]:

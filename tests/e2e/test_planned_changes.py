@@ -13,6 +13,7 @@ import pytest
 from ceo_common.client import Client
 from ceo_common.errors import CeoError
 from ceo_common.events import Event
+from ceo_common.krb5.admin import DISALLOW_ALL
 from sandbox.club import BASE_DN
 from tests.club.club import Club
 
@@ -42,6 +43,9 @@ def _values(club: Club, uid: str) -> set[Value]:
                 found.add(("expiry", uid, day.date().isoformat()))
     for group in club.entries(f"(uniqueMember=uid={uid},ou=People,{BASE_DN})").values():
         found.add(("group", uid, group["cn"][0].decode()))
+    principal = club.principal(uid)
+    if principal and principal.attributes & DISALLOW_ALL:
+        found.add(("Kerberos principal", uid, "disabled"))
     forward = Path(f"/users/{uid}/.forward")
     for line in forward.read_text().splitlines() if forward.exists() else []:
         found.add(("line of ~/.forward" if line.startswith("#") else "forwarding address", uid, line))
@@ -52,7 +56,8 @@ def _values(club: Club, uid: str) -> set[Value]:
 
 
 def _planned(changes: list[dict[str, Any]], side: str) -> set[Value]:
-    return {(c["what"], c["of"], c[side]) for c in changes if c[side] is not None and c["what"] not in _IN_WORDS}
+    values = {(c["what"], c["of"], c[side]) for c in changes if c[side] is not None}
+    return {value for value in values if value[0] not in _IN_WORDS and value[2] != "open"}
 
 
 def _with_two_terms(club: Club) -> str:
@@ -101,6 +106,12 @@ def _deleted(club: Club) -> str:
     return uid
 
 
+def _expired_and_deleted(club: Club) -> str:
+    uid = _expired(club)
+    club.done(club.client("ctdalek").delete_member(uid))
+    return uid
+
+
 def _nobody(club: Club) -> str:
     return club.name()
 
@@ -140,6 +151,11 @@ _CASES: dict[str, tuple[Callable[[Club], str], Callable[[Client, str], Iterator[
     "position": (_with_two_terms, lambda client, uid: client.set_positions({"offsck": [uid]})),
     "no position": (_with_position, lambda client, uid: client.set_positions({"imapd": []})),
     "deletion": (_of_syscom, lambda client, uid: client.delete_member(uid)),
+    "deletion of an expired one": (_expired, lambda client, uid: client.delete_member(uid)),
+    "restoring an expired one": (
+        _expired_and_deleted,
+        lambda client, uid: client.restore_member(uid),
+    ),
     "restoring": (_deleted, lambda client, uid: client.restore_member(uid)),
 }
 
