@@ -22,7 +22,7 @@ from ceo.tui.standing import Standing
 from ceo.tui.terminal import Loop, Terminal
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.form import LOST_LETTER, Field, is_lost_letter
-from ceo.tui.widgets.safe import Markup, safe
+from ceo.tui.widgets.safe import Markup, plain, safe
 from ceo.tui.workers import Workers
 from ceo_common.client_config import Client as Settings
 from ceo_common.errors import CeoError, Internal, Unauthenticated
@@ -40,6 +40,9 @@ _LOOK_ANSWER_S = 5.0
 _CRUMB = "  ›  "  # between two titles
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _CONFIRMS = (keys.CONFIRM, keys.LAST_LOOK, keys.MEND, keys.GO_ON)  # the note says what Enter does
+# A scanner types digits and Enter: where the digits mean nothing, its Enter means nothing either.
+_STRAY_S = 0.5
+_NO_ENTER = "Something was typed or scanned right before this Enter, so it did nothing."
 WAIT_S = 2  # what takes no longer than this is not told of
 
 
@@ -115,6 +118,7 @@ class App:
         self._looked = time.monotonic()
         self._looking = False
         self._shut = False
+        self._stray = 0.0  # time.monotonic() when a letter or digit was typed that means nothing
         self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
         self.bindings: dict[keys.Key, keys.Action] = {
             keys.BACK: self.pop, keys.PEOPLE: self.find, keys.HELP: lambda: self.push(doors.help(self)),
@@ -239,12 +243,15 @@ class App:
     def _tell_status(self) -> None:
         left = self.session.seconds_left
         ticket = f"ticket {left // 3600} h {left % 3600 // 60:02d} min" if left else "no ticket"
-        self._status.set_text(safe(f" {self.operator or self.session.name}  |  {ticket}"))
+        who = f" {self.operator or self.session.name}"
         silent = [standing.short(host) for host in self.standing.silent]
         told: Markup = ("alarm", f" {', '.join(silent)} silent ") if silent else "all hosts answer " if self.standing.who is not None else ""
         if waits := self._longest_wait():
             told = [f"{waits}  ", told] if silent else f"{waits} "
         self._hosts.set_text(safe(told))
+        whole = f"{who}  |  {ticket}"
+        has_room = len(whole) + 1 + len(plain(told)) <= self.screen.width
+        self._status.set_text(safe(whole if has_room else who))
 
     def _longest_wait(self) -> str:
         """Which host has been waited for longest, in words; empty where none is waited for."""
@@ -296,7 +303,13 @@ class App:
             top.note = ("problem", LOST_LETTER)
             self.redraw()
             return True
-        return top.key(key) or (not top.locked and keys.press(self.bindings, key))
+        if key in keys.CONFIRM.names and time.monotonic() - self._stray < _STRAY_S:
+            self.say("problem", f"{_NO_ENTER}  Press Enter alone.")
+            return True
+        is_used = top.key(key) or (not top.locked and keys.press(self.bindings, key))
+        if len(key) == 1 and (top.modal or not is_used):
+            self._stray = time.monotonic()
+        return is_used
 
     def _unforeseen(self, error: Exception) -> None:
         self.say("problem", f"Something unforeseen happened, which is a fault of this program: {type(error).__name__}: {error}")

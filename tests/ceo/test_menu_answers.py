@@ -23,14 +23,17 @@ from ceo.tui.screens.doing import Doing, Outcome
 from ceo.tui.screens.examination import Examination
 from ceo.tui.screens.groups import Group
 from ceo.tui.screens.groups_of import GroupsOf
+from ceo.tui.screens.help import Help
 from ceo.tui.screens.how_it_ended import _is_lost
 from ceo.tui.screens.library import Library
 from ceo.tui.screens.lists import Lists, TakeOff
 from ceo.tui.screens.loans import Loans
+from ceo.tui.screens.main_menu import MainMenu
 from ceo.tui.screens.person import Person
 from ceo.tui.screens.programs import Programs
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
+from ceo.tui.screens.sign_up import LastLook, SignUp
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.safe import plain
 from ceo_common.errors import OutcomeUnknown, Unreachable, WouldLose, WrongState
@@ -488,6 +491,88 @@ def test_copies_that_were_added_are_not_added_once_more(bench: Bench) -> None:
     bench.answer({**BOOK, "copies": 2})
     bench.press(*["enter"] * 4)
     assert _kinds(bench) == [BookPage]
+
+
+# Signing somebody up
+
+_JANE = {"cn": "Jane Doe", "program": "Physics"}
+_ANN = {"cn": "Ann Other", "program": "Mathematics"}
+
+
+@pytest.mark.parametrize("leaves", ["down", "ctrl d", "click"])
+def test_what_the_university_filled_in_goes_with_its_username(bench: Bench, leaves: str) -> None:
+    """Also when the form was left in between, and however the cursor leaves the username."""
+    bench.open(Screen(bench.app), SignUp(bench.app, rep=False))
+    bench.press(*"jdoe", "down")
+    bench.answer((None, _JANE))
+    bench.press("esc")
+    form = SignUp(bench.app, rep=False)
+    bench.open(form)
+    bench.answer((None, _JANE))
+    assert (form.form.text("cn"), form.form.text("program")) == ("Jane Doe", "Physics")
+    bench.press("ctrl u", *"annother")
+    if leaves == "click":  # which tells the form nothing
+        form.form.go_to("terms")
+        bench.press("ctrl d")
+    else:
+        bench.press(leaves)
+    assert _kinds(bench) == [Screen, SignUp]
+    assert (form.form.text("cn"), form.form.text("program")) == ("", "")
+    bench.answer((None, _ANN))
+    assert (form.form.text("cn"), form.form.text("program")) == ("Ann Other", "Mathematics")
+    assert _kinds(bench) == [Screen, SignUp] + ([] if leaves == "down" else [LastLook])
+
+
+def test_a_name_that_somebody_typed_stays_and_the_university_s_is_shown(bench: Bench) -> None:
+    form = SignUp(bench.app, rep=False)
+    bench.open(form)
+    bench.press("down", *"Jane Roe", "up", *"jdoe", "down")
+    bench.answer((None, _JANE))
+    assert form.form.text("cn") == "Jane Roe"
+    assert form.fields["cn"]._under == ("hint", "The university has: Jane Doe")
+    bench.press("up", "ctrl u", *"annother", "down")
+    bench.answer((None, {}))
+    assert (form.form.text("cn"), form.form.text("program")) == ("Jane Roe", "")
+
+
+# The frame
+
+
+def test_help_is_not_stacked_and_quit_is_not_marked_by_who_comes_back(bench: Bench) -> None:
+    menu = MainMenu(bench.app)
+    bench.open(menu)
+    bench.press("esc")
+    assert menu.sections.focused.marked.label == "Quit"
+    bench.press("?")
+    assert _kinds(bench) == [MainMenu, Help]
+    bench.press("?")
+    assert _kinds(bench) == [MainMenu]
+    assert menu.sections.focused.marked.label == "Find somebody"
+
+
+def test_a_scan_confirms_nothing_where_its_digits_mean_nothing(bench: Bench) -> None:
+    done: list[str] = []
+    review = Review(bench.app, ["a"], lambda: done.append("done"), question="Enter does it.")
+    bench.open(Screen(bench.app), review)
+    bench.press(*"9780131103627", "enter")
+    assert done == []
+    assert "Press Enter alone" in bench.note
+    bench.app._stray -= 1  # somebody reads it
+    bench.press("enter")
+    assert done == ["done"]
+
+
+def test_a_scan_takes_no_temporary_password_away(bench: Bench) -> None:
+    outcome = Outcome([], ["secret"], "Another one.")
+    doing = Doing(bench.app, "Reset", lambda *_: iter(()), lambda _: outcome, begun=True)
+    bench.open(Screen(bench.app), doing)
+    bench.answer({"result": {}})
+    doing._over = doing._on_top_since = 0.0  # long ago
+    bench.press(*"9780131103627", "enter")
+    assert _kinds(bench) == [Screen, Doing]
+    bench.app._stray -= 1
+    bench.press("enter")
+    assert _kinds(bench) == [Screen]
 
 
 # Password resets

@@ -6,6 +6,7 @@ import ast
 import importlib
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,24 @@ def _styles(menu: Menu) -> set[object]:
     return {style for row in menu.render((30, 10), focus=True).content() for style, _, _ in row}
 
 
+def test_a_click_on_what_writes_marks_it_and_another_does_it() -> None:
+    told: list[tuple[str, str]] = []
+    took: list[str] = []
+    rows = [Choice(label, partial(took.append, label), "x.", writes=True) for label in ("A", "B")]
+    menu = Menu(rows, lambda style, text: told.append((style, text)))
+    for row, label in ((1, "B"), (0, "A")):
+        menu.mouse_event((30, 10), "mouse press", 1, 2, row, focus=True)
+        assert menu.marked.label == label
+        assert took == []
+        assert told[-1] == ("heading", "x.  Enter or another click does it.")
+    menu.mouse_event((30, 10), "mouse press", 1, 2, 0, focus=True)
+    assert took == ["A"]
+
+
+def _shown(widget: urwid.Widget) -> str:
+    return " ".join(b" ".join(widget.render((70, 20)).text).decode().split())
+
+
 def _press(form: Form, *typed: str) -> list[str | None]:
     return [form.keypress((60, 20), key) for key in typed]
 
@@ -230,7 +249,11 @@ def test_a_form_keeps_its_draft_and_gives_it_back() -> None:
     assert draft == {"uid": "jdoe", "terms": "2"}
     again = Form({"uid": Field("Username"), "terms": Field("Terms", "1"), "password": Field("Password", mask="*")}, lambda: None, draft=draft)
     assert again.texts() == {"uid": "jdoe", "terms": "2", "password": ""}
+    kept = "Ctrl-N empties the form."
+    assert kept not in _shown(form)
+    assert kept in _shown(again)
     again.clear()
+    assert kept not in _shown(again)
     assert again.texts() == {"uid": "", "terms": "1", "password": ""} and draft == {}
 
 

@@ -19,6 +19,7 @@ class Help(Screen):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
+        self.bindings = {keys.HELP: app.pop}
         beneath = app.stack[-1]
         own, *of_widgets = beneath.bound()
         seen = dict.fromkeys(key for bindings in (own, app.bindings, *of_widgets) for key in bindings)

@@ -31,7 +31,7 @@ from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.sections import Sections
 from ceo_common.permissions import Who
 
-_QUIT = "Quit"
+_START, _QUIT = "Find somebody", "Quit"
 
 
 class MainMenu(Screen):
@@ -43,14 +43,17 @@ class MainMenu(Screen):
         super().__init__(app)
         self.sections = Sections(self._rows(), self.tell, at="Sign up a member")
         self.body = self.sections
-        self._shown = self._chosen = False  # whether it is shown for the second time
+        self._was_known = False  # who one is, when it was shown last
+        self._chosen = False  # whether the mark may be where somebody put it
         self.bindings = {keys.BACK: lambda: self.sections.mark(_QUIT)}  # one Esc too many loses nothing
 
     def on_top(self) -> None:
         """What was under way may have ended."""
-        self._chosen = self._shown
-        self._shown = True
+        self._chosen = self._was_known
+        self._was_known = self.app.standing.who is not None
         self.sections.show(self._rows())
+        if self.sections.focused.marked.label == _QUIT:
+            self.sections.mark(_START)  # whoever came back does not leave with an Enter too many
 
     def standing_told(self) -> None:
         """Grey what one may not do; the mark does not begin on that."""

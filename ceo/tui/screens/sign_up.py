@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _SHOWN = ("full name", "program", "member term", "rep term", "forwarding address", "password")  # by the last look itself
+_FILLED, _FILLED_FOR = "filled in: ", "filled in for"  # in the draft: what the university said
 _CHECKS = ("Check a photo ID.", "The machine-usage policy is signed.", "The fee is paid.")
 
 
@@ -85,6 +86,7 @@ class SignUp(Screen):
         if problem := names.username_problem(uid):
             self.fields["uid"].under("problem", problem)
         else:
+            self._forget_filled(uid)
             self.looked_up, self._looking, self.there, self.known = uid, True, None, {}
             self.fields["uid"].under("hint", "looking up ...")
             self.ask(partial(_look_up, uid), partial(self._looked_up, uid), self._not_looked_up, about="username")
@@ -102,7 +104,9 @@ class SignUp(Screen):
             self.app.redraw()
         else:
             self.fields["uid"].under("hint", "" if self.known else "The university does not know this userid.")
+            wanted = self._accepting
             self._fill()
+            self._accepting = wanted  # what is filled in is no change of mind
         self._go_on()
 
     def _not_looked_up(self, error: CeoError) -> None:
@@ -113,25 +117,46 @@ class SignUp(Screen):
     def _go_on(self) -> None:
         """To the last look, if that was asked for while the answer was still to come."""
         if self._accepting and self.in_sight:
-            self._accept()
+            self._accepting = False
+            self._to_last_look()
+
+    def _forget_filled(self, uid: str) -> None:
+        """Empty what the university filled in for another username."""
+        if self.draft.get(_FILLED_FOR, uid) == uid:
+            return
+        del self.draft[_FILLED_FOR]
+        for name in ("cn", "program"):
+            if self.form.text(name) == self.draft.pop(f"{_FILLED}{name}", None):
+                self.fields[name].fill("")
 
     def _fill(self) -> None:
-        """What the university knows goes where nothing was typed; the cursor, if it still waits there, to the first field left to fill."""
+        """Fill in what the university knows where nothing was typed; elsewhere, show what it knows.
+
+        The cursor, if it still waits there, goes to the first field left to fill.
+        """
         here = self.form.at
         waiting = here == "cn" and not self.form.text("cn")
         for name in ("cn", "program"):
-            if self.known.get(name) and not self.form.text(name):
-                self.fields[name].fill(self.known[name], typed=False)
+            known = self.known.get(name)
+            if known and not self.form.text(name):
+                self.fields[name].fill(known)
+                self.draft |= {f"{_FILLED}{name}": known, _FILLED_FOR: self.looked_up}
+            elif known and self.form.text(name) != known:
+                self.fields[name].under("hint", f"The university has: {known}")
         if waiting:
             self.form.go_to(next(name for name in ("cn", "program", "terms") if name == "terms" or not self.form.text(name)))
 
     # On to the account
 
     def _accept(self) -> None:
-        """Show every problem at its field, or go on to the last look."""
+        """Go on to the last look, once the username was looked up, however its field was left."""
+        self._leaving("uid")
         self._accepting = self._looking
-        if self._looking:
-            return  # the answer goes on from here
+        if not self._looking:
+            self._to_last_look()
+
+    def _to_last_look(self) -> None:
+        """Show every problem at its field, or go on to the last look."""
         texts = self.form.texts()
         problems = members.form_problems(self.app.settings, *(texts[name] for name in self.fields))
         if self.there and self.looked_up == texts["uid"]:

@@ -20,6 +20,7 @@ LOST_LETTER = (
     "This letter did not arrive as UTF-8, so it was left out.  Set the terminal to UTF-8."
 )
 _NO_TEXT = re.compile(r"<[0-9]+>")  # urwid's name for a byte that is no text
+_KEPT = "What you typed before is still here; Ctrl-N empties the form."
 _LABEL = 18
 _OPENS = (keys.PEOPLE.names[0], keys.HELP.names[0])
 _MOST = 1000  # characters in a field
@@ -152,10 +153,16 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
         self.leaving = leaving
         self.changed = changed
         self.draft = {} if draft is None else draft
+        self._kept = urwid.Text("")  # says that the fields hold a draft
         for name, field in self.fields.items():
             if not field.is_secret and (before := self.draft.get(name)) is not None:
                 field.fill(before)
             urwid.connect_signal(field.edit, "postchange", lambda *_, name=name: self._typed(name))
+        open_fields = {name: field for name, field in self.fields.items() if not field.is_secret}
+        suggested = {name: ("", field.suggestion) for name, field in open_fields.items()}
+        if any(self.draft.get(name, "") not in suggested[name] for name in open_fields):
+            self._kept.set_text(("hint", _KEPT))
+            head = [self._kept, *head]
         top = [*(line if isinstance(line, urwid.Widget) else text(line) for line in head), *([urwid.Divider()] if head else [])]
         self._first = len(top)
         self.walker = urwid.SimpleFocusListWalker([*top, *self.fields.values()])
@@ -198,6 +205,7 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
             field.fill(field.suggestion, typed=False)
             field.under("", "")
         self.draft.clear()
+        self._kept.set_text("")
         self.walker.set_focus(self._first)
 
     def complain(self, problems: Mapping[str, str]) -> None:

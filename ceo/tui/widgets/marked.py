@@ -85,12 +85,12 @@ class Marked(urwid.WidgetWrap):  # type: ignore[misc]
         at = self._line_at(size, row)
         if button == 1 and at is not None and at in self.places:
             self.mark(at)
-            self.clicked()
+            self.clicked(again=at == before)
             return True
         return False
 
-    def clicked(self) -> None:
-        """A click on the line that is marked now."""
+    def clicked(self, *, again: bool) -> None:
+        """A click on the line that is marked now; `again` where it was marked before, too."""
         self.take()
 
     def _line_at(self, size: tuple[int, int], row: int) -> int | None:

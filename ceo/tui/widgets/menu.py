@@ -112,9 +112,12 @@ class Menu(Marked):
         """As in a list, but from the top: the same letter marks the same choice from anywhere."""
         return super().jump(letter, anew=anew or letter != self._letter)
 
-    def clicked(self) -> None:
-        """A click takes a choice, and puts the cursor into a field."""
-        if not self.marked.asks:
+    def clicked(self, *, again: bool) -> None:
+        """A click takes a choice; it marks one that writes, and puts the cursor into a field."""
+        choice = self.marked
+        if choice.writes and not choice.never and not again:
+            self.note("heading", f"{choice.about}  Enter or another click does it.")
+        elif not choice.asks:
             self.take()
 
     def _take(self) -> None:
