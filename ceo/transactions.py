@@ -101,7 +101,10 @@ def verify(client: Client, host: str) -> Json:
 
 def step_told(step: Json) -> str:
     """A step's state in words, with its error and when it is tried again."""
-    told = f"waits after {step['attempts']} tries" if step["state"] == "waiting" else _STEPS.get(step["state"], str(step["state"]))
+    tries = f"{step['attempts']} {'try' if step['attempts'] == 1 else 'tries'}"
+    told = _STEPS.get(step["state"], str(step["state"]))
+    if step["state"] == "waiting":
+        told = f"waits after {tries}"
     if step["state"] == "waiting" and step["next_at"]:
         told += f"; next on {when(step['next_at'])}"
     if kept := step["facts"].get("kept"):

@@ -19,7 +19,7 @@ class Who(Enum):
     SYSCOM = "the systems committee"
     HOST = "the club's own hosts"
     DATABASE_HOST = "the database host"
-    TIMER = "the host's own timer"
+    TIMER = "the club's nightly job"
     FRESH = "the office worker who signed the account up within the last hour, while its password is unused"
 
 

@@ -74,6 +74,12 @@ def test_a_renewal_takes_five_keys_at_most_and_a_look_up_three(club: Club, termi
     assert club.client("office1").member(uid)["terms"] == ["f2020", "f2026"]
     window.type("Right")
     window.see(f"Register {uid} for more terms.")
+    window.type("Enter")
+    window.see("Terms held: f2020, f2026", f"{uid} is registered for f2026 already.", "w2027   $2")
+    window.type("f2026")
+    window.see("held already: f2026")
+    window.type("Ctrl-U", "1", "Enter")
+    window.see("Enter renews", "Terms held", f"{uid} is registered for f2026 already.")
 
 
 # The sign-up form
@@ -322,7 +328,7 @@ def test_an_expired_password_is_changed(club: Club, terminal: Open) -> None:
     window.type("one-choice-1", "Enter", "another-1", "Enter")
     window.see("not the same")
     window.type("Up", "Ctrl-U", "one-choice-1", "Enter", "Ctrl-U", "one-choice-1", "Enter")
-    window.see("Sign up a member", f"{uid}  |  ticket")
+    window.see("Sign up a member", f"{uid}  |  ticket", "What you may do for yourself")
 
 
 def test_three_wrong_passwords_end_it(club: Club, terminal: Open) -> None:

@@ -85,6 +85,7 @@ def test_lending_takes_four_keys_and_returning_fewer(club: Club, terminal: Open,
     window.see("1 of 1 in", "Enter lends", "Enter do it", "Ctrl-O open instead")
     window.type(reader, "Enter")
     window.see(f"{reader} has \"{book['title']}\" until", "To undo it within a minute: Z and Enter")
+    assert window.shows("(Test Person)"), "whose name the desk compares with a card"
     (loan,) = club.client("office1").loans_of(reader)
     assert loan["book"] == book["book"]
     assert loan["due_on"] in window.text

@@ -9,7 +9,15 @@ import urwid
 from ceo.tui.app import App
 from ceo.tui.screen import message_of
 from ceo.tui.screens.copies import Copies
-from ceo.tui.screens.loan import WithLoans, all_out, first_due, has_until, loans_of, split_scan
+from ceo.tui.screens.loan import (
+    WithLoans,
+    all_out,
+    first_due,
+    has_until,
+    lend,
+    loans_of,
+    split_scan,
+)
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
@@ -54,8 +62,9 @@ class BookPage(WithLoans):
 
     def _rows(self) -> list[Choice | Record | str]:
         book, loans, never = self.book, self.loans, self.app.standing.never
+        published = ", ".join(str(part) for part in (book["year"], book["publisher"]) if part)
         known = [("Title", book["title"]), ("Authors", "; ".join(book["authors"])), ("ISBN", book["isbn"]),
-                 ("Published", ", ".join(str(part) for part in (book["year"], book["edition"], book["publisher"]) if part)),
+                 ("Published", published), ("Edition", book["edition"]),
                  ("Copies", copies_in(book))]
         return [
             *(Record(label, value) for label, value in known if value), "",
@@ -80,7 +89,8 @@ class BookPage(WithLoans):
         elif problem := self._why_not(uid):
             self.field.under("problem", problem)
         else:
-            self.change(f"Lending \"{self.book['title']}\"", lambda client: client.lend(number, uid), self._lent, self._refused)
+            what = f"Lending \"{self.book['title']}\""
+            self.change(what, lambda client: lend(client, number, uid), self._lent, self._refused)
 
     def _why_not(self, uid: str) -> str:
         """What keeps this book from being lent to them, as far as the screen knows."""

@@ -14,7 +14,7 @@ from ceo.tui.screen import message_of
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage, back_from, copies_in, on_loan
 from ceo.tui.screens.library import Library
-from ceo.tui.screens.loan import WithLoans, all_out, has_until, loans_of, split_scan
+from ceo.tui.screens.loan import WithLoans, all_out, has_until, lend, loans_of, split_scan
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
@@ -312,7 +312,7 @@ class Desk(WithLoans):
         self.field.fill(uid)  # the cursor behind it: what is typed meanwhile is the next scan
         self.change(
             f'Lending "{book["title"]}"',
-            lambda client: client.lend(number, uid),
+            lambda client: lend(client, number, uid),
             has_until,
             partial(self._refused, book),
         )
@@ -350,4 +350,5 @@ def _clean(field: Field, *_: object) -> None:
 def _why_no_isbn(typed: str) -> str:
     """For digits that were to be an ISBN: which rule they break."""
     digits = sum(c.isdigit() for c in typed)
-    return (isbn.problem(typed) or "") if digits >= len(typed) - 4 and digits >= 8 else ""
+    problem = isbn.problem(typed) if digits >= len(typed) - 4 and digits >= 8 else ""
+    return f"{problem[:1].upper()}{problem[1:]}." if problem else ""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Ended = tuple[Begun, Path, Json | CeoError | None]
+_INDENT = 2
 _AROUND_S = 120.0  # between the note and the transaction: a slow answer, and clocks that differ
 _LOOK_BACK = 200
 _GOES_ON = ("checking", "queued", "running", "undoing")
@@ -68,7 +69,7 @@ class HowItEnded(Screen):
         self.seen, self.lost = [], []
         for begun, path, story in ended:
             style, sentence = _ended(story)
-            lines += [("heading", begun.title), (style, f"  {sentence}"), ""]
+            lines += [("heading", begun.title), Record("", (style, sentence), _INDENT), ""]
             goes_on = isinstance(story, dict) and story["state"] in _GOES_ON
             if not goes_on and not isinstance(story, BackendDown | Unreachable):
                 self.seen.append(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import urwid
+
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
 from ceo.tui.screens.offering import Offering
@@ -12,7 +14,7 @@ from ceo.tui.screens.review import Review
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
-from ceo.tui.widgets.safe import Markup
+from ceo.tui.widgets.safe import Markup, safe
 from ceo_common.errors import CeoError, Exists, Invalid, NotFound, WrongState
 
 if TYPE_CHECKING:
@@ -62,9 +64,19 @@ class Subscribe(Screen):
         super().__init__(lists.app)
         self.lists, self.uid = lists, lists.uid
         self.draft = self.app.drafts.setdefault(f"subscribe {self.uid}", {})
-        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=[("heading", f"Put {self.uid} on a list")])
+        self.known = urwid.Text("")  # which lists there are
+        head = [("heading", f"Put {self.uid} on a list"), self.known]
+        self.form = Form({"list": Field("List")}, self._accept, draft=self.draft, head=head)
         self.body = self.form
         self.tell("hint", _TO_LAST_LOOK)
+
+    def on_top(self) -> None:
+        """Ask which lists there are: nobody knows them all."""
+        self.ask(lambda client: client.lists(), self._found, lambda _: None)
+
+    def _found(self, lists: list[Json]) -> None:
+        names = ", ".join(row["list"] for row in lists)
+        self.known.set_text(safe(("hint", f"There are: {names}" if names else "")))
 
     def _accept(self) -> None:
         name = self.form.text("list")

@@ -10,7 +10,7 @@ from ceo.operation_words import operation_sentence
 from ceo.tui import keys
 from ceo.tui.app import App
 from ceo.tui.screen import Screen
-from ceo.tui.screens.of_all_hosts import OfAllHosts
+from ceo.tui.screens.of_all_hosts import OfAllHosts, newest
 from ceo.tui.screens.rehearsal import counted
 from ceo.tui.screens.story import Story
 from ceo.tui.standing import short
@@ -62,7 +62,7 @@ class Log(OfAllHosts):
     def told(self, rows: list[Json]) -> str:
         """Whose."""
         whose = "of everybody" if self.app.standing.is_any_of(Who.SYSCOM) else "of yours"
-        return f"The newest {len(rows)} {whose}." if rows else ""
+        return f"{newest(len(rows))} {whose}." if rows else ""
 
     def open(self, row: Json) -> None:
         """The whole line."""

@@ -17,6 +17,11 @@ _PAGE = 50
 _MOST = 1000  # that a host tells
 
 
+def newest(count: int) -> str:
+    """How many rows these are, in words."""
+    return "The newest one" if count == 1 else f"The newest {count}"
+
+
 class OfAllHosts(Listing):
     """Subclasses say what is gathered; each host is waited for a short while only."""
 

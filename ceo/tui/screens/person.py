@@ -111,7 +111,9 @@ class Person(Screen):
             now = terms.current(self.app.settings.time_zone)
             lapsed = [Record("State", ("problem", "lapsed: no member this term"))] if standing_of(self.member, now) == "lapsed" else []
             elsewhere = [(label, self.elsewhere[label]) for label in ("Mailing lists", "Databases", "Books") if self.elsewhere.get(label)]
-            self.page.show([*(Record(label, value) for label, value in [*rows, *elsewhere]), *lapsed])
+            records = [Record(label, value) for label, value in [*rows, *elsewhere]]
+            # Behind the name, where a small screen shows it, too.
+            self.page.show([*records[:2], *lapsed, *records[2:]])
 
     def _choices(self, member: Json) -> list[Choice]:
         uid, never, push, app = self.uid, self.app.standing.never, self.app.push, self.app

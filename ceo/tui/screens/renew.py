@@ -12,6 +12,7 @@ from ceo.tui.screens.doing import Begin, Doing, Outcome
 from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Record
+from ceo.tui.widgets.safe import Markup
 from ceo_common import terms
 from ceo_common.errors import CeoError, Exists, Invalid
 
@@ -32,17 +33,32 @@ class Renew(Screen):
         self.kind = "non_member_terms" if rep else "terms"
         self.draft = app.drafts.setdefault(f"renew {member['uid']} {rep}", {})
         self.field = Field("Terms", "1")
-        held = ", ".join([*member["terms"], *member["non_member_terms"]]) or "none"
-        self.form = Form({"terms": self.field}, self._accept, draft=self.draft, changed=self._hint, head=[
-            ("heading", f"{member['cn']} ({member['uid']}){', as a club representative' if rep else ''}"), "", f"Terms held: {held}"])
+        self.held = ", ".join([*member["terms"], *member["non_member_terms"]]) or "none"
+        self.already = self._already()
+        self.role = " as a club representative" if rep else ""
+        heading = ("heading", f"{member['cn']} ({member['uid']}){',' if rep else ''}{self.role}")
+        head = [heading, "", f"Terms held: {self.held}", *self.already]
+        self.form = Form(
+            {"terms": self.field}, self._accept, draft=self.draft, changed=self._hint, head=head
+        )
         self.body = self.form
         self._hint()
+
+    def _already(self) -> list[Markup]:
+        """That they are registered for the current term, if they are: who pays may not know."""
+        now = str(terms.current(self.app.settings.time_zone))
+        is_held = now in self.member[self.kind]
+        uid = self.member["uid"]
+        return [("problem", f"{uid} is registered for {now} already.")] if is_held else []
 
     def _hint(self) -> None:
         try:
             wanted = members.wanted_terms(self.app.settings, self.field.text, self.member)
         except ValueError as error:
             self.field.under("hint", str(error))
+            return
+        if held := [term for term in wanted if term in self.member[self.kind]]:
+            self.field.under("problem", f"held already: {', '.join(held)}")
             return
         over = all(terms.Term.parse(term) < terms.current(self.app.settings.time_zone) for term in wanted)
         told = f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}"
@@ -57,20 +73,28 @@ class Renew(Screen):
         if held := [term for term in wanted if term in self.member[self.kind]]:
             self.form.complain({"terms": f"held already: {', '.join(held)}"})
             return
-        lines = [Record("Member", f"{self.member['cn']} ({self.member['uid']})"), Record("Terms", ", ".join(wanted)),
-                 Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep))]
-        self.app.push(Review(self.app, lines, partial(self._doing, wanted), question="Enter renews.", dry_run=dry_run_of(self._begin(wanted)),
-                             refused=self._refused, shown=("member term", "rep term")))
+        name = f"{self.member['cn']} ({self.member['uid']})"
+        lines = [
+            Record("Club rep" if self.rep else "Member", name),
+            Record("Terms held", self.held),
+            *self.already,
+            Record("Terms", ", ".join(wanted)),
+            Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep)),
+        ]
+        self.app.push(Review(
+            self.app, lines, partial(self._doing, wanted), question=f"Enter renews{self.role}.",
+            dry_run=dry_run_of(self._begin(wanted)), refused=self._refused,
+            shown=("member term", "rep term")))
 
     def _begin(self, wanted: list[str]) -> Begin:
         uid, kind = self.member["uid"], self.kind
         return lambda client, key: client.renew_member(uid, {kind: wanted}, key)
 
     def _doing(self, wanted: list[str]) -> Doing:
-        uid, role = self.member["uid"], " as a club representative" if self.rep else ""
+        uid, held = self.member["uid"], ", ".join(wanted)
         return Doing(
             self.app, f"Renew {uid}", self._begin(wanted),
-            lambda _: Outcome([("good", f"{uid} is registered for {', '.join(wanted)}{role}.")]),
+            lambda _: Outcome([("good", f"{uid} is registered for {held}{self.role}.")]),
             completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
 
     def _refused(self, error: CeoError) -> bool:

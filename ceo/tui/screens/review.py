@@ -34,7 +34,10 @@ class Review(Screen):
     """
 
     title = "Review"
-    about = "Read it once more.  Nothing has been changed yet.  ceod checks it while you read; Enter waits for that."
+    about = (
+        "Read it once more.  Nothing has been changed yet.  It is checked while you read;"
+        " Enter waits for that."
+    )
     has_details = True
     waits_for = "One moment: it is being checked ..."
 

@@ -25,6 +25,7 @@ class Expired(Listing):
     about = "Accounts that have expired.  Enter opens the page of one; a renewal there opens the account again."
     role = "admin"
     columns = WHO
+    empty = "No account has expired.  Whose membership is over stands under Inactive members."
 
     def fetch(self, client: Client) -> list[Json]:
         """Those who are expired."""
@@ -32,7 +33,7 @@ class Expired(Listing):
 
     def told(self, rows: list[Json]) -> str:
         """How many."""
-        return counted(len(rows), "account is expired.", "accounts are expired.")
+        return counted(len(rows), "account is expired.", "accounts are expired.") if rows else ""
 
     def open(self, row: Json) -> None:
         """Their page."""
@@ -43,6 +44,7 @@ class Inactive(Expired):
     """Those who have been no members for so many terms."""
 
     about = "People who have not been members for so many terms.  Enter opens the page of one."
+    empty = "Nobody has been away for so long."
 
     def __init__(self, app: App, terms: int) -> None:
         super().__init__(app)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceo import transactions as work
 from ceo.operation_words import operation_sentence
-from ceo.tui.screens.of_all_hosts import OfAllHosts
+from ceo.tui.screens.of_all_hosts import OfAllHosts, newest
 from ceo.tui.screens.story import STATES, Story
 from ceo.tui.standing import short
 from ceo.tui.widgets.table import Column
@@ -48,7 +48,7 @@ class Transactions(OfAllHosts):
         """How many need somebody."""
         if stuck := sum("stuck" in row for row in rows):
             return f"{stuck} stuck: open to resume or abandon."
-        return f"The newest {len(rows)}; nothing is stuck." if rows else ""
+        return f"{newest(len(rows))}; nothing is stuck." if rows else ""
 
     def open(self, row: Json) -> None:
         """Its story."""

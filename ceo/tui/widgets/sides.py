@@ -66,3 +66,5 @@ class Sides(urwid.WidgetWrap):  # type: ignore[misc]
         self._arrange()
         if self.on_menu and self.menu.places:
             self.menu.moved()
+        elif not self.on_menu:
+            self.menu.note("hint", "Right, or a first letter: to what can be done.")
