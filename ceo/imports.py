@@ -312,7 +312,7 @@ class Import:
     def dead_passwords(self, client: Client) -> dict[str, str]:
         """Why passwords that were handed out for some accounts no longer work, by username."""
         dead = {
-            uid: "a password that was shown before no longer works"
+            uid: "if a password was shown before, it no longer works"
             for uid in self.resets
             if uid in self.perhaps_shown
         }

@@ -38,7 +38,8 @@ def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> 
 
     Example: ceo library search kernighan programming
     """
-    page = context.client.books(size=limit, **({"q": " ".join(words)} if words else {}))
+    text = " ".join(words).strip()
+    page = context.client.books(size=limit, **({"q": text} if text else {}))
     if not page["books"]:
         raise NotFound("no book was found")
     if form.as_json:

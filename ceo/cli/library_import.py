@@ -102,7 +102,7 @@ def _shortened(doubles: list[Json]) -> list[Json]:
     if len(doubles) <= _NAMED:
         return doubles
     lines = ", ".join(double["field"].removeprefix("line ") for double in doubles[:_NAMED])
-    more = f"and {len(doubles) - _NAMED} more; --json names each"
+    more = f"and {len(doubles) - _NAMED:,} more; --json names each"
     return [{"field": f"{len(doubles):,} doubles", "message": f"lines {lines} {more}"}]
 
 
@@ -135,6 +135,7 @@ def _add(context: Context, begun: BookImport, how: How) -> int:
         click.echo("ceo: not all books were added; run the same command again to continue", err=True)
         raise
     begun.forget()
+    context.result = {"books": begun.numbers}
     for message in begun.left_out:
         how.note(f"Note: not added: {message}")
     return _added(begun.numbers, how)

@@ -117,7 +117,8 @@ def _refused(checked: _Checked, how: How) -> int:
     if how.as_json:
         print_json({"dry_run": how.dry_run, "good": good, **checked.as_json(), "added": []})
     elif how.dry_run:
-        click.echo(f"{good} rows can be added, {bad} can't; nothing was changed.")
+        rows = "1 row" if good == 1 else f"{good} rows"
+        click.echo(f"{rows} can be added, {bad} can't; nothing was changed.")
     else:
         raise Invalid(f"{bad} of {good + bad} rows can't be added, so nobody was added" + ("; for the others: --skip-bad" if good else ""))
     return EXIT_BAD_ROWS if bad else 0

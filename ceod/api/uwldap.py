@@ -17,4 +17,4 @@ def get(uid: str) -> flask.Response:
     person = ceod().services.admin_host.uwldap.person(uid)
     if person is None:
         raise NotFound(f"the university's directory does not know {uid!r}")
-    return answer(UwPerson.model_validate({"uid": uid, **person}))
+    return answer(UwPerson.model_validate({"uid": uid.lower(), **person}))

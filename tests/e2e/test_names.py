@@ -152,6 +152,7 @@ def test_capitals_are_told_as_what_they_are(club: Club) -> None:
         with pytest.raises(NotFound, match=f"did you mean {name}") as caught:
             call(name.upper())
         assert caught.value.more["did_you_mean"] == name
+    assert syscom.uw_person("JDOE")["uid"] == "jdoe"
     done = club.run_as("office1", "ceo", "members", "add", "Jdoe", "--cn", "Jane Doe", "--program", "CS", "--yes")
     assert done.returncode == 65
     assert "a username is written in small letters: jdoe" in done.stderr

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +101,8 @@ def test_a_change_whose_result_nobody_got(club: Club) -> None:
         done = run(club, f"ceo {command} --yes >/dev/full", "ctdalek")
         assert done.returncode == 74
         assert "The change was made; only its result could not be shown." in done.stderr
+    book = f"printf 'title,authors\\n{uid},A\\n' | ceo library import - --yes >/dev/full"
+    assert "The change was made; only its result" in run(club, book).stderr
     done = run(club, UNREAD + f"ceo api POST /members/{uid}/pwreset '{{}}' >&3")
     assert done.returncode == 74
     assert "The change was sent" in done.stderr
@@ -170,6 +175,19 @@ def test_a_fault_of_ceo_is_seventy(club: Club) -> None:
     done = run(club, script)
     assert done.returncode == 70
     assert done.stderr.startswith("ceo: this is a fault of ceo, please report it: ZeroDivisionError")
+
+
+def test_a_signal_at_a_password_gives_the_terminal_back(club: Club, terminal: Open) -> None:
+    home = Path("/users/office1")
+    script = "sh -c 'echo $$ >~/pid; exec ceo whoami'; echo status $?; stty -a | grep -ow -- '-*echo'"
+    window = terminal("office1", "sh", "-c", script, ticket=False)
+    window.see("Password for")
+    window.read(0.3)  # the echo goes off after the prompt is drawn
+    os.kill(int((home / "pid").read_text()), signal.SIGTERM)
+    window.see("ceo: interrupted", "status 130")
+    assert window.ended() == 0
+    assert window.text.rstrip().endswith("\necho")
+    (home / "pid").unlink()
 
 
 def test_the_menu_without_a_terminal(club: Club, terminal: Open) -> None:
