@@ -615,9 +615,9 @@ def _content(body: Json | None) -> bytes | None:
 
 
 def _part(text: str) -> str:
-    """One segment of a path."""
-    if text in (".", "..", ""):
-        raise errors.Invalid(f"{text!r} is not a name")
+    """One segment of a path.  Raises NotFound: nothing has a name that would be another path."""
+    if text in (".", "..", "") or "/" in text:
+        raise errors.NotFound(f"there is no {text!r}: it can't be a name")
     return quote(text, safe="")
 
 

@@ -130,7 +130,7 @@ def return_(context: Context, book: str, uid: str | None, how: How) -> None:
     Example: ceo library return 9780131103627 ctdalek --dry-run
     """
     number = _book(context, book)["book"]
-    who = uid or _only_reader(context, number)
+    who = _only_reader(context, number) if uid is None else uid
     how.exact("library return", str(number), who)
     change(context, how, lambda client: client.give_back(number, who), partial(_is_back, how))
 
@@ -212,7 +212,7 @@ def loans(context: Context, uid: str | None, form: Form) -> None:
 
     Example: ceo library loans regular1
     """
-    rows: list[Json] = context.client.loans_of(uid) if uid else _every_loan(context)
+    rows = _every_loan(context) if uid is None else context.client.loans_of(uid)
     print_json({"loans": rows}) if form.as_json else print_rows(rows, "Loan", _LOANS, form)
 
 

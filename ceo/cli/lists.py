@@ -26,7 +26,7 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
 
     Example: ceo memberlist f2026
     """
-    wanted = term or str(term_rules.current(context.settings.time_zone))
+    wanted = str(term_rules.current(context.settings.time_zone)) if term is None else term
     try:
         term_rules.Term.parse(wanted)
     except ValueError as error:

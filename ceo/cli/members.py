@@ -25,6 +25,7 @@ from ceo_common.errors import (
     Busy,
     Deleted,
     Exists,
+    Forbidden,
     InRecovery,
     Invalid,
     LeftBehind,
@@ -197,7 +198,10 @@ def _ask_for_missing(context: Context, answers: dict[str, Any], problems: dict[s
 
 def _near(context: Context, how: How, uid: str, cn: str) -> None:
     """Did you mean renew?"""
-    for row in work.near(context.client, uid, cn):
+    rows: list[Json] = []
+    with contextlib.suppress(Forbidden):  # then the sign-up is refused, with its own rule
+        rows = work.near(context.client, uid, cn)
+    for row in rows:
         if how.has_given_key and row["uid"] == uid:
             continue  # this very command made that account
         until = row["last_term"] or "never"
@@ -247,7 +251,7 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
 
     Example: ceo members list --term f2026 --csv --columns uid,cn
     """
-    query = {name: value for name, value in asked.items() if value}
+    query = {name: value for name, value in asked.items() if value is not None}
     found = list(context.client.all_members(**query))
     if not found:
         work.check_narrowing(context.client, query)
@@ -268,8 +272,8 @@ def search(context: Context, /, text: str | None, limit: int, form: Form, **aske
 
     Example: ceo members search dalek
     """
-    query = {name: value for name, value in asked.items() if value}
-    if not (text or query):
+    query = {name: value for name, value in asked.items() if value is not None}
+    if not (text or any(query.values())):
         raise click.UsageError("give a TEXT to search for, or an option such as --term")
     rows: dict[str, Json] = {}
     most = 0

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EXIT_BAD_ROWS, EXIT_TAKEN = 65, 73
+_PRINT = "-"  # in place of an output file
 _NAMED = 10  # whom a note names at most
 
 
@@ -257,10 +258,11 @@ def _bar(
 @click.option("--term", shell_complete=completion.terms, help="Members who are registered for this term.")
 @click.option("--group", shell_complete=completion.groups, help="Members who are in this group.")
 @click.option("--program", help="Members whose program contains this text.")
-@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write into this file (default: print).")
+@click.option("--output", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", default=_PRINT,
+              help="Write into this file (default: -, which prints).")
 @json_option
 @pass_context
-def export(context: Context, /, output: str | None, as_json: bool, **asked: str | None) -> None:
+def export(context: Context, /, output: str, as_json: bool, **asked: str | None) -> None:
     """Members as CSV, in the columns that import takes.
 
     Left out, because import could not take them: clubs, deleted accounts, members without a term or a program, the
@@ -271,7 +273,7 @@ def export(context: Context, /, output: str | None, as_json: bool, **asked: str 
     from ceo import sheet  # noqa: PLC0415 - heavier than the other commands of members
     from ceo.imports import COLUMNS, export_cells, unexported  # noqa: PLC0415 - as above
 
-    query = {name: value for name, value in asked.items() if value}
+    query = {name: value for name, value in asked.items() if value is not None}
     found = sorted(context.client.all_members(**query), key=lambda member: str(member["uid"]))
     if not found:
         check_narrowing(context.client, query)
@@ -279,14 +281,14 @@ def export(context: Context, /, output: str | None, as_json: bool, **asked: str 
         text = json.dumps({"members": found}, indent=2) + "\n"
     else:
         # Verbatim for whatever reads it; a terminal is sent nothing that moves its cursor.
-        safe = shown if output is None and sys.stdout.isatty() else str
+        safe = shown if output == _PRINT and sys.stdout.isatty() else str
         rows = [[safe(cell) for cell in export_cells(member)] for member in found if not unexported(member)]
         text = sheet.write(COLUMNS, rows)
         _note_unexported(found)
-    if output:
-        write_whole(output, text)
-    else:
+    if output == _PRINT:
         click.echo(text, nl=False)
+    else:
+        write_whole(output, text)
 
 
 def _note_unexported(members: list[Json]) -> None:

@@ -197,6 +197,30 @@ def test_a_list_without_a_match_says_so(club: Club) -> None:
         assert done.stderr == "ceo: no match\n"
 
 
+def test_a_refused_sign_up_names_its_own_rule(club: Club) -> None:
+    words = ("members", "add", club.name(), "--cn", "Test Person", "--program", "CS", "--term", "f2026")
+    done = club.run_as("regular1", "ceo", *words)
+    assert done.returncode == 77
+    assert "may add a member" in done.stderr
+
+
+def test_an_empty_word_of_a_script_is_not_everything(club: Club) -> None:
+    uid, office = club.add()["result"]["uid"], club.client("office1")
+    book = office.add_book({"title": f"Book {uid}", "authors": ["A. Writer"]})["book"]
+    office.lend(book, uid)
+    for words, status in (
+        (("members", "export", "--group", ""), 65),
+        (("memberlist", ""), 65),
+        (("library", "loans", ""), 66),
+        (("library", "return", str(book), ""), 66),
+        (("members", "get", "a/b"), 66),
+    ):
+        done = club.run_as("office1", "ceo", *words)
+        assert (done.returncode, done.stdout) == (status, ""), done
+        assert "/api/" not in done.stderr
+    assert [loan["uid"] for loan in office.loans_of_book(book)] == [uid]
+
+
 def test_a_dry_run_says_which_books_are_left_out(club: Club) -> None:
     title = f"Twice {club.name()}"
     club.client("office1").add_book({"title": title, "authors": ["A. Writer"]})
