@@ -10,6 +10,7 @@ from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.table import Form, print_json, print_rows
 from ceo.cli.write import How, change_text, sent_again, transact, writing
+from ceo_common.errors import Changed
 
 _TABLE = Form(as_json=False, as_csv=False, columns=None, pager=False)
 _WHO = "uid cn program last_term expired"
@@ -36,6 +37,11 @@ def expire(context: Context, count: int | None, how: How) -> None:
     if not plan["count"]:
         _nothing(how, "expired", "nobody is due", plan)
         return
+    if count and not plan["count"] <= count <= plan["count"] + len(plan.get("left_out") or {}):
+        raise Changed(
+            f"{plan['count']} accounts would be expired, not {count}, so nobody was;"
+            " to see them: ceo members expire --dry-run"
+        )
     if not how.quiet and not how.as_json:
         print_rows(plan["members"], "Lapsed", _WHO, _TABLE)
     _note_left_out(plan, how)

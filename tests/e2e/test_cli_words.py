@@ -197,6 +197,13 @@ def test_a_list_without_a_match_says_so(club: Club) -> None:
         assert done.stderr == "ceo: no match\n"
 
 
+def test_a_count_that_is_another_is_refused_before_the_question(club: Club) -> None:
+    club.add(terms=["w2015"])  # somebody is due
+    done = club.run_as("ctdalek", "ceo", "members", "expire", "--count", "9999")
+    assert (done.returncode, done.stdout) == (73, "")
+    assert re.fullmatch(r"ceo: \d+ accounts would be expired, not 9999, so nobody was; .*\n", done.stderr)
+
+
 def test_a_refused_sign_up_names_its_own_rule(club: Club) -> None:
     words = ("members", "add", club.name(), "--cn", "Test Person", "--program", "CS", "--term", "f2026")
     done = club.run_as("regular1", "ceo", *words)
