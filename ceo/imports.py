@@ -53,6 +53,12 @@ class SlipsLost(CeoError):
     code, exit_status = "slips_lost", 74
 
 
+class StateLost(CeoError):
+    """The state of an import can't be written: it could not go on where it was cut off."""
+
+    code, exit_status = "state_lost", 74
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the file; `problems` are those of its cells."""
@@ -216,8 +222,14 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """While nobody else is at the same file.  Raises Busy."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """While nobody else is at the same file.  Raises Busy, StateLost."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateLost(
+                f"the state of an import is kept in {self.folder}, which can't be made:"
+                f" {error.strerror}; set XDG_STATE_HOME to another folder"
+            ) from None
         path = self.path.with_suffix(".lock")
         with _locked(path):
             try:
@@ -359,7 +371,7 @@ class Import:
     def _slips_lost(self, number: int, error: OSError) -> CeoError:
         """What a full disk did: who of the batch has an account and no password that somebody saw."""
         if number not in self.added:
-            return CeoError(f"the state of the import cannot be written: {error}")
+            return StateLost(f"the state of the import can't be written: {error}")
         with contextlib.suppress(OSError):
             self.save()  # whoever has a slip keeps it
         uids = [str(member["uid"]) for member in self.batches[number]]

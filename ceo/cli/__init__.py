@@ -11,21 +11,18 @@ import importlib
 import inspect
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ceo import streams
+from ceo import interrupts, streams
 from ceo.cli.noun import missing_command
 from ceo_common.errors import Aborted, CeoError
 from ceo_common.text import shown
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from click.shell_completion import CompletionItem
 
     from ceo.cli.context import Context
@@ -147,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if "_CEO_COMPLETE" in os.environ:
         _complete(words)
     streams.claim()
-    _catch_signals()
+    interrupts.catch()
     if not streams.is_output_open():
         _say("standard output is closed, so no result could be shown; nothing was done")
         sys.exit(EXIT_LOST)
@@ -171,18 +168,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         status = _end(error, as_json="--json" in words or words[:1] == ["api"])
     sys.exit(status)
-
-
-def _catch_signals() -> None:
-    """A signal that ends the command does it as Ctrl-C: the terminal is given back as it was."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # a second one ends also what hangs
-    raise KeyboardInterrupt
 
 
 def _complete(words: list[str]) -> NoReturn:

@@ -331,6 +331,17 @@ def test_one_run_at_a_time_and_what_it_kept(place: imports.Place) -> None:
     assert list(place.folder.glob("*.lock")) == []
 
 
+def test_a_folder_for_the_state_that_can_not_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(file))
+    place, words = imports.Place(b"file", "me@R"), f"kept in {file}/ceo.*set XDG_STATE_HOME"
+    with pytest.raises(imports.StateLost, match=words), place.alone():
+        pass
+
+
 def test_a_lock_that_its_holder_removed_locks_nothing(
     place: imports.Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
