@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import termios
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ class Terminal(urwid.display.raw.Screen):  # type: ignore[misc]
 
     def __init__(self, *, asks_background: bool = False) -> None:
         super().__init__(bracketed_paste_mode=True, focus_reporting=False)
+        # Bold is bright on the Linux console alone: elsewhere dark gray may be black on black.
+        is_console = os.environ.get("TERM", "").startswith("linux")
+        self.set_terminal_properties(bright_is_bold=is_console)
         self._shut = False
         self._suspends: bytes | None = None
         self._asks_background = asks_background

@@ -21,7 +21,7 @@ _STYLES = {
     "choice": ("default/", "default/", "default/", "default", "default/"),
     "choice focus": ("#000/#8cf", "#fff/#06a", "black/dark cyan", "standout", "#fff/#06a"),
     "greyed": ("#777/", "g46/", "dark gray/", "default", "g46/"),
-    "greyed focus": ("#fff/#555", "#fff/#666", "white/dark gray", "standout", "#fff/#555"),
+    "greyed focus": ("#fff/#555", "#fff/#666", "black/light gray", "standout", "#fff/#555"),
     "problem": ("#f88,bold/", "#a00,bold/", "light red,bold/", "bold", "#d06,bold/"),
     "good": ("#8e8/", "#060/", "default/", "default", "#080/"),
     "hint": ("#999/", "#666/", "default/", "default", "g46/"),

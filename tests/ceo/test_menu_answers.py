@@ -197,7 +197,7 @@ def test_undoing_leaves_the_book_on_the_desk(bench: Bench) -> None:
     """Its fields too, and the undoing is noted."""
     desk = _scanned(bench)
     bench.answer((1, (BOOK, [])))
-    bench.app.undoable = Undoable.now(5)
+    bench.app.undoable = Undoable.now(5, '"A book" (jdoe)')
     bench.press("z", "enter")
     bench.answer({"kind": "lend", "loan": LOAN})
     assert desk.book == BOOK
@@ -244,7 +244,7 @@ def _reload(bench: Bench, *numbers: int) -> None:
 @pytest.mark.parametrize("word", ["zoe", "z1", "z ", "zz top"])
 @pytest.mark.parametrize("start", ["home", "down", "end"])
 def test_a_name_that_begins_with_z_undoes_nothing(bench: Bench, word: str, start: str) -> None:
-    bench.app.undoable = Undoable.now(5)
+    bench.app.undoable = Undoable.now(5, '"A book" (jdoe)')
     _loans(bench, 1, 2)
     bench.press(start, *word)
     assert bench.questions == []
@@ -257,10 +257,10 @@ def test_z_and_enter_undo_where_there_is_no_field(bench: Bench, start: str) -> N
     _loans(bench, 1, 2)
     bench.press(start, "z", "down")
     assert bench.questions == []
-    bench.app.undoable = Undoable.now(5)
+    bench.app.undoable = Undoable.now(5, '"A book" (jdoe)')
     bench.press(start, "z")
     assert bench.questions == []
-    assert "Enter undoes your last loan" in bench.note
+    assert 'Enter undoes your last loan, return or renewal: "A book" (jdoe).' in bench.note
     bench.press("enter")
     assert len(bench.questions) == 1
     bench.answer({"kind": "lend", "loan": LOAN})
@@ -269,7 +269,7 @@ def test_z_and_enter_undo_where_there_is_no_field(bench: Bench, start: str) -> N
 
 
 def test_an_answer_takes_back_what_z_asked(bench: Bench) -> None:
-    bench.app.undoable = Undoable.now(5)
+    bench.app.undoable = Undoable.now(5, '"A book" (jdoe)')
     loans = _loans(bench, 1)
     bench.press("z")
     loans.load()
@@ -293,7 +293,7 @@ def test_the_mark_stays_on_the_loan_and_on_no_other(bench: Bench) -> None:
 def test_a_key_that_a_field_types_is_no_hint(bench: Bench) -> None:
     desk = Desk(bench.app)
     bench.open(Screen(bench.app), desk)
-    bench.app.undoable = Undoable.now(5)
+    bench.app.undoable = Undoable.now(5, '"A book" (jdoe)')
     desk.bind_undo()
     assert "undo" not in bench.app._hint.text
     bench.app.push(Loans(bench.app, "jdoe"))

@@ -344,6 +344,14 @@ def test_what_is_no_term_in_the_directory_ends_nothing(held: list[str]) -> None:
     assert members.standing_of(member, Term.parse("f2026")) == "lapsed"
 
 
+@pytest.mark.parametrize(
+    ("term", "is_bold"), [("linux", True), ("screen", False), ("xterm", False)]
+)
+def test_grey_is_not_bold_black(monkeypatch: pytest.MonkeyPatch, term: str, is_bold: bool) -> None:
+    monkeypatch.setenv("TERM", term)
+    assert Terminal().fg_bright_is_bold is is_bold
+
+
 # What a terminal sends
 
 
@@ -597,7 +605,8 @@ def test_no_letter_touches_the_bar() -> None:
     field = Field("Label")
     field.under("problem", "z" * 200)
     form = Form({"label": field}, lambda: None)
-    for widget in (page, form):
+    menu = Menu([Choice("A", lambda: None), Record("Label", "y" * 200), "z" * 200], lambda *_: None)
+    for widget in (page, form, menu):
         below = widget.render((40, 5), focus=True).decoded_text[1:]
         assert {line[-2] for line in below} == {" "}, below
 

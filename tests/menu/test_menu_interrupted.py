@@ -105,6 +105,8 @@ def test_one_that_is_left_to_itself_goes_on_and_is_looked_at_later(club: Club, t
         window.see(f"Back to: Sign up {uid}")
     until(lambda: club.transaction_of(uid)[1] == "completed", 60)
     window.see("it has ended; look in the main menu")
+    window.type("?", "Esc")
+    window.see(f"Back to: Sign up {uid} (ended)")
     window.type("Home", "Enter")
     window.see("Temporary password", f"The account {uid} is ready")
     time.sleep(0.8)

@@ -36,7 +36,7 @@ class WithLoans(Screen):
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.said = ""  # of what was done last, to be told once the screen shows it
-        self.menu = LoanMenu(["One moment ..."], self.tell, self.home, self.can_undo, self.undo)
+        self.menu = LoanMenu(["One moment ..."], self.tell, self.home, self.to_undo, self.undo)
         self.body = self.menu
         self.bindings = {keys.AGAIN: self.load}
 
@@ -80,7 +80,7 @@ class WithLoans(Screen):
         """Have it done, and say what `sentence` makes of the loan that comes back."""
 
         def done(loan: Json) -> None:
-            self.app.undoable = Undoable.now(loan["change"])
+            self.app.undoable = Undoable.now(loan["change"], f'"{loan["title"]}" ({loan["uid"]})')
             self.app.loop.set_alarm_in(UNDO_S, lambda *_: self.bind_undo())
             self.changed(sentence(loan))
 
@@ -107,6 +107,11 @@ class WithLoans(Screen):
     def can_undo(self) -> bool:
         """Whether Z undoes something now."""
         return self.app.undoable is not None and not self.app.undoable.is_over
+
+    def to_undo(self) -> str:
+        """The loan whose last change Z undoes; empty where there is none."""
+        undoable = self.app.undoable
+        return undoable.loan if undoable and self.can_undo() else ""
 
     def bind_undo(self) -> None:
         """Z is a key while there is something to undo."""
@@ -208,8 +213,8 @@ def lend(client: Client, book: int, uid: str) -> Json:
 
 def has_until(loan: Json) -> str:
     """Who has what, and when it is due."""
-    name = f"  ({loan['name']})" if loan.get("name") else ""
-    return f'{loan["uid"]} has "{loan["title"]}" until {loan["due_on"]}.{name}'
+    name = f" ({loan['name']})" if loan.get("name") else ""
+    return f'{loan["uid"]} has "{loan["title"]}" until {loan["due_on"]}{name}.'
 
 
 def loans_of(client: Client, book: int, uid: str) -> list[Json]:

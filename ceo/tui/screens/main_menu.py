@@ -64,11 +64,9 @@ class MainMenu(Screen):
     def _rows(self) -> tuple[list[Choice | str], list[Choice | str]]:
         app, never = self.app, self.app.standing.never
         push = app.push
-        under_way: list[Choice | str] = []
-        for doing in app.under_way:
-            under_way.append(Choice(f"Back to: {doing.title}", partial(self._back_to, doing), "It went on without you; see how far it is."))
+        back = [self._way_back(doing) for doing in app.under_way]
         return [
-            *under_way,
+            *back, *([""] if back else []),
             "People",
             Choice("Find somebody", lambda: push(People(app)), "Their page has all that can be done for them.  Short: /"),
             Choice("Sign up a member", lambda: push(SignUp(app, rep=False)), "A new account.", never("member.add")),
@@ -107,6 +105,13 @@ class MainMenu(Screen):
             Choice("Lock the screen", app.lock, "Your password opens it again.  Short: F9"),
             Choice(_QUIT, app.leave, "Enter leaves the menu.  Short: Ctrl-C"),
         ]
+
+    def _way_back(self, doing: Layer) -> Choice:
+        """To a transaction that was left to itself."""
+        ended = "" if doing in self.app.running else " (ended)"
+        about = "See how it ended." if ended else "It went on without you; see how far it is."
+        label = f"Back to: {doing.title}{ended}"
+        return Choice(label, partial(self._back_to, doing), about)
 
     def _back_to(self, doing: Layer) -> None:
         self.app.under_way.remove(doing)

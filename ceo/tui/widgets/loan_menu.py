@@ -15,7 +15,7 @@ class LoanMenu(Menu):
     A scanner types digits and Enter, and people type names without looking at the screen: with a
     mark that jumps to a letter, their Enter would take somebody's book back.  `home` is the label
     of the row with the field, or of one where Enter writes nothing; the mark begins there.
-    `undoable` says whether there is something to undo.  Z is a letter of names too, so it undoes
+    `undoable` names what there is to undo, or is empty.  Z is a letter of names too, so it undoes
     only with an Enter right behind it: typed in the field, or asked for with ask_undo().
     """
 
@@ -24,7 +24,7 @@ class LoanMenu(Menu):
         rows: Sequence[Choice | Record | str],
         note: Callable[[str, str], None],
         home: str,
-        undoable: Callable[[], bool],
+        undoable: Callable[[], str],
         undo: Callable[[], None],
     ) -> None:
         self.home, self.undoable, self.undo = home, undoable, undo
@@ -60,7 +60,8 @@ class LoanMenu(Menu):
         others = {key: action for key, action in self.bindings.items() if key not in enter}
         self.bindings = {keys.CONFIRM: self._undo_now, **others}
         self.asks_undo = True
-        self.note("heading", "Enter undoes your last loan, return or renewal; any other key does not.")
+        what = f"Enter undoes your last loan, return or renewal: {self.undoable()}."
+        self.note("heading", f"{what}  Any other key does not.")
 
     def _undo_now(self) -> None:
         self.moved()

@@ -126,10 +126,9 @@ class Menu(Marked):
 
 
 def _line(row: Choice | Record | str) -> urwid.Widget:
-    if isinstance(row, Record):
-        return row
-    if isinstance(row, str):
-        return text(("heading", row))
+    if isinstance(row, Record | str):
+        line = row if isinstance(row, Record) else text(("heading", row))
+        return urwid.Padding(line, right=1)  # a blank before the bar
     if row.asks and not row.never:
         return row.asks
     style = "greyed" if row.never else "choice"
