@@ -118,6 +118,18 @@ def portions(items: Sequence[T], body: Callable[[T], object], rows: int) -> list
     return parts
 
 
+def lines_text(lines: Iterable[int]) -> str:
+    """Lines of a file in words: line 2; lines 2-5, 7.  They are in order."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][1] + 1:
+            runs[-1][1] = line
+        else:
+            runs.append([line, line])
+    text = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return f"{'line' if text.isdecimal() else 'lines'} {text}"
+
+
 def _decoded(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:64].count(0) * 3 > len(data[:64]):
         raise Invalid('the file is UTF-16: save it as "CSV UTF-8"')

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ceo import sheet
 from ceo.cli.context import Context, pass_context
 from ceo.cli.input_file import InputFile
 from ceo.cli.table import print_json
@@ -101,9 +102,8 @@ def _shortened(doubles: list[Json]) -> list[Json]:
     """The doubles of a file that was imported before are one line."""
     if len(doubles) <= _NAMED:
         return doubles
-    lines = ", ".join(double["field"].removeprefix("line ") for double in doubles[:_NAMED])
-    more = f"and {len(doubles) - _NAMED:,} more; --json names each"
-    return [{"field": f"{len(doubles):,} doubles", "message": f"lines {lines} {more}"}]
+    lines = sheet.lines_text(int(double["field"].removeprefix("line ")) for double in doubles)
+    return [{"field": f"{len(doubles):,} doubles", "message": f"{lines}; --json names each"}]
 
 
 def _note_left_out(rows: list[Row], good: list[Row], checked: Checked, how: How) -> None:
@@ -114,8 +114,8 @@ def _note_left_out(rows: list[Row], good: list[Row], checked: Checked, how: How)
     again = sorted(left_out & checked.repeated)
     for line in again[:_NAMED]:
         how.note(f"Left out, with its copies: line {line}, because {checked.doubles[line]}.")
-    if len(again) > _NAMED:
-        how.note(f"Left out like these: {_count(len(again) - _NAMED)} more.")
+    if more := again[_NAMED:]:
+        how.note(f"Left out for the same reason: {sheet.lines_text(more)}.")
 
 
 def _note_warnings(rows: list[Row], how: How) -> None:

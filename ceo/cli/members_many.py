@@ -108,9 +108,26 @@ def _checked(context: Context, rows: list[Row], how: How) -> _Checked:
 
 
 def _print_rows(report: list[Json], kind: str, label: str) -> None:
-    for entry in report:
-        for message in entry[kind]:
+    """A line for each problem; of many that are alike one, with the lines of the file."""
+    from ceo import sheet  # noqa: PLC0415 - as above
+
+    said = [(entry, message) for entry in report for message in entry[kind]]
+    alike: dict[str, list[int]] = {}
+    for entry, message in said:
+        alike.setdefault(_of_anybody(entry, message), []).append(entry["line"])
+    for entry, message in said:
+        common = _of_anybody(entry, message)
+        lines = alike.get(common, [])
+        if 0 < len(lines) <= _NAMED:
             click.echo(f"{label}line {entry['line']}: {shown(entry['uid'])}: {shown(message)}", err=True)
+        elif lines:
+            click.echo(f"{label}{sheet.lines_text(lines)}: {shown(common)}", err=True)
+            alike[common] = []
+
+
+def _of_anybody(entry: Json, message: str) -> str:
+    """A message without whom it is about."""
+    return re.sub(rf"\b{re.escape(entry['uid'])}\b", "UID", message) if entry["uid"] else message
 
 
 def _refused(checked: _Checked, how: How) -> int:

@@ -331,6 +331,11 @@ def test_one_run_at_a_time_and_what_it_kept(place: imports.Place) -> None:
     assert list(place.folder.glob("*.lock")) == []
 
 
+def test_lines_in_words() -> None:
+    for lines, text in (([2], "line 2"), ([2, 3, 4, 7], "lines 2-4, 7"), ([3, 5], "lines 3, 5")):
+        assert sheet.lines_text(lines) == text
+
+
 def test_a_folder_for_the_state_that_can_not_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
