@@ -67,7 +67,7 @@ RESET = Key(("r", "R"), "R", "reset", "Give another temporary password, because 
 # Of single screens.
 COLUMN = Key(("right", "left", "tab"), "Right", "", "To the other column.")
 SIDE = Key(("right", "left"), "Right", "other side", "Between what is shown, which scrolls, and what can be done.")
-OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open instead", "Open the account or the book that exists already, instead of adding another.")
+OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open it", "Open the account or the book that exists already, instead of adding another.")
 UNDO_LOAN = Key(("z", "Z"), "Z", "undo", "Undo your last loan, return or renewal, within a minute: Z and Enter.")
 MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; shown first.")
 MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")

@@ -497,7 +497,7 @@ _OWN: keys.Bindings = dict.fromkeys((keys.AGAIN, keys.CONFIRM, keys.OPEN_INSTEAD
 
 
 def test_what_matters_most_stays_in_the_hints() -> None:
-    whole = ["Enter do it", "Ctrl-R again", "Ctrl-O open instead", "Esc back", "/ find", "? help"]
+    whole = ["Enter do it", "Ctrl-R again", "Ctrl-O open it", "Esc back", "/ find", "? help"]
     assert _hints(100, _OWN, _EVERYWHERE) == whole
     assert _hints(70, _OWN, _EVERYWHERE) == [hint for hint in whole if hint != "/ find"]
     assert _hints(50, _OWN, _EVERYWHERE) == ["Enter do it", "Ctrl-R again", "Esc back", "? help"]

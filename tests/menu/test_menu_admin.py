@@ -111,9 +111,9 @@ def test_a_transaction_is_resumed_and_given_up_from_its_story(club: Club, termin
     window.see("✗ mailing list given up", "to what can be done")  # by itself
     window.type("Enter", "a", "Enter")
     window.see("never tries it again", "Reason")
-    window.type("Enter")
-    window.see("type the reason")
-    window.type("done by hand", "Enter")
+    window.type("9780131103627", "Enter")
+    window.see("type the reason in words")
+    window.type("Ctrl-U", "done by hand", "Enter")
     window.see("It is given up.", "What is left", "mailing list")
     window.type("Enter")
     window.see("mailing list not needed any more", "why nothing can be done")

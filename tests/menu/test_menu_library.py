@@ -82,7 +82,7 @@ def test_lending_takes_four_keys_and_returning_fewer(club: Club, terminal: Open,
     window = _desk(terminal)
     assert window.shows("Enter go on") and not window.shows("Ctrl-O"), "nothing to open yet"
     window.type(book["title"], "Enter")
-    window.see("1 of 1 in", "Enter lends", "Enter do it", "Ctrl-O open instead")
+    window.see("1 of 1 in", "Enter lends", "Enter do it", "Ctrl-O open it")
     window.type(reader, "Enter")
     window.see(f"{reader} has \"{book['title']}\" until", "To undo it within a minute: Z and Enter")
     assert window.shows("(Test Person)"), "whose name the desk compares with a card"
@@ -496,7 +496,7 @@ def test_a_new_book_and_one_that_is_there(club: Club, terminal: Open) -> None:
     window.type(wrong, "Enter", title, "Enter", "Ann Author; Zoë Zuse")
     window.see("the last digit of this ISBN would be")
     window.type("Up", "Up", "Ctrl-U", there["isbn"], "Enter")
-    window.see(f"The library has \"{there['title']}\" already.", "Ctrl-O open instead")
+    window.see(f"The library has \"{there['title']}\" already.", "Ctrl-O open it")
     window.type(CTRL_D)
     window.see("Nothing was added")
     window.type(CTRL_O)
@@ -525,13 +525,13 @@ def test_a_book_without_an_isbn_that_is_there(club: Club, terminal: Open) -> Non
     choose(window, "Add a book")
     window.see("Publisher")
     window.type("Enter", there["title"].upper(), "Enter", "Ann Author", CTRL_D)
-    window.see("Nothing was added", f"The library has \"{there['title']}\" already.", "Ctrl-O open instead")
+    window.see("Nothing was added", f"The library has \"{there['title']}\" already.", "Ctrl-O open it")
     window.type(CTRL_O)
     window.see("Copies 1 of 1 in")
     window.type("Esc")
-    window.see("Ctrl-O open instead")
+    window.see("Ctrl-O open it")
     window.type(" 2")
-    window.miss("Ctrl-O open instead")
+    window.miss("Ctrl-O open it")
 
 
 def test_who_may_not_lend_sees_their_own_and_renews_it(club: Club, terminal: Open) -> None:

@@ -33,8 +33,8 @@ class Abandon(Screen):
 
     def _accept(self) -> None:
         reason = self.form.text("reason")
-        if not reason:
-            self.form.complain({"reason": "type the reason; it stays in the audit log"})
+        if not any(letter.isalpha() for letter in reason):  # a scan is none
+            self.form.complain({"reason": "type the reason in words; it stays in the audit log"})
             return
         self.write("Abandoning", lambda client: client.abandon(self.story["host"], self.story["transaction"], reason), self._done, self._refused,
                    draft=self.draft)
