@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from ceo.tui.app import App, Doors
+from ceo.tui.app import App, Doors, Layer
 from ceo.tui.screen import Screen
 from ceo.tui.screens.help import Help
 from ceo.tui.screens.people import People
@@ -73,6 +73,11 @@ class Bench:
     def note(self) -> str:
         """The line beneath the screen on top."""
         return plain(self.app.stack[-1].note)
+
+
+def text_of(screen: Layer) -> str:
+    """What a screen's body shows."""
+    return "\n".join(screen.body.render(SIZE, focus=True).decoded_text)
 
 
 @pytest.fixture

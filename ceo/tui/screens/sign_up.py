@@ -20,6 +20,7 @@ from ceo_common import terms
 from ceo_common.errors import BackendDown, CeoError, Exists, Invalid, LeftBehind, NotFound
 from ceo_common.events import Event
 from ceo_common.model import names
+from ceo_common.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _SHOWN = ("full name", "program", "member term", "rep term", "forwarding address", "password")  # by the last look itself
-_FILLED, _FILLED_FOR = "filled in: ", "filled in for"  # in the draft: what the university said
 _CHECKS = ("Check a photo ID.", "The machine-usage policy is signed.", "The fee is paid.")
 
 
@@ -48,6 +48,7 @@ class SignUp(Screen):
         self.looked_up = ""  # the username that `there` and `known` are about
         self.there: Json | None = None  # the account that has it already
         self.known: Json = {}  # what the university says of it
+        self.filled: dict[str, str] = {}  # what was filled in of that, by field
         self._looking = self._accepting = self._has_opened = False
         self.draft = app.drafts.setdefault(self.title, {})
         self.form = Form(self.fields, self._accept, draft=self.draft, leaving=self._leaving, changed=self._changed,
@@ -65,8 +66,17 @@ class SignUp(Screen):
         """What was wanted of the form before it was changed is not wanted any more."""
         self._accepting = False
         if self.form.text("uid") != self.looked_up:
-            self.bindings.pop(keys.OPEN_INSTEAD, None)
+            self._forget()
         self._hint()
+
+    def _forget(self) -> None:
+        """Take away what is about the username that stood here before: it is of somebody else."""
+        self.bindings.pop(keys.OPEN_INSTEAD, None)
+        self.looked_up, self._looking, self.there, self.known = "", False, None, {}
+        filled, self.filled = self.filled, {}
+        for name, text in filled.items():
+            if self.form.text(name) == text:
+                self.form.suggest(name, "")
 
     def _hint(self) -> None:
         try:
@@ -79,14 +89,18 @@ class SignUp(Screen):
     # What is known of the username
 
     def _leaving(self, name: str) -> None:
-        """Leaving the username: ask whether it is taken, and what the university knows."""
+        """Leaving the username: ask who has it."""
+        if name == "uid":
+            self._look_up()
+
+    def _look_up(self) -> None:
+        """Ask whether the username is taken, and what the university knows; once."""
         uid = self.form.text("uid")
-        if name != "uid" or not uid or uid == self.looked_up:
+        if not uid or uid == self.looked_up:
             return
         if problem := names.username_problem(uid):
             self.fields["uid"].under("problem", problem)
         else:
-            self._forget_filled(uid)
             self.looked_up, self._looking, self.there, self.known = uid, True, None, {}
             self.fields["uid"].under("hint", "looking up ...")
             self.ask(partial(_look_up, uid), partial(self._looked_up, uid), self._not_looked_up, about="username")
@@ -94,8 +108,9 @@ class SignUp(Screen):
     def _looked_up(self, uid: str, told: tuple[Json | None, Json]) -> None:
         self._looking = False
         if uid != self.form.text("uid"):
-            self.looked_up = ""  # somebody else was typed meanwhile
-            return
+            return  # somebody else was typed meanwhile
+        wanted = self._accepting
+        self.looked_up = uid
         self.there, self.known = told
         if self.there:
             self.bindings[keys.OPEN_INSTEAD] = lambda: self.app.push(Person(self.app, uid))
@@ -104,9 +119,8 @@ class SignUp(Screen):
             self.app.redraw()
         else:
             self.fields["uid"].under("hint", "" if self.known else "The university does not know this userid.")
-            wanted = self._accepting
             self._fill()
-            self._accepting = wanted  # what is filled in is no change of mind
+        self._accepting = wanted  # filling in changed the form, and nobody else did
         self._go_on()
 
     def _not_looked_up(self, error: CeoError) -> None:
@@ -117,17 +131,7 @@ class SignUp(Screen):
     def _go_on(self) -> None:
         """To the last look, if that was asked for while the answer was still to come."""
         if self._accepting and self.in_sight:
-            self._accepting = False
-            self._to_last_look()
-
-    def _forget_filled(self, uid: str) -> None:
-        """Empty what the university filled in for another username."""
-        if self.draft.get(_FILLED_FOR, uid) == uid:
-            return
-        del self.draft[_FILLED_FOR]
-        for name in ("cn", "program"):
-            if self.form.text(name) == self.draft.pop(f"{_FILLED}{name}", None):
-                self.fields[name].fill("")
+            self._last_look()
 
     def _fill(self) -> None:
         """Fill in what the university knows where nothing was typed; elsewhere, show what it knows.
@@ -139,8 +143,8 @@ class SignUp(Screen):
         for name in ("cn", "program"):
             known = self.known.get(name)
             if known and not self.form.text(name):
-                self.fields[name].fill(known)
-                self.draft |= {f"{_FILLED}{name}": known, _FILLED_FOR: self.looked_up}
+                self.form.suggest(name, known)
+                self.filled[name] = self.form.text(name)
             elif known and self.form.text(name) != known:
                 self.fields[name].under("hint", f"The university has: {known}")
         if waiting:
@@ -149,14 +153,18 @@ class SignUp(Screen):
     # On to the account
 
     def _accept(self) -> None:
-        """Go on to the last look, once the username was looked up, however its field was left."""
-        self._leaving("uid")
+        """Go on to the last look, once it is known whose username this is.
+
+        The field can be left by a click too, which asks nothing.
+        """
+        self._look_up()
         self._accepting = self._looking
         if not self._looking:
-            self._to_last_look()
+            self._last_look()
 
-    def _to_last_look(self) -> None:
-        """Show every problem at its field, or go on to the last look."""
+    def _last_look(self) -> None:
+        """Show every problem at its field, or go on."""
+        self._accepting = False
         texts = self.form.texts()
         problems = members.form_problems(self.app.settings, *(texts[name] for name in self.fields))
         if self.there and self.looked_up == texts["uid"]:
@@ -165,6 +173,18 @@ class SignUp(Screen):
         self._hint() if "terms" not in problems else None
         if not problems:
             self.app.push(LastLook(self.app, self))
+
+    def differences(self) -> list[str]:
+        """What the university says otherwise of the username, in sentences."""
+        if self.form.text("uid") != self.looked_up:
+            return []
+        labels = {"cn": "full name", "program": "program"}
+        known = {name: shown(self.known.get(name) or "").strip() for name in labels}
+        return [
+            f"The university has another {label} for {self.looked_up}: {known[name]}"
+            for name, label in labels.items()
+            if known[name] and known[name] != self.form.text(name)
+        ]
 
     def member(self) -> Json:
         """The request."""
@@ -198,6 +218,7 @@ class LastLook(Review):
         super().__init__(app, self.lines, self._doing, question="Enter adds the account.", dry_run=dry_run_of(self._begin),
                          refused=form.refused, shown=_SHOWN)
         self._near: list[Json] | None = None
+        self._differences = form.differences()
 
     def on_top(self) -> None:
         """Ask for the dry run, and look for lapsed members of the same or a near name; the first time."""
@@ -212,10 +233,11 @@ class LastLook(Review):
         return super().is_ready() and self._near is not None
 
     def warnings(self) -> list[Markup]:
-        """Lapsed members of a like name, too."""
+        """What the university says otherwise, and lapsed members of a like name, too."""
         near = [f"  {row['uid']:<16} {row['cn']}, until {row['last_term'] or 'never'}" for row in (self._near or [])[:5]]
         question = [("problem", "Did you mean renew?  A lapsed member of a like name:")] if near else []
-        return [*super().warnings(), *question, *near]
+        others = [("problem", difference) for difference in self._differences]
+        return [*others, *super().warnings(), *question, *near]
 
     def _found(self, near: list[Json]) -> None:
         self._near = near

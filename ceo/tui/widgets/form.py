@@ -199,6 +199,14 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
         """Put the cursor into a field."""
         self.walker.set_focus(self._first + list(self.fields).index(name))
 
+    def suggest(self, name: str, text: str) -> None:
+        """Put into a field what nobody typed.
+
+        It is no part of the draft, because it may be wrong by the time somebody comes back.
+        """
+        self.fields[name].fill(text, typed=False)
+        self.draft.pop(name, None)
+
     def clear(self) -> None:
         """Empty, as it was at first."""
         for field in self.fields.values():
