@@ -40,9 +40,11 @@ _LOOK_ANSWER_S = 5.0
 _CRUMB = "  ›  "  # between two titles
 _ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _CONFIRMS = (keys.CONFIRM, keys.LAST_LOOK, keys.MEND, keys.GO_ON)  # the note says what Enter does
-# A scanner types digits and Enter: where the digits mean nothing, its Enter means nothing either.
-_STRAY_S = 0.5
-_NO_ENTER = "Something was typed or scanned right before this Enter, so it did nothing."
+# An Enter so soon behind what no page takes is its end: of a scan, or of text that was pasted.
+_BURST_S = 0.5
+_SCAN_IGNORED = "A scan was ignored: books are scanned at the Library desk."
+_TEXT_IGNORED = "Text was ignored, with its Enter: there is no field here."
+_PASTE_IGNORED = "What was pasted was ignored: there is no field here."
 WAIT_S = 2  # what takes no longer than this is not told of
 
 
@@ -117,8 +119,8 @@ class App:
         self.touched = time.time()  # of the wall clock, which goes on while the machine sleeps
         self._looked = time.monotonic()
         self._looking = False
+        self._ignored = ("", 0.0)  # the last letter that no page took, and when (time.monotonic())
         self._shut = False
-        self._stray = 0.0  # time.monotonic() when a letter or digit was typed that means nothing
         self._name = theme.title(draw or random.Random())  # noqa: S311 - a joke, not a key
         self.bindings: dict[keys.Key, keys.Action] = {
             keys.BACK: self.pop, keys.PEOPLE: self.find, keys.HELP: lambda: self.push(doors.help(self)),
@@ -135,6 +137,7 @@ class App:
         self.bindings[keys.REDRAW] = self.screen.clear
         self.loop = Loop(self.frame, theme.dress(self.screen), screen=self.screen, input_filter=self._typed, unhandled_input=self._key)
         self.loop.unforeseen, self.loop.after_input = self._unforeseen, self._show_hints
+        self.loop.ignores = self._ends_a_burst
         self.workers = Workers(self.loop, self._unforeseen)
 
     # Screens
@@ -289,6 +292,34 @@ class App:
         if field := self.stack[-1].focused_field():
             field.paste(pasted.text, is_cut=pasted.is_cut)
             self._show_hints()
+        elif pasted.text:
+            self._tell_ignored(_PASTE_IGNORED)
+
+    def _ignore(self, letter: str) -> None:
+        self._ignored = letter, time.monotonic()
+
+    def _ends_a_burst(self, key: object) -> bool:
+        """Whether a key is the Enter at the end of a scan, or of pasted text, that no page takes.
+
+        Nobody who reads a page presses a wrong key and Enter at once, and an Enter does what is
+        shown.  A blank, which is often another name of Enter, counts the same outside of a field.
+        """
+        letter, came = self._ignored
+        if time.monotonic() - came > _BURST_S or key not in keys.GO_ON.names:
+            return False
+        if key not in keys.CONFIRM.names and self.stack[-1].focused_field():
+            return False
+        self._ignore(letter)  # the next line of the same text is no better
+        self._tell_ignored(_SCAN_IGNORED if letter.isdigit() else _TEXT_IGNORED)
+        return True
+
+    def _tell_ignored(self, told: str) -> None:
+        """Say it before what the page says, which is still so."""
+        top = self.stack[-1]
+        note = plain(top.note)
+        for sentence in (_SCAN_IGNORED, _TEXT_IGNORED, _PASTE_IGNORED):
+            note = note.removeprefix(sentence).lstrip()
+        self.say("problem", f"{told}  {note}".rstrip())
 
     def press(self, name: str) -> None:
         """As if a key was pressed; for a click on its hint."""
@@ -299,17 +330,14 @@ class App:
         if not isinstance(key, str):
             return False
         top = self.stack[-1]
+        bound = (bound for binding in (*top.bound(), self.bindings) for bound in binding)
+        if len(key) == 1 and not any(key in other.names for other in bound):
+            self._ignore(key)
         if is_lost_letter(key) and top.focused_field():
             top.note = ("problem", LOST_LETTER)
             self.redraw()
             return True
-        if key in keys.CONFIRM.names and time.monotonic() - self._stray < _STRAY_S:
-            self.say("problem", f"{_NO_ENTER}  Press Enter alone.")
-            return True
-        is_used = top.key(key) or (not top.locked and keys.press(self.bindings, key))
-        if len(key) == 1 and (top.modal or not is_used):
-            self._stray = time.monotonic()
-        return is_used
+        return top.key(key) or (not top.locked and keys.press(self.bindings, key))
 
     def _unforeseen(self, error: Exception) -> None:
         self.say("problem", f"Something unforeseen happened, which is a fault of this program: {type(error).__name__}: {error}")

@@ -146,15 +146,21 @@ def _in_locale(key: Any) -> Any:
 
 
 class Loop(urwid.MainLoop):  # type: ignore[misc]
-    """What a key sets off may fail; that is told, and everything else stays as it was."""
+    """What a key sets off may fail; that is told, and everything else stays as it was.
+
+    `ignores` is asked about each key, when those before it have done what they do.
+    """
 
     unforeseen: Callable[[Exception], None]
     after_input: Callable[[], None]
+    ignores: Callable[[object], bool]
 
     def process_input(self, keys: Any) -> bool:
         """As urwid's."""
         try:
-            handled = bool(super().process_input(keys))
+            handled = False
+            for key in keys:
+                handled = self.ignores(key) or bool(super().process_input([key])) or handled
             self.after_input()
         except urwid.ExitMainLoop:
             raise

@@ -550,31 +550,6 @@ def test_help_is_not_stacked_and_quit_is_not_marked_by_who_comes_back(bench: Ben
     assert menu.sections.focused.marked.label == "Find somebody"
 
 
-def test_a_scan_confirms_nothing_where_its_digits_mean_nothing(bench: Bench) -> None:
-    done: list[str] = []
-    review = Review(bench.app, ["a"], lambda: done.append("done"), question="Enter does it.")
-    bench.open(Screen(bench.app), review)
-    bench.press(*"9780131103627", "enter")
-    assert done == []
-    assert "Press Enter alone" in bench.note
-    bench.app._stray -= 1  # somebody reads it
-    bench.press("enter")
-    assert done == ["done"]
-
-
-def test_a_scan_takes_no_temporary_password_away(bench: Bench) -> None:
-    outcome = Outcome([], ["secret"], "Another one.")
-    doing = Doing(bench.app, "Reset", lambda *_: iter(()), lambda _: outcome, begun=True)
-    bench.open(Screen(bench.app), doing)
-    bench.answer({"result": {}})
-    doing._over = doing._on_top_since = 0.0  # long ago
-    bench.press(*"9780131103627", "enter")
-    assert _kinds(bench) == [Screen, Doing]
-    bench.app._stray -= 1
-    bench.press("enter")
-    assert _kinds(bench) == [Screen]
-
-
 # Password resets
 
 
