@@ -157,6 +157,19 @@ def is_rep(member: Json) -> bool:
     return bool(member["non_member_terms"]) and last_term(member) not in member["terms"]
 
 
+def registered_note(settings: Settings, member: Json, wanted: list[str]) -> str:
+    """That somebody is registered for this term, and for which terms more; empty where they are not.
+
+    Whoever renews them by mistake takes the fee of a term that nobody asked for.
+    """
+    last = last_term(member)
+    is_over = not last or terms.Term.parse(last) < terms.current(settings.time_zone)
+    if is_over or {*member["terms"], *member["non_member_terms"]} & {*wanted}:
+        return ""  # what is held already only becomes the other kind
+    kind = "a club representative" if is_rep(member) else "a member"
+    return f"{member['uid']} is {kind} until {last} already; this adds {', '.join(wanted)}."
+
+
 def standing_of(member: Json, now: terms.Term) -> str:
     """A word for what is unusual about somebody: deleted, expired, club, lapsed; empty for one who is registered."""
     last = last_term(member)

@@ -375,6 +375,8 @@ def renew(context: Context, /, uid: str, count: int | None, exact: tuple[str, ..
     if not how.asking:
         _note_past(context, how, new)
     if how.asking or not exact:
+        if registered := work.registered_note(context.settings, member, new):
+            how.note(f"Note: {registered}")
         fee = work.fee(context.settings, new, rep=rep)
         how.confirm(f"Register {member['cn']} ({uid}) for {_with_past(context, new)}; fee: {fee}?", default=True,
                     instead=f"--yes, or {' '.join(f'--term {term}' for term in new)}")

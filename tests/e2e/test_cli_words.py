@@ -253,6 +253,7 @@ def test_a_counted_renewal_has_no_key_of_its_own(club: Club) -> None:
 def test_a_term_that_is_over_is_named_before_the_renewal(club: Club, terminal: Open) -> None:
     uid = club.add(terms=["f2026"])["result"]["uid"]
     window = terminal("office1", "ceo", "members", "renew", uid, "--term", "f1999", "--term", "w2027")
+    window.see(f"Note: {uid} is a member until f2026 already; this adds f1999, w2027.")
     window.see("for f1999 (already over), w2027; fee: $4?")
     window.type("n", "Enter")
     assert window.ended() == 1

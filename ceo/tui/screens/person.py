@@ -120,12 +120,13 @@ class Person(Screen):
         gone = "The account is deleted: restore it first." if member["deleted"] else ""
         club = "A club has no terms and no password of its own." if member["is_club"] else ""
         forwarding = "member.forwarding.syscom" if "syscom" in member["groups"] else "member.forwarding"
-        as_member = Choice("Renew as a member", lambda: push(Renew(app, member, rep=False)), f"Register {uid} for more terms.",
-                           gone or club or never("member.renew"))
-        as_rep = Choice("Renew as a rep", lambda: push(Renew(app, member, rep=True)), f"Register {uid} for terms of a club representative, free.",
-                        gone or club or never("member.renew"))
+        # The same order for everybody: by habit nobody becomes a representative, who pays nothing.
+        was_rep = "  The last term was a club representative's." if is_rep(member) else ""
         return [
-            *((as_rep, as_member) if is_rep(member) else (as_member, as_rep)),
+            Choice("Renew as a member", lambda: push(Renew(app, member, rep=False)), f"Register {uid} for more terms.{was_rep}",
+                   gone or club or never("member.renew")),
+            Choice("Renew as a rep", lambda: push(Renew(app, member, rep=True)), f"Register {uid} for terms of a club representative, free.",
+                   gone or club or never("member.renew")),
             Choice("Password reset", lambda: push(change_account.reset(app, uid, member["cn"])), self._about_reset(),
                    gone or club or self._never_reset(member)),
             Choice("Shell", lambda: push(change_account.Shell(app, member)), "Change the login shell.", gone or never("member.shell", uid)),

@@ -12,7 +12,6 @@ from ceo.tui.screens.doing import Begin, Doing, Outcome
 from ceo.tui.screens.review import Review, dry_run_of
 from ceo.tui.widgets.form import Field, Form
 from ceo.tui.widgets.page import Record
-from ceo.tui.widgets.safe import Markup
 from ceo_common import terms
 from ceo_common.errors import CeoError, Exists, Invalid
 
@@ -34,22 +33,14 @@ class Renew(Screen):
         self.draft = app.drafts.setdefault(f"renew {member['uid']} {rep}", {})
         self.field = Field("Terms", "1")
         self.held = ", ".join([*member["terms"], *member["non_member_terms"]]) or "none"
-        self.already = self._already()
-        self.role = " as a club representative" if rep else ""
-        heading = ("heading", f"{member['cn']} ({member['uid']}){',' if rep else ''}{self.role}")
-        head = [heading, "", f"Terms held: {self.held}", *self.already]
+        self.as_rep = " as a club representative" if rep else ""
+        heading = ("heading", f"{member['cn']} ({member['uid']}){',' if rep else ''}{self.as_rep}")
+        head = [heading, "", f"Terms held: {self.held}"]
         self.form = Form(
             {"terms": self.field}, self._accept, draft=self.draft, changed=self._hint, head=head
         )
         self.body = self.form
         self._hint()
-
-    def _already(self) -> list[Markup]:
-        """That they are registered for the current term, if they are: who pays may not know."""
-        now = str(terms.current(self.app.settings.time_zone))
-        is_held = now in self.member[self.kind]
-        uid = self.member["uid"]
-        return [("problem", f"{uid} is registered for {now} already.")] if is_held else []
 
     def _hint(self) -> None:
         try:
@@ -57,12 +48,20 @@ class Renew(Screen):
         except ValueError as error:
             self.field.under("hint", str(error))
             return
-        if held := [term for term in wanted if term in self.member[self.kind]]:
-            self.field.under("problem", f"held already: {', '.join(held)}")
-            return
-        over = all(terms.Term.parse(term) < terms.current(self.app.settings.time_zone) for term in wanted)
         told = f"{', '.join(wanted)}   {members.fee(self.app.settings, wanted, rep=self.rep)}"
-        self.field.under("problem" if over else "hint", f"{told}   this is over already" if over else told)
+        problem = self._held(wanted) or self._over(wanted) or self._registered(wanted)
+        self.field.under("problem" if problem else "hint", f"{told}   {problem}".rstrip())
+
+    def _held(self, wanted: list[str]) -> str:
+        held = [term for term in wanted if term in self.member[self.kind]]
+        return f"held already: {', '.join(held)}" if held else ""
+
+    def _over(self, wanted: list[str]) -> str:
+        now = terms.current(self.app.settings.time_zone)
+        return "" if any(terms.Term.parse(term) >= now for term in wanted) else "this is over already"
+
+    def _registered(self, wanted: list[str]) -> str:
+        return members.registered_note(self.app.settings, self.member, wanted)
 
     def _accept(self) -> None:
         try:
@@ -70,21 +69,22 @@ class Renew(Screen):
         except ValueError as error:
             self.form.complain({"terms": str(error)})
             return
-        if held := [term for term in wanted if term in self.member[self.kind]]:
-            self.form.complain({"terms": f"held already: {', '.join(held)}"})
+        if held := self._held(wanted):
+            self.form.complain({"terms": held})
             return
         name = f"{self.member['cn']} ({self.member['uid']})"
         lines = [
             Record("Club rep" if self.rep else "Member", name),
             Record("Terms held", self.held),
-            *self.already,
             Record("Terms", ", ".join(wanted)),
             Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep)),
         ]
+        registered = self._registered(wanted)
         self.app.push(Review(
-            self.app, lines, partial(self._doing, wanted), question=f"Enter renews{self.role}.",
+            self.app, lines, partial(self._doing, wanted), question=f"Enter renews{self.as_rep}.",
             dry_run=dry_run_of(self._begin(wanted)), refused=self._refused,
-            shown=("member term", "rep term")))
+            shown=("member term", "rep term"),
+            noted=[registered] if registered else []))
 
     def _begin(self, wanted: list[str]) -> Begin:
         uid, kind = self.member["uid"], self.kind
@@ -94,7 +94,7 @@ class Renew(Screen):
         uid, held = self.member["uid"], ", ".join(wanted)
         return Doing(
             self.app, f"Renew {uid}", self._begin(wanted),
-            lambda _: Outcome([("good", f"{uid} is registered for {held}{self.role}.")]),
+            lambda _: Outcome([("good", f"{uid} is registered for {held}{self.as_rep}.")]),
             completed=lambda: self.app.remove(self), refused=self._refused, draft=self.draft)
 
     def _refused(self, error: CeoError) -> bool:

@@ -30,7 +30,8 @@ class Review(Screen):
 
     Enter goes on to what `go` makes, in this one's place, as soon as the dry run allows it; Esc goes
     back to where it can be changed.  `refused` hears what the dry run refuses, and says whether the
-    form shows it: then this screen leaves.  `shown` are the changes that `lines` already tell.
+    form shows it: then this screen leaves.  `shown` are the changes that `lines` already tell,
+    `noted` sentences that have to be read before Enter counts.
     """
 
     title = "Review"
@@ -42,7 +43,8 @@ class Review(Screen):
     waits_for = "One moment: it is being checked ..."
 
     def __init__(self, app: App, lines: Sequence[Markup | Record], go: Callable[[], Screen | None], *, role: str = "admin", question: str,
-                 dry_run: DryRun | None = None, refused: Callable[[CeoError], bool] | None = None, shown: Sequence[str] = ()) -> None:
+                 dry_run: DryRun | None = None, refused: Callable[[CeoError], bool] | None = None, shown: Sequence[str] = (),
+                 noted: Sequence[str] = ()) -> None:
         super().__init__(app)
         self.role = role
         self.lines: Sequence[Markup | Record] = lines
@@ -51,6 +53,7 @@ class Review(Screen):
         self.question = question
         self.go = go
         self.shown = shown
+        self.noted = noted
         self.plan: Json | None = None  # the answer of the dry run
         self.refusal: list[Markup] = []  # why there is none
         self._dry_run, self._refused = dry_run, refused
@@ -72,6 +75,7 @@ class Review(Screen):
         self.bindings.pop(keys.AGAIN, None)
         self.bindings[keys.CONFIRM], self.refusal = self._confirm, []
         self._has_asked = True
+        self.show()  # with what has to be read, which may be known already
         self.wait(f"{self.question}  It is being checked ...", "Enter goes on as soon as it is checked.")
         self.ask(lambda _: dry_run(self.app.dry_run_client()), self._checked, self._not_checked, about="dry run")
 
@@ -81,7 +85,8 @@ class Review(Screen):
 
     def warnings(self) -> list[Markup]:
         """Lines that have to be read before Enter counts."""
-        return [("problem", f"Note: {warning}") for warning in (self.plan or {}).get("warnings") or []]
+        answered = (self.plan or {}).get("warnings") or []
+        return [("problem", f"Note: {warning}") for warning in (*self.noted, *answered)]
 
     def show_details(self) -> None:
         """All changes, or without those that are details."""
