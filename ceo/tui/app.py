@@ -45,6 +45,7 @@ _BURST_S = 0.5
 _SCAN_IGNORED = "A scan was ignored: books are scanned at the Library desk."
 _TEXT_IGNORED = "Text was ignored, with its Enter: there is no field here."
 _PASTE_IGNORED = "What was pasted was ignored: there is no field here."
+_GIVES_WAY = "Typing replaces, End keeps."
 WAIT_S = 2  # what takes no longer than this is not told of
 
 
@@ -235,7 +236,11 @@ class App:
         clickable = {hint.label: hint.name for hint in hints}
         if not any(key in _CONFIRMS for binding in bindings for key in binding):
             clickable.pop(keys.CONFIRM.label, None)
-        self._note.show(clauses(safe(top.note), clickable))
+        pieces = clauses(safe(top.note), clickable)
+        if field and field.gives_way:
+            gap = "  " if plain(top.note) else ""
+            pieces.append((("hint", f"{gap}{_GIVES_WAY}"), ""))
+        self._note.show(pieces)
 
     def _crumbs(self) -> str:
         if self.stack[-1].locked:

@@ -257,6 +257,18 @@ def test_a_form_keeps_its_draft_and_gives_it_back() -> None:
     assert again.texts() == {"uid": "", "terms": "1", "password": ""} and draft == {}
 
 
+def test_what_was_not_typed_just_now_gives_way_to_a_letter() -> None:
+    """A suggestion, what is known of somebody, what was left: the same for all, and End keeps it."""
+    fields = {name: Field(name, "1") for name in ("suggested", "known", "left", "typed")}
+    form = Form(fields, lambda: None, draft={"left": "old"})
+    form.suggest("known", "Jane")
+    fields["typed"].fill("y")
+    assert [field.gives_way for field in fields.values()] == [True, True, True, False]
+    _press(form, "x", "down", "end", "x", "down", "x", "down", "x")
+    assert form.texts() == {"suggested": "x", "known": "Janex", "left": "x", "typed": "yx"}
+    assert not any(field.gives_way for field in fields.values())
+
+
 def test_slash_and_question_mark_are_text_where_there_is_text() -> None:
     form = Form({"a": Field("A"), "secret": Field("S", mask="*")}, lambda: None)
     assert _press(form, "/", "?") == ["/", "?"]

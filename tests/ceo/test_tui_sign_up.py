@@ -40,6 +40,11 @@ def test_what_the_university_said_of_one_username_stays_for_no_other(bench: Benc
     bench.open(Screen(bench.app))
     form = _known(bench, "jdoe", JANE)
     assert _who(form) == ("Jane Doe", "Physics")
+    bench.press("up")
+    assert bench.app._note.text == "Typing replaces, End keeps."
+    assert "Ctrl-N empty" in bench.app._hint.text
+    bench.press("end")
+    assert bench.app._note.text == ""
     bench.press(*TO_USERNAME, "x")
     assert _who(form) == ("", "")
     bench.press("tab")

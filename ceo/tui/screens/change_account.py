@@ -136,7 +136,6 @@ class Forwarding(Screen):
         self.field = Field("Forward mail to", suggestion)
         self.form = Form({"forwarding_addresses": self.field}, self._accept, draft=self.draft,
                          head=[("heading", f"{member['cn']} ({member['uid']})")])
-        self.field.fill(self.draft.get("forwarding_addresses", self.field.suggestion))
         self.body = self.form
 
     def _accept(self) -> None:

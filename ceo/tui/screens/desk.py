@@ -115,7 +115,7 @@ class Desk(WithLoans):
             Choice(
                 _BOOK,
                 self._scanned,
-                "Scan a book, or type its ISBN or a part of its title.",
+                "Scan a book, or type its ISBN or its title.",
                 asks=self.scan,
             ),
             *self._adding(),
@@ -175,7 +175,7 @@ class Desk(WithLoans):
             self._look_up(split_scan(typed)[1] or typed)
         else:
             self.scan.fill(typed, typed=False)  # the next scan takes its place
-            self.tell("hint", "Scan a book, or type its ISBN or a part of its title.")
+            self.tell("hint", "Scan a book, or type its ISBN or its title.")
 
     def _look_up(self, typed: str) -> None:
         """Put aside what was on the desk; another book has another borrower."""

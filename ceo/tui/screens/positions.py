@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Holders = dict[str, list[str]]  # usernames by position
-_HINT = "Somebody must hold each *.  Enter on the last line goes on, Ctrl-D from any line."
+_HINT = "Somebody must hold each *.  Ctrl-D goes on."
 
 
 class Positions(Screen):
@@ -87,7 +87,8 @@ class Positions(Screen):
         """The fields: who holds each, or what was typed in its stead."""
         fields = {name: Field(self._label(name), " ".join(uids)) for name, uids in holders.items()}
         for name, field in fields.items():
-            field.fill(self.typed.get(name, field.suggestion))
+            if name in self.typed:
+                field.fill(self.typed[name])  # it may be typed just now
         form = Form(fields, self._accept, draft=self.typed, leaving=self._leaving)
         if at in fields:
             form.go_to(at)

@@ -39,7 +39,12 @@ for _key, _command in _EDITING.items():
 
 
 class Field(urwid.WidgetWrap):  # type: ignore[misc]
-    """A labelled line.  A suggestion stands in it until something is typed; beneath it, if there is any, a problem or a hint."""
+    """A labelled line.  Beneath it stands a problem or a hint, if there is any.
+
+    What was not typed just now (a suggestion, what the university knows, what was left by Esc)
+    `gives_way`: a letter takes its place, as in a dialog of a desktop where it is selected.  Any
+    key that moves the cursor keeps it.
+    """
 
     def __init__(self, label: str, suggestion: str = "", *, mask: str | None = None) -> None:
         self.suggestion = suggestion
@@ -54,6 +59,11 @@ class Field(urwid.WidgetWrap):  # type: ignore[misc]
         self.bindings: keys.Bindings = {keys.UNDO: self._undo, **{key: partial(self._edit, key.names[0]) for key in _EDITING}}
         urwid.connect_signal(self.edit, "postchange", self._changed)
         super().__init__(self._pile)
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether a letter replaces what stands here."""
+        return self._untouched and self.edit.edit_text != ""
 
     def takes(self, key: str) -> bool:
         """Whether a key is text here: each letter is, but `/` and `?` in an empty field."""
@@ -156,7 +166,7 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
         self._kept = urwid.Text("")  # says that the fields hold a draft
         for name, field in self.fields.items():
             if not field.is_secret and (before := self.draft.get(name)) is not None:
-                field.fill(before)
+                field.fill(before, typed=False)
             urwid.connect_signal(field.edit, "postchange", lambda *_, name=name: self._typed(name))
         open_fields = {name: field for name, field in self.fields.items() if not field.is_secret}
         suggested = {name: ("", field.suggestion) for name, field in open_fields.items()}
