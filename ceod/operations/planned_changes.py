@@ -251,11 +251,18 @@ def _create_database(services: Services, arguments: Json) -> Changes:
     uid, kind = arguments["uid"], arguments["kind"]
     yield changed(f"{TITLES[kind]} database", uid, None, f"{uid} on {arguments['host']}")
     yield changed(f"{TITLES[kind]} password", uid, None, NEW)
+    yield _info_file(arguments)
 
 
 def _reset_database(services: Services, arguments: Json) -> Changes:
     uid, kind = arguments["uid"], arguments["kind"]
     yield changed(f"{TITLES[kind]} password", uid, CURRENT, NEW)
+    yield _info_file(arguments)
+
+
+def _info_file(arguments: Json) -> Change:
+    name = f"~/ceo-{arguments['kind']}-info"
+    return changed("info file", arguments["uid"], None, f"{name}, with the new password")
 
 
 def _expire_members(services: Services, arguments: Json) -> Changes:

@@ -210,6 +210,10 @@ def test_secrets_are_words(club: Club) -> None:
     (password,) = [c for c in event["changes"] if c["what"] == "password"]  # type: ignore[typeddict-item]
     assert password["old"] == "the current one"
     assert password["new"] == "a temporary one, shown once"
+    (event,) = client.create_database("mysql", uid)
+    values = {change["what"]: change["new"] for change in event["changes"]}  # type: ignore[typeddict-item]
+    assert values["MySQL password"] == "a new one, shown once"
+    assert values["info file"] == "~/ceo-mysql-info, with the new password"
 
 
 def test_loans(club: Club) -> None:
