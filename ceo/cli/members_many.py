@@ -135,16 +135,19 @@ def _refused(checked: _Checked, how: How) -> int:
     if how.as_json:
         print_json({"dry_run": how.dry_run, "good": good, **checked.as_json(), "added": []})
     elif how.dry_run:
-        rows = "1 row" if good == 1 else f"{good} rows"
-        click.echo(f"{rows} can be added, {bad} can't; nothing was changed.")
+        click.echo(f"{_rows(good)} can be added, {bad} can't; nothing was changed.")
     else:
-        raise Invalid(f"{bad} of {good + bad} rows can't be added, so nobody was added" + ("; for the others: --skip-bad" if good else ""))
+        raise Invalid(f"{bad} of {_rows(good + bad)} can't be added, so nobody was added" + ("; for the others: --skip-bad" if good else ""))
     return EXIT_BAD_ROWS if bad else 0
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _confirm(checked: _Checked, how: How) -> None:
     good, bad = len(checked.good), len(checked.bad)
-    how.confirm(f"{bad} rows can't be added, as listed above.  Add the other {good}?" if bad else
+    how.confirm(f"{_rows(bad)} can't be added, as listed above.  Add the other {good}?" if bad else
                 f"Add {good} {'account' if good == 1 else 'accounts'}?")
 
 
