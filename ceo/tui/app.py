@@ -229,8 +229,12 @@ class App:
         top = self.stack[-1]
         bindings = [*top.bound(), *([] if top.locked or top.modal else [self.bindings])]
         field = top.focused_field()
-        if top.finds_people:
-            bindings = [{key: action for key, action in binding.items() if key is not keys.PEOPLE} for binding in bindings]
+        # Nothing lies behind the main menu, and Find is there already.
+        hidden = [keys.BACK] if top is self.stack[0] else [keys.PEOPLE] if top.finds_people else []
+        bindings = [
+            {key: action for key, action in binding.items() if key not in hidden}
+            for binding in bindings
+        ]
         hints = hints_of(bindings, self.screen.width - 2, is_text=field.takes if field else lambda _: False)
         self._hint.show([(safe(f"{hint.label} {hint.word}"), hint.name) for hint in hints], "   ")
         clickable = {hint.label: hint.name for hint in hints}

@@ -543,8 +543,10 @@ def test_help_is_not_stacked_and_quit_is_not_marked_by_who_comes_back(bench: Ben
     bench.open(menu)
     bench.press("esc")
     assert menu.sections.focused.marked.label == "Quit"
+    assert "Esc back" not in bench.app._hint.text
     bench.press("?")
     assert _kinds(bench) == [MainMenu, Help]
+    assert "Esc back" in bench.app._hint.text
     bench.press("?")
     assert _kinds(bench) == [MainMenu]
     assert menu.sections.focused.marked.label == "Find somebody"

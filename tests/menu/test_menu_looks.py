@@ -30,7 +30,8 @@ def _frame(window: Terminal, crumb: str, who: str) -> str:
         window.read(0.1)
     else:
         raise AssertionError(f"no frame at {columns}x{rows}:\n{window.text}")
-    assert "Esc back" in lines[-2], window.text
+    is_main_menu = not re.search("[›>]", lines[0])
+    assert ("Esc back" in lines[-2]) is not is_main_menu, window.text
     assert "Traceback" not in window.text
     return window.text
 
