@@ -11,6 +11,7 @@ from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.library_import import import_
 from ceo.cli.noun import Noun
+from ceo.cli.number import Number
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, change, print_changes, writing
 from ceo_common.errors import Invalid, NotFound, WrongState
@@ -30,7 +31,7 @@ library.add_command(import_)
 
 @library.command()
 @click.argument("words", nargs=-1)
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most.")
 @listing
 @pass_context
 def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> None:
@@ -159,7 +160,7 @@ def renew(context: Context, book: str, uid: str, how: How) -> None:
 
 
 @library.command()
-@click.argument("number", metavar="[CHANGE]", type=click.IntRange(1), required=False)
+@click.argument("number", metavar="[CHANGE]", type=Number(1), required=False)
 @writing
 @pass_context
 def undo(context: Context, number: int | None, how: How) -> None:

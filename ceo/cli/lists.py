@@ -9,6 +9,7 @@ import click
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
 from ceo.cli.members_upkeep import remind
+from ceo.cli.number import Number
 from ceo.cli.table import Form, listing, print_json, print_rows
 from ceo_common import terms as term_rules
 from ceo_common.errors import Invalid
@@ -59,7 +60,7 @@ def expiredaccounts(click_context: click.Context, email: bool, yes: bool, dry_ru
 
 
 @click.command()
-@click.argument("terms", type=click.IntRange(1, 300), metavar="N")
+@click.argument("terms", type=Number(1, 300), metavar="N")
 @listing
 @pass_context
 def inactive(context: Context, terms: int, form: Form) -> None:

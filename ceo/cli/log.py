@@ -9,6 +9,7 @@ import click
 from ceo import transactions as work
 from ceo.cli.context import Context, pass_context
 from ceo.cli.doctor import EXIT_PROBLEM, EXIT_UNKNOWN
+from ceo.cli.number import Number
 from ceo.cli.table import Form, listing, print_json, print_rows
 from ceo.doctor import verdict
 from ceo_common.text import shown
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 @click.command()
 @click.option("--host", help="Show this host only (default: all hosts).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows at most.")
+@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many rows at most.")
 @click.option("--verify", is_flag=True, help="Check that no row was changed, moved or removed.")
 @listing
 @pass_context

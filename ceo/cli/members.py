@@ -16,6 +16,7 @@ from ceo.cli.context import Context, pass_context
 from ceo.cli.members_many import export, import_
 from ceo.cli.members_upkeep import expire, remind
 from ceo.cli.noun import Noun
+from ceo.cli.number import Number
 from ceo.cli.prompts import prompt
 from ceo.cli.table import Form, json_option, listing, print_json, print_record, print_rows
 from ceo.cli.write import How, change_text, show_password, transact, writing
@@ -38,7 +39,7 @@ from ceo_common.model import names
 from ceo_common.text import shown
 
 Json = dict[str, Any]
-COUNT = click.IntRange(1, 3 * term_rules.YEARS_AHEAD)
+COUNT = Number(1, 3 * term_rules.YEARS_AHEAD)
 USUAL = "uid cn program terms non_member_terms"
 
 
@@ -264,7 +265,7 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
 @click.option("--uid", metavar="PART", help="Part of the username alone.")
 @_asked
 @click.option("--sort", metavar="ORDER", help="Sort by this field (default: uid); a wrong value lists the fields.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most.")
 @listing
 @pass_context
 def search(context: Context, /, text: str | None, limit: int, form: Form, **asked: str | None) -> None:

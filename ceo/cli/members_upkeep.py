@@ -8,6 +8,7 @@ import click
 
 from ceo.cli import completion
 from ceo.cli.context import Context, pass_context
+from ceo.cli.number import Number
 from ceo.cli.table import Form, print_json, print_rows
 from ceo.cli.write import How, change_text, sent_again, transact, writing
 from ceo_common.errors import Changed
@@ -17,7 +18,7 @@ _WHO = "uid cn program last_term expired"
 
 
 @click.command()
-@click.option("--count", type=click.IntRange(1), help="Expire exactly so many, or nobody if another number is due.")
+@click.option("--count", type=Number(1), help="Expire exactly so many, or nobody if another number is due.")
 @writing
 @pass_context
 def expire(context: Context, count: int | None, how: How) -> None:

@@ -9,6 +9,7 @@ import click
 from ceo import transactions as work
 from ceo.cli.context import Context, pass_context
 from ceo.cli.noun import Noun
+from ceo.cli.number import Number
 from ceo.cli.steps import Steps
 from ceo.cli.table import Form, json_option, listing, print_json, print_rows
 from ceo.cli.write import How, change, followed, writing
@@ -25,7 +26,7 @@ def transactions() -> None:
 @transactions.command(name="list")
 @click.option("--state", type=click.Choice(_STATES),
               help="Only those in this state; stuck: those that wait for a person, or did not end within ten minutes.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--limit", type=Number(1, 1000), default=20, show_default=True)
 @listing
 @pass_context
 def list_(context: Context, state: str | None, limit: int, form: Form) -> None:

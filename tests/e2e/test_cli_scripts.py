@@ -97,6 +97,7 @@ def test_what_ended_the_ways_it_can_end(club: Club) -> None:
         (["ceo", "library", "lend", "nonsense", "ctdalek"], 65, "neither a book's number nor an ISBN"),
         (["ceo", "members", "import", "/nonexistent.csv"], 66, "No such file"),
         (["ceo", "api", "--host", "nohost", "GET", "/whoami"], 66, ""),
+        (["ceo", "inactive", "x"], 2, "'x' is not a valid number"),
         (["ceo", "memberlist", "f2099"], 0, "nobody is a member in f2099"),
         (["ceo", "members", "get", "\udcff"], 65, "not UTF-8"),
         (["ceo", "api", "POST", "/members", "[" * 90_000], 65, ""),
