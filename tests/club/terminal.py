@@ -57,7 +57,8 @@ class Terminal:
         self.type(*keys)
 
     def click(self, text: str) -> None:
-        """The left button, where a text stands (SGR mouse protocol, xterm's 1006)."""
+        """The left button, where a text stands or will stand (SGR mouse protocol, xterm's 1006)."""
+        self.see(text)
         row = next(i for i, line in enumerate(self.screen.display) if text in line)
         place = f"{self.screen.display[row].index(text) + 1};{row + 1}"
         self.type(f"\x1b[<0;{place}M", f"\x1b[<0;{place}m")
