@@ -123,7 +123,7 @@ def _directory() -> None:
                                  "TLS_CACERT /etc/csc/ca.pem\nSASL_NOCANON on\nSASL_MECH GSSAPI\nSASL_SECPROPS maxssf=0\n")
     standard = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson", "misc"))
     ours = "".join(f"include {CHECKOUT}/etc/schema/{name}.schema\n" for name in ("rfc2307bis", "sudo", "csc"))
-    modules = "modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload unique\nmoduleload constraint\n"
+    modules = "modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload unique\nmoduleload constraint\nmoduleload syncprov\n"
     place = host_place("phosphoric-acid")
     # The realm's own principals only, in both forms that slapd makes of them: usernames are people, ceod/... are services.
     write("/etc/ldap/slapd.conf", f"""{standard}{ours}{modules}
@@ -149,6 +149,7 @@ index objectClass eq
 index uid,cn eq,sub,approx
 index uidNumber,gidNumber,term,nonMemberTerm,position,uniqueMember,memberUid,sudoUser,owner eq
 index program eq,sub
+index entryCSN,entryUUID eq
 include {CHECKOUT}/etc/slapd-acl.conf
 """, 0o600)
     write("/etc/ldap/slapd-uw.conf", f"""{standard}modulepath /usr/lib/ldap
