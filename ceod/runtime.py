@@ -25,6 +25,7 @@ from ceod.library.database import WrongSchema
 from ceod.operations.accounts import USER_NUMBER
 from ceod.operations.left_homes import left_homes
 from ceod.operations.registry import OPERATIONS
+from ceod.people_index.keeper import Keeper
 from ceod.services.all import Services, connect
 from ceod.services.journals import DirectoryWitness
 from ceod.transaction import audit
@@ -54,6 +55,7 @@ class Runtime:
     _engine: Engine[Services] | None = None
     _recovery: Recovery | None = None
     _refusals: Refusals | None = None
+    _keeper: Keeper | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -89,6 +91,10 @@ class Runtime:
         self._recovery.start()
         self._refusals = Refusals(self._engine.record.audit_many)
         self._refusals.start()
+        if index := self._services.people_index:
+            own_credential = self._services.acceptor.own_credential
+            self._keeper = Keeper(index.folder, self.config.ldap, own_credential)
+            self._keeper.start()
         if self.config.tls:
             self.bindings = channel_bindings(self.config.tls.certificate)
         threading.Thread(target=self._each_hour, name="hourly", daemon=True).start()
@@ -97,6 +103,8 @@ class Runtime:
     def stop(self) -> None:
         """End in good order."""
         self._stopping.set()
+        if self._keeper:
+            self._keeper.stop()
         if self._recovery:
             self._recovery.stop()
         if self._refusals:

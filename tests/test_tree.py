@@ -22,8 +22,12 @@ MAY = {
     "ceod.auth": {"ceod.auth", "ceod.helpers", "ceod.services", "ceo_common"},
     "ceod.server": {"ceod.server", "ceo_common"},
     "ceod.library": {"ceod.library", "ceod.services", "ceo_common"},
-    "ceod.services": {"ceod.services", "ceod.auth.acceptor", "ceod.helpers", "ceod.library.database", "ceo_common"},
-    "ceod.operations": {"ceod.operations", "ceod.transaction", "ceod.services", "ceo_common"},
+    "ceod.people_index": {"ceod.people_index", "ceod.services", "ceod.helpers", "ceod.transaction.owners", "ceo_common"},
+    "ceod.services": {
+        "ceod.services", "ceod.auth.acceptor", "ceod.helpers", "ceod.library.database", "ceod.people_index.store",
+        "ceod.people_index.finding", "ceo_common",
+    },
+    "ceod.operations": {"ceod.operations", "ceod.transaction", "ceod.services", "ceod.people_index.finding", "ceo_common"},
     "ceod": {"ceod", "ceo_common"},
     "sandbox": {"sandbox"},
 }

@@ -147,12 +147,14 @@ class MemberPage(Wire):
     """GET /api/members: `next` is the `after` of the page behind this one, null on the last.
 
     `broken` entries of the directory match too, and can't be shown: GET /api/directory/doctor
-    lists them.
+    lists them.  `index` says why the people index did not answer, but the directory itself, which
+    knows no accents and no typing errors: "behind" the directory, or "away"; null where it did.
     """
 
     members: list[Member]
     found: int
     broken: int = 0
+    index: str | None = None
     next: str | None = None
 
 
@@ -175,7 +177,11 @@ class Lapsed(Wire):
 
 
 class LapsedMembers(Wire):
-    """GET /api/lapsed, /api/expired, /api/inactive; `broken` entries were left out."""
+    """GET /api/lapsed, /api/expired, /api/inactive; `broken` entries were left out.
+
+    `index`: as in MemberPage; the directory alone answers /api/expired and /api/inactive.
+    """
 
     members: list[Lapsed]
     broken: int = 0
+    index: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from ceo_common.terms import Term
 from ceod.api import json_body
 from ceod.api.members import shown
 from ceod.api.requests import answer, ceod, number, route
-from ceod.operations import lapsed
+from ceod.operations import find_members, lapsed
 from ceod.services import search
 from ceod.services.entry import People
 
@@ -27,9 +26,11 @@ PAGE_LIMIT = 1000
 _QUESTION = {
     "uid": "part of the username", "name": "the full name, a part of it, or how it sounds", "term": "registered for this term, of either kind",
     "group": "in this group", "program": "part of the program", "position": "holds this position",
+    "text": "whatever one knows, as one types it: parts of the name, the username, the program, a term, a number, a state;"
+    " with up to one typing error in a word",
 }
 _QUERY = _QUESTION | {
-    "sort": f"one of {', '.join(search.SORTS)}; uid by default", "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
+    "sort": f"one of {', '.join(search.SORTS)}; uid by default, and with text best", "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
     "after": "the `next` of the page before", "stream": "all of them, one a line and in no order; the last line says that the list is complete",
 }
 
@@ -37,27 +38,29 @@ _QUERY = _QUESTION | {
 @route(blueprint, "GET", "/members", role="admin", operation="member.read", gives=MemberPage, query=_QUERY)
 def members() -> flask.Response:
     """Find members who match every filter."""
-    question, directory = _question(), ceod().services.directory
+    question, services = _question(), ceod().services
     if "stream" in request.args:
-        pages = search.every(directory, question)
-        first = list(
-            itertools.islice(pages, 1)
-        )  # a directory that is away shows here, and not in the middle of an answer
-        return flask.Response(
-            _lines(itertools.chain(first, pages)), mimetype="application/x-ndjson"
-        )
-    page = search.page(directory, question, sort=_sort(), size=number("size", 50, PAGE_LIMIT, least=1), after=_after())
+        pages, state = find_members.every(services, question)
+        return flask.Response(_lines(pages, state), mimetype="application/x-ndjson")
+    page, state = find_members.page(
+        services,
+        question,
+        sort=_sort(question),
+        size=number("size", 50, PAGE_LIMIT, least=1),
+        after=_after(),
+    )
     return answer(
         MemberPage(
             members=[shown(person) for person in page.people],
             found=page.found,
             broken=len(page.people.broken),
             next=json.dumps(page.last, ensure_ascii=True) if page.last else None,
+            index=state,
         )
     )
 
 
-def _lines(pages: Iterator[People]) -> Iterator[str]:
+def _lines(pages: Iterator[People], state: str | None) -> Iterator[str]:
     count = broken = 0
     try:
         for people in pages:
@@ -68,7 +71,7 @@ def _lines(pages: Iterator[People]) -> Iterator[str]:
     except CeoError as error:  # the status of the answer is sent already
         yield json.dumps(error.as_json(), ensure_ascii=True) + "\n"
         return
-    yield json.dumps({"complete": True, "count": count, "broken": broken}) + "\n"
+    yield json.dumps({"complete": True, "count": count, "broken": broken, "index": state}) + "\n"
 
 
 def _question() -> search.Question:
@@ -76,6 +79,8 @@ def _question() -> search.Question:
     told = {
         name: name_rules.normal(request.args[name]) for name in _QUESTION if name in request.args
     }
+    if "text" in told:  # a blank at its end is a key of a search, too
+        told["text"] = told["text"].strip()
     problems = [(name, found) for name, value in told.items() if (found := name_rules.text_problem(value, name))]
     if "term" in told:
         try:
@@ -89,10 +94,14 @@ def _question() -> search.Question:
     return search.Question(**told)
 
 
-def _sort() -> str:
-    sort = request.args.get("sort", "uid")
+def _sort(question: search.Question) -> str:
+    sort = request.args.get("sort", "uid" if question.text is None else search.BEST)
+    message = ""
     if sort not in search.SORTS:
         message = f"sort has to be one of {', '.join(search.SORTS)}"
+    elif sort == search.BEST and question.text is None and question.name is None:
+        message = "sort can be best where a text or a name is given"
+    if message:
         raise Invalid(message, problems=[{"field": "sort", "message": message}])
     return sort
 
@@ -120,7 +129,8 @@ def near() -> flask.Response:
     if problems:
         raise Invalid("the query has problems", problems=[{"field": field, "message": message} for field, message in problems])
     now = datetime.now(UTC)
-    return _told(lapsed.near(ceod().services.directory, uid, cn, ceod().config.time_zone, now), now)
+    people, state = find_members.near(ceod().services, uid, cn, ceod().config.time_zone, now)
+    return _told(people, now, state)
 
 
 @route(blueprint, "GET", "/expired", role="admin", operation="member.expired", gives=LapsedMembers)
@@ -138,9 +148,11 @@ def inactive() -> flask.Response:
     return _told(lapsed.inactive(ceod().services.directory, terms, ceod().config.time_zone, now), now)
 
 
-def _told(people: People, now: datetime) -> flask.Response:
+def _told(people: People, now: datetime, index: str | None = None) -> flask.Response:
     return answer(
         LapsedMembers(
-            members=[lapsed.shown(person, now) for person in people], broken=len(people.broken)
+            members=[lapsed.shown(person, now) for person in people],
+            broken=len(people.broken),
+            index=index,
         )
     )

@@ -78,8 +78,20 @@ def inactive(directory: Directory, terms: int, zone: str, now: datetime) -> Peop
     return _oldest_first(directory.people_with(_MEMBERS, ATTRIBUTES).those(is_inactive))
 
 
-def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> People:
+def near(people: People, uid: str, cn: str, zone: str, now: datetime) -> People:
     """Who may be meant by a new sign-up: the same username, or a lapsed member whose name is near."""
+    ranked = [
+        (person.uid == uid, likeness(person.one("cn"), cn) if cn else 0.0, person)
+        for person in people
+        if person.uid == uid or is_over(person, zone, now)
+    ]
+    wanted = [row for row in ranked if row[0] or row[1] >= _NEAR]
+    best = sorted(wanted, key=lambda row: (not row[0], -row[1], row[2].uid))[:20]
+    return People((row[2] for row in best), people.broken)
+
+
+def members_like(directory: Directory, uid: str, cn: str) -> People:
+    """The members with this username, or whose name has a part or a sound of this one."""
     questions = [names.equals("uid", uid)] if uid else []
     if cn:
         questions.append(names.heard("cn", cn))
@@ -87,11 +99,7 @@ def near(directory: Directory, uid: str, cn: str, zone: str, now: datetime) -> P
         questions += [names.heard("cn", part) for part in re.findall(r"[^\W\d_]{3,}", cn)]
     if not questions:
         return People()
-    found = directory.people_with(names.all_of(_MEMBERS, names.any_of(*questions)), ATTRIBUTES)
-    ranked = [(person.uid == uid, likeness(person.one("cn"), cn) if cn else 0.0, person) for person in found]
-    wanted = [row for row in ranked if row[0] or (row[1] >= _NEAR and is_over(row[2], zone, now))]
-    best = sorted(wanted, key=lambda row: (not row[0], -row[1], row[2].uid))[:20]
-    return People((row[2] for row in best), found.broken)
+    return directory.people_with(names.all_of(_MEMBERS, names.any_of(*questions)), ATTRIBUTES)
 
 
 def likeness(one: str, other: str) -> float:

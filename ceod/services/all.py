@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ceo_common.client import Client
 from ceo_common.config import Daemon
 from ceo_common.deadline import OPERATION_S
 from ceod.auth.acceptor import Acceptor
 from ceod.library.database import Database
+from ceod.people_index import store
+from ceod.people_index.finding import PeopleIndex
 from ceod.services.directory import Directory
 from ceod.services.homes import Homes
 from ceod.services.kadmin import Kadmin
@@ -53,6 +56,7 @@ class Services:
     mysql: MySql | None = None
     postgresql: PostgreSql | None = None
     library: Library | None = None
+    people_index: PeopleIndex | None = None  # the admin host's
     slow_hosts: SlowHosts = field(default_factory=SlowHosts)  # asks what is useful, but not needed
 
     @property
@@ -106,4 +110,5 @@ def connect(config: Daemon) -> Services:
         MySql(config.mysql) if config.mysql else None,
         PostgreSql(config.postgresql) if config.postgresql else None,
         library,
+        PeopleIndex(Path(config.state_dir) / store.FOLDER, config.time_zone) if config.is_admin else None,
     )

@@ -79,6 +79,12 @@ class Directory:
         )
         return [(dn, entry) for dn, entry in entries if not names.same(dn, place)]
 
+    def context_csns(self) -> list[str]:
+        """The newest change of each server (contextCSN); empty where slapd keeps none."""
+        attribute = "contextCSN"
+        entries = self.search(self.settings.base, _ANY, [attribute], scope=ldap.SCOPE_BASE)
+        return [value for _, entry in entries for value in entry.get(attribute, [])]
+
     def ping(self) -> None:
         """One round trip.  Raises BackendDown."""
         self._own.read(lambda connection: connection.who_am_i())

@@ -154,7 +154,7 @@ class Connection:
                     _, found, _, controls = self._raw.result3(number, timeout=OPERATION_S)
                 except ldap.NO_SUCH_OBJECT:
                     return
-            yield [(dn, _entry(attrs, options=options)) for dn, attrs in found if dn is not None]
+            yield [(dn, entry_of(attrs, options=options)) for dn, attrs in found if dn is not None]
             page.cookie = next((c.cookie for c in controls if c.controlType == SimplePagedResultsControl.controlType), "")
             if not page.cookie:
                 return
@@ -214,6 +214,12 @@ class Connection:
             _, _, _, controls = self._raw.modify_ext_s(dn, [(ldap.MOD_INCREMENT, attribute, b"1")], serverctrls=[control])
         return int(controls[0].entry[attribute][0])
 
+    @contextlib.contextmanager
+    def raw(self, doing: str) -> Iterator[Any]:
+        """python-ldap's own object, for what nobody else asks; its exceptions become ours."""
+        with _AsErrors(doing):
+            yield self._raw
+
     def close(self) -> None:
         """Unbind; more than once does no harm."""
         if not self._open:
@@ -223,7 +229,7 @@ class Connection:
             self._raw.unbind_s()
 
 
-def _entry(attributes: dict[str, list[bytes]], *, options: bool) -> Entry:
+def entry_of(attributes: dict[str, list[bytes]], *, options: bool = False) -> Entry:
     """An entry's attributes as text.
 
     `uid;lang-en` is a subtype of `uid` (RFC 4512, 2.5.2): whoever asks for `uid` gets it too, and

@@ -68,6 +68,14 @@ def child_value(dn: str, attribute: str, parent: str) -> str:
     return str(first[0][1])
 
 
+def is_child(dn: str, parent: str) -> bool:
+    """Whether an entry is right below parent, whatever it is named by."""
+    try:
+        return _normal(ldap.dn.str2dn(dn)[1:]) == _normal_place(parent)
+    except _NO_DN:
+        return False
+
+
 def same(one: str, other: str) -> bool:
     """Whether slapd takes two DNs for one entry: letter case does not count."""
     try:

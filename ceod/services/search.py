@@ -1,5 +1,8 @@
 """Finding members in the directory: the question as a filter, and a page of what is found, sorted.
 
+The people index (ceod/people_index) answers the same questions sooner and finds more; the directory
+is asked where the index is away or behind.
+
 slapd keeps no order and its paged results (RFC 2696) belong to one connection, which the next request does not have.  So the sort keys
 of all that fits are read first, by paged results, and then the entries of one page; the place in the list is a key, not a number, so
 that a member who is added meanwhile shifts nobody.
@@ -14,7 +17,10 @@ from ceod.services import ldap_names as names
 from ceod.services.directory import Directory
 from ceod.services.entry import People, Person
 
-SORTS = {"uid": "uid", "name": "cn", "program": "program", "uid_number": "uidNumber"}
+BEST = "best"
+#: Begins what the best are sorted by here: the people index sorts them otherwise.
+FROM_DIRECTORY = "d"
+SORTS = {"uid": "uid", "name": "cn", "program": "program", "uid_number": "uidNumber", BEST: "cn"}
 
 Key = tuple[str, str]  # what it is sorted by, and the username
 
@@ -29,6 +35,7 @@ class Question:
     group: str | None = None
     program: str | None = None
     position: str | None = None
+    text: str | None = None  # whatever one knows, as one types it
 
     def fits(self, person: Person) -> bool:
         """Whether the username has what was asked for: the filter takes a second uid for it, too."""
@@ -45,9 +52,22 @@ class Question:
             parts.append(names.any_of(names.equals("term", self.term), names.equals("nonMemberTerm", self.term)))
         if self.program:
             parts.append(names.contains("program", self.program))
+        parts += [_any_field(word) for word in (self.text or "").split()]
         if self.position:
             parts.append(names.equals("position", self.position))
         return names.all_of(*parts)
+
+
+def _any_field(word: str) -> str:
+    """A word of whatever one knows."""
+    return names.any_of(
+        names.contains("uid", word),
+        names.heard("cn", word),
+        names.contains("program", word),
+        names.equals("term", word),
+        names.equals("nonMemberTerm", word),
+        *([names.equals("uidNumber", word)] if word.isascii() and word.isdigit() else []),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,9 +81,9 @@ class Page:
 
 def page(directory: Directory, question: Question, *, sort: str, size: int, after: Key | None) -> Page:
     """The members behind `after`, `size` of them at most.  Raises BackendDown."""
-    attribute = SORTS[sort]
+    attribute, mark = SORTS[sort], FROM_DIRECTORY if sort == BEST else ""
     matching = _matching(directory, question, ["uid", attribute])
-    keys = sorted((_sort_key(person, attribute), person.uid) for person in matching)
+    keys = sorted((mark + sort_key(person, attribute), person.uid) for person in matching)
     wanted = [key for key in keys if after is None or key > after]
     some = wanted[:size]
     people = directory.people_named([uid for _, uid in some])
@@ -71,7 +91,8 @@ def page(directory: Directory, question: Question, *, sort: str, size: int, afte
     return Page(shown, len(keys), some[-1] if len(wanted) > size else None)
 
 
-def _sort_key(person: Person, attribute: str) -> str:
+def sort_key(person: Person, attribute: str) -> str:
+    """What a list is sorted by, before the username."""
     value = person.one(attribute)
     return value.zfill(10) if attribute == "uidNumber" else value.casefold()
 

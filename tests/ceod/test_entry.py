@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ceo_common.errors import BrokenEntry
 from ceod.services import ldap_names as names
 from ceod.services.entry import Group, Person, groups_in, number_in, people_in
-from ceod.services.ldap_connection import Entry, _entry
+from ceod.services.ldap_connection import Entry, entry_of
 
 PEOPLE, GROUPS = "ou=People,dc=csclub,dc=internal", "ou=Group,dc=csclub,dc=internal"
 LOOK_ALIKES = (
@@ -94,8 +94,8 @@ def test_attributes_with_options_are_not_the_attribute() -> None:
         "uniqueMember;x-1;lang-en": [b"x"],
         "loginShell;binary": [b"/evil"],
     }
-    assert _entry(raw, options=False) == {"uid": ["office1"]}
-    assert _entry(raw, options=True) == {
+    assert entry_of(raw, options=False) == {"uid": ["office1"]}
+    assert entry_of(raw, options=True) == {
         name: [value.decode() for value in values] for name, values in raw.items()
     }
 

@@ -23,7 +23,7 @@ def test_a_list_ends_with_the_reason(kind: type[ldap.LDAPError]) -> None:
 
     with pytest.raises(BackendDown, match="limits how many entries"):
         list(pages())
-    *_, last = _lines(pages())
+    *_, last = _lines(pages(), None)
     body = json.loads(last)
     assert body["code"] == "backend_down"
     assert "raise the size limit of slapd" in body["error"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sandbox.club import BASE_DN
+from ceod.people_index.store import FOLDER
+from sandbox.club import BASE_DN, host_place
 from tests.club.club import ADMIN, Club
 
 PEOPLE, GROUPS = f"ou=People,{BASE_DN}", f"ou=Group,{BASE_DN}"
@@ -33,6 +34,9 @@ def write(club: Club, ldif: str) -> None:
         host=ADMIN,
     )
     assert done.returncode == 0, done
+    # slapd does not tell of what it did not write: so the index is thrown away, as an administrator would.
+    for path in (host_place(ADMIN) / "ceod" / FOLDER).iterdir():
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

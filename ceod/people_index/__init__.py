@@ -1,0 +1,1 @@
+"""The people index: a local copy of who is in the directory, for finding people as one types."""
