@@ -207,34 +207,15 @@ NARROWING = ("term", "group", "position", "program")
 
 
 def search(client: Client, text: str, count: int) -> tuple[list[Json], bool]:
-    """Whom a text fits by username, name or program, at most about so many, the likeliest first; and whether that is all.
+    """Whom a text fits by name, username, program, term or state, so many at most; is that all?
 
-    Words such as term:f2026 (or f2026 alone), group:office, position:librarian, program:math narrow it.
+    The best come first.  Words such as term:f2026, group:office, position:librarian, program:math
+    narrow it.
     """
     words, narrow = _narrowed(text)
-    found: dict[str, Json] = {}
-    whole = True
-    for query in _queries(words):
-        if query.keys() & narrow.keys():
-            continue
-        page = client.members(size=count, **narrow, **query)
-        found |= {row["uid"]: row for row in page["members"] if row["uid"] not in found}
-        whole = whole and page["found"] <= count
-        if len(found) >= count:
-            whole = False
-            break
-    wanted = " ".join(words).lower()
-    return sorted(found.values(), key=lambda row: (row["uid"] != wanted, not row["uid"].startswith(wanted))), whole
-
-
-def _queries(words: list[str]) -> list[dict[str, str]]:
-    """What is asked for, the likeliest first; of several words the family name may come first, or the last one be of the program."""
-    text = " ".join(words)
-    if not words:
-        return [{}]
-    if len(words) == 1:
-        return [{"uid": text}, {"name": text}, {"program": text}]
-    return [{"name": text}, {"name": " ".join([*words[1:], words[0]])}, {"program": text}, {"name": " ".join(words[:-1]), "program": words[-1]}]
+    query = {"text": " ".join(words)} if words else {}
+    page = client.members(size=count, **narrow, **query)
+    return page["members"], page["found"] <= count
 
 
 def _narrowed(text: str) -> tuple[list[str], dict[str, str]]:
@@ -245,8 +226,6 @@ def _narrowed(text: str) -> tuple[list[str], dict[str, str]]:
         name, colon, value = word.partition(":")
         if colon and value and name in NARROWING:
             narrow[name] = value
-        elif _is_term(word.lower()):
-            narrow["term"] = word.lower()
         else:
             words.append(word)
     return words, narrow
