@@ -39,6 +39,15 @@ def fqdn(host: str) -> str:
     return "ldap.uwaterloo.internal" if host == "uwldap" else f"{host}.{DOMAIN}"
 
 
+def hardware_address(name: str) -> str:
+    """The one that a host keeps over a crash, as a machine does.
+
+    With another one it would be out of reach until its neighbours asked again, which they do after
+    up to a minute (arp(7), base_reachable_time).
+    """
+    return f"02:00:00:00:00:{int(ADDRESSES[name].rpartition('.')[2]):02x}"
+
+
 def host_place(host: str) -> Path:
     """Where a host's own files lie, outside its namespaces: they outlive a crash of the host."""
     return Path("/srv/hosts") / host

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sandbox import control, processes
 from sandbox import namespaces as ns
-from sandbox.club import HOSTS, OUTSIDE, host_place
+from sandbox.club import HOSTS, OUTSIDE, hardware_address, host_place
 from sandbox.files import own
 from sandbox.rootfs import mount_proc
 from sandbox.services import ON, RUN, Service
@@ -26,8 +26,12 @@ def boot(host: str, outer_proc: int, report: int, offset_seconds: int) -> None:
     """Become the host.  Never returns; writes one JSON line about itself to the descriptor `report` when all answer."""
     ns.unshare(ns.CLONE_NEWNET | ns.CLONE_NEWNS | ns.CLONE_NEWUTS | ns.CLONE_NEWIPC)
     socket.sethostname(host)
-    commands = (f"link add eth0 type veth peer name {host[:15]} netns 1", "link set lo up",
-                f"addr add {HOSTS[host]}/24 dev eth0", "link set eth0 up")
+    commands = (
+        f"link add eth0 address {hardware_address(host)} type veth peer name {host[:15]} netns 1",
+        "link set lo up",
+        f"addr add {HOSTS[host]}/24 dev eth0",
+        "link set eth0 up",
+    )
     subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
     ns.unshare(ns.CLONE_NEWPID)
     if os.fork():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sandbox import control, data, files, host, processes, rootfs
 from sandbox import namespaces as ns
-from sandbox.club import ADDRESSES, DESK, HOSTS, OUTSIDE
+from sandbox.club import ADDRESSES, DESK, HOSTS, OUTSIDE, hardware_address
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,12 @@ class Switch:
         self.outer_proc = outer_proc
         self.options = options
         self.hosts: dict[str, dict[str, object]] = {}
-        commands = ("link set lo up", "link add br0 type bridge", f"addr add {ADDRESSES[DESK]}/24 dev br0", "link set br0 up")
+        commands = (
+            "link set lo up",
+            f"link add br0 address {hardware_address(DESK)} type bridge",
+            f"addr add {ADDRESSES[DESK]}/24 dev br0",
+            "link set br0 up",
+        )
         self._ip(*commands)
 
     def _ip(self, *commands: str) -> None:

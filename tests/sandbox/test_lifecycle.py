@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.club import DESK
+from sandbox.club import ADDRESSES, DESK
 from sandbox.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +55,19 @@ def _outside() -> set[str]:
     return {str(path) for place in places for path in place.iterdir() if _OURS.search(path.name)}
 
 
+def _crash_and_boot(directory: Path, host: str) -> None:
+    """The desk reaches a host at once that is back from a crash: under its old hardware address."""
+    neighbour = ["shell", "root", "--", "ip", "neigh", "show", "to", ADDRESSES[host]]
+    ask = ["shell", "root", "--", "bash", "-c", f"exec 3<>/dev/tcp/{ADDRESSES[host]}/389"]
+    assert _sandbox(directory, *ask).returncode == 0
+    before = _sandbox(directory, *neighbour).stdout.split(" ")
+    for do in ("crash", "boot"):
+        State(directory).call(DESK, do=do, host=host)
+    assert _sandbox(directory, *ask).returncode == 0
+    after = _sandbox(directory, *neighbour).stdout.split(" ")
+    assert "lladdr" in before and after[:5] == before[:5]
+
+
 def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
     before = _mounts(), _outside()
     directory = tmp_path / "club"
@@ -75,6 +88,7 @@ def test_up_and_down_leave_nothing_and_so_does_a_kill(tmp_path: Path) -> None:
         assert refused.returncode == 1 and told in refused.stderr and "Traceback" not in refused.stderr
     status = _sandbox(directory, "status").stdout
     assert "phosphoric-acid: krb5kdc, kadmind, slapd, ceod" in status
+    _crash_and_boot(directory, "uwldap")
 
     pid = State(directory).supervisor()
     assert pid
