@@ -249,9 +249,11 @@ class Faults(threading.Thread):
             self.club.service(host, "stop", "ceod")
             whole = _files(host)
             self._put(host, _flipped(whole, number, bit))
-            self._notices_damage(host)
-            self.club.service(host, "stop", "ceod")
-            self._put(host, whole)
+            try:
+                self._notices_damage(host)
+            finally:
+                self.club.service(host, "stop", "ceod")
+                self._put(host, whole)
             self._refused_and_accepted(host)
 
         return f"journal's bits flipped on {host}", act
