@@ -69,7 +69,7 @@ def add() -> flask.Response:
     running, told = ceod(), parsed(NewGroup)
 
     def prepare() -> Json:
-        taken = names.taken_elsewhere(running.services)
+        taken = running.services.names_elsewhere.ask([told.cn])
         names.check_free(told.cn, running.services, running.engine.record, taken, field="cn")
         return {"uid": told.cn, "warnings": taken.warnings}
 
@@ -164,7 +164,7 @@ def add_club() -> flask.Response:
     running, told = ceod(), parsed(NewClub)
 
     def prepare() -> Json:
-        taken = names.taken_elsewhere(running.services)
+        taken = running.services.names_elsewhere.ask([told.uid])
         names.check_free(told.uid, running.services, running.engine.record, taken)
         return {**told.model_dump(), "warnings": taken.warnings}
 

@@ -52,7 +52,7 @@ def add() -> flask.Response:
     running, member = ceod(), parsed(NewMember)
 
     def prepare() -> Json:
-        taken = names.taken_elsewhere(running.services)
+        taken = running.services.names_elsewhere.ask([member.uid])
         names.check_free(member.uid, running.services, running.engine.record, taken)
         check_forwarding(member.uid, member.forwarding_addresses, running.services, taken.lists)
         return {**member.model_dump(), "warnings": member.warnings(current(running.config.time_zone)) + taken.warnings}
@@ -69,7 +69,7 @@ def add_many() -> flask.Response:
     rows = [member.model_dump() for member in told.members]
 
     def check() -> tuple[list[dict[str, str]], list[str]]:
-        taken = names.taken_elsewhere(running.services)
+        taken = running.services.names_elsewhere.ask([member.uid for member in told.members])
         refused = accounts.refusals(rows, lambda uid: names.check_free(uid, running.services, running.engine.record, taken))
         planned = {member.uid: member.forwarding_addresses for member in told.members}
         looping = [

@@ -4,52 +4,16 @@ from __future__ import annotations
 
 import grp
 import pwd
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from ceo_common.config import Daemon
-from ceo_common.errors import CeoError, Deleted, Exists, Invalid, LeftBehind
+from ceo_common.errors import Deleted, Exists, Invalid, LeftBehind
 from ceod.operations.create_database import TITLES
 from ceod.operations.reserved_names import is_reserved
 from ceod.services.all import Services
+from ceod.services.names_elsewhere import TakenElsewhere
 from ceod.transaction.record import Record
 
 DELETIONS = ("delete_member", "restore_member", "purge_member")  # the newest of them tells how it stands with a name
-
-
-@dataclass(frozen=True)
-class TakenElsewhere:
-    """Names that other hosts know.  `warnings` are sentences about hosts that did not answer."""
-
-    databases: dict[str, list[str]]  # the names of databases and roles, by the server's title
-    lists: list[str]
-    aliases: list[str]
-    warnings: list[str]
-
-
-def taken_elsewhere(services: Services) -> TakenElsewhere:
-    """Ask the database host and the mail host, both at the same time.
-
-    That one of them is away keeps nobody from being signed up.
-    """
-    warnings, hosts, peers = [], services.config.hosts, services.peers
-    with ThreadPoolExecutor(2) as pool:
-        asked_databases = pool.submit(services.slow_hosts.ask, hosts.database, peers.all_databases)
-        asked_mail = pool.submit(services.slow_hosts.ask, hosts.mail, peers.mail_names)
-    try:
-        databases = {TITLES[kind]: names for kind, names in asked_databases.result().items()}
-    except CeoError as error:
-        databases = {}
-        warnings.append(f"whether a database has the name could not be asked: {error.message}")
-    try:
-        mail = asked_mail.result()
-    except CeoError as error:
-        mail = {"lists": [], "aliases": []}
-        warnings.append(
-            "whether the name is a mailing list or an alias of the mail server could not be asked:"
-            f" {error.message}"
-        )
-    return TakenElsewhere(databases, mail["lists"], mail["aliases"], warnings)
 
 
 def mail_reason(name: str, config: Daemon, taken: TakenElsewhere, *, is_group: bool) -> str | None:
@@ -105,7 +69,11 @@ def check_free(uid: str, services: Services, record: Record, taken: TakenElsewhe
             pointers=undone,
         )
     pointers = directory.pointers_to(uid) + [f"{path} is there" for path in admin.homes.left_behind(uid)]
-    pointers += [f"a {server} database or user has the name" for server, names in taken.databases.items() if uid in names]
+    pointers += [
+        f"a {TITLES[kind]} database or user has the name"
+        for kind, names in taken.databases.items()
+        if uid in names
+    ]
     if pointers:
         raise LeftBehind(f"{uid} was somebody else's before, and these still refer to it: {'; '.join(pointers)}. "
                          "Remove that first, or choose another name.", uid=uid, pointers=pointers)

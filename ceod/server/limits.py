@@ -12,6 +12,7 @@ SEND_S = 30.0  # for each CHUNK_BYTES of an answer that the client has to take
 QUIET_CLIENT_S = 0.25  # after a refusal: it has nothing more to say
 CLOSE_S = 2.0  # for all of what follows a refusal
 DRAIN_S = 30.0  # for the answers that are on their way when ceod is told to end; streams have the grace
+GATHER_S = 0.03  # a stream is looked at no more often; what came meanwhile is sent together
 HEARTBEAT_S = 5.0  # a stream without events says that it is alive
 QUIET_S = 300.0  # a stream without events ends, where another process or nobody works on its transaction
 ACK_S = 30.0  # a peer that acknowledges nothing is gone (TCP_USER_TIMEOUT, tcp(7))

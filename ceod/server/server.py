@@ -249,16 +249,20 @@ class Server:
             if source.is_foreign and (self.is_stopping or time.monotonic() - happened > limits.QUIET_S):
                 break
             changed.clear()
+            looked = loop.time()
             if events := await self._in(self.pools.events, source.poll):
                 sent = happened = time.monotonic()
                 await incoming.send(answer.lines(_as_lines(events)))
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(source.patience_s, limits.HEARTBEAT_S)):
-                    await changed.wait()
-            if time.monotonic() - sent >= limits.HEARTBEAT_S and not changed.is_set():
-                sent = time.monotonic()
-                await incoming.send(answer.lines(_as_lines([source.heartbeat()])))
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(source.patience_s, limits.HEARTBEAT_S)):
+                        await changed.wait()
+                if time.monotonic() - sent >= limits.HEARTBEAT_S and not changed.is_set():
+                    sent = time.monotonic()
+                    await incoming.send(answer.lines(_as_lines([source.heartbeat()])))
+            # Steps often take a few milliseconds each: one look serves several.
+            if not source.is_over:
+                await asyncio.sleep(looked + limits.GATHER_S - loop.time())
         await incoming.send(answer.end())
 
     async def _refuse(self, incoming: Incoming, peer: tuple[str, int], error: CeoError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ceo_common.client import Client
@@ -19,6 +19,7 @@ from ceod.services.homes import Homes
 from ceod.services.kadmin import Kadmin
 from ceod.services.mailman import Mailman
 from ceod.services.mysql import MySql
+from ceod.services.names_elsewhere import NamesElsewhere
 from ceod.services.postgresql import PostgreSql
 from ceod.services.slow_hosts import SlowHosts
 from ceod.services.smtp import Smtp
@@ -51,13 +52,14 @@ class Services:
     acceptor: Acceptor
     directory: Directory
     peers: Client  # the other ceods, spoken to as ceod/<fqdn>
+    slow_hosts: SlowHosts  # asks what is useful, but not needed
+    names_elsewhere: NamesElsewhere
     admin: Admin | None = None
     mailman: Mailman | None = None
     mysql: MySql | None = None
     postgresql: PostgreSql | None = None
     library: Library | None = None
     people_index: PeopleIndex | None = None  # the admin host's
-    slow_hosts: SlowHosts = field(default_factory=SlowHosts)  # asks what is useful, but not needed
 
     @property
     def admin_host(self) -> Admin:
@@ -100,11 +102,18 @@ def connect(config: Daemon) -> Services:
     if "library" in config.roles:
         assert config.smtp and config.postgresql
         library = Library(Database(config.postgresql, config.library.database), Smtp(config.smtp, config.templates, config.domain))
+    peers = Client(
+        hosts=config.hosts, port=config.port, realm=config.realm,
+        ca=config.tls.ca if config.tls else "",
+        credential=acceptor.own_credential, answer_s=OPERATION_S,
+    )
+    slow_hosts = SlowHosts()
     return Services(
         config, acceptor,
         Directory(config.ldap, acceptor.own_credential, admin.kadmin.credential if admin else None),
-        Client(hosts=config.hosts, port=config.port, realm=config.realm, ca=config.tls.ca if config.tls else "",
-               credential=acceptor.own_credential, answer_s=OPERATION_S),
+        peers,
+        slow_hosts,
+        NamesElsewhere(peers, slow_hosts),
         admin,
         Mailman(config.mailman, config.domain) if config.mailman else None,
         MySql(config.mysql) if config.mysql else None,

@@ -241,7 +241,8 @@ class Record:
                 self._event(connection, identifier, event)
 
         self.journal.write(update)
-        self.notify(identifier)
+        if event:
+            self.notify(identifier)
 
     def commit(self, identifier: str, later: list[tuple[int, str]], *, keep_names: bool = False) -> None:
         """The commit point: from here on there is no way but forward.  The names are free, unless they are kept to the end."""

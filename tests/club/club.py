@@ -53,6 +53,18 @@ def until(question: Callable[[], T], seconds: float = 20, what: str = "") -> T:
         time.sleep(0.02)
 
 
+def by_both_workers(question: Callable[[], bool], what: str) -> None:
+    """Wait for a yes of both workers of a host: as nobody chooses the worker, for six in a row."""
+    good = 0
+
+    def again() -> bool:
+        nonlocal good
+        good = good + 1 if question() else 0
+        return good >= 6
+
+    until(again, 30, what)
+
+
 class Club:
     """One running sandbox."""
 
@@ -139,6 +151,13 @@ class Club:
         *_, last = self.client(who).add_member(self.member(**more))
         assert last["status"] == "completed", last
         return dict(last)
+
+    def warnings_of_an_add(self) -> list[str]:
+        """What a dry run of a sign-up warns of."""
+        client = self.client("office1")
+        client.rehearsing = True
+        (rehearsed,) = (dict[str, Any](event) for event in client.add_member(self.member()))
+        return list(rehearsed["warnings"])
 
     def done(self, events: Iterator[Event]) -> dict[str, Any]:
         """The result of a transaction that has to be completed, with nothing left waiting."""
@@ -288,18 +307,14 @@ class Club:
 
     def settled(self) -> None:
         """Wait until both workers of the admin host take every server for up again: they rest a moment from one that hung."""
-        good = 0
-
         def up() -> bool:
-            nonlocal good
             try:
                 backends = self.client("regular1").health("phosphoric-acid.csclub.internal")["backends"]
             except CeoError:
-                backends = {"ceod": {"up": False}}
-            good = good + 1 if all(backend["up"] for backend in backends.values()) else 0
-            return good >= 6
+                return False
+            return all(backend["up"] for backend in backends.values())
 
-        until(up, 30, "every server up again")
+        by_both_workers(up, "every server up again")
 
     def journal(self, query: str, *values: Any, state_dir: Path | None = None) -> list[tuple[Any, ...]]:
         """A query of ceod's own journal, with sqlite3 itself."""
@@ -347,4 +362,4 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-__all__ = ["ADMIN", "CA", "CHECKOUT", "PYTHON", "URL", "Club", "kill", "until"]
+__all__ = ["ADMIN", "CA", "CHECKOUT", "PYTHON", "URL", "Club", "by_both_workers", "kill", "until"]

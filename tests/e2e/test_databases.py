@@ -16,7 +16,7 @@ import pytest
 from ceo_common.errors import CeoError, Deleted, Exists, Forbidden, Invalid, LeftBehind, NotFound, WrongState
 from ceod.operations.create_database import KINDS, Kind
 from sandbox.club import BASE_DN, OUTSIDE, PYTHON, SRV, host_place
-from tests.club.club import Club
+from tests.club.club import Club, by_both_workers
 from tests.club.databases import as_root, catalogue, query
 
 
@@ -257,6 +257,8 @@ def test_a_database_that_was_left_keeps_the_name_from_being_added(club: Club, ki
     uid = club.name()
     as_root(club, kind, f"CREATE DATABASE {uid}")
     try:
+        checks, row = club.client("office1").check_members, club.member(uid)
+        by_both_workers(lambda: bool(checks([row])["problems"]), "the database known to ceod")
         with pytest.raises(LeftBehind, match="SQL database or user has the name"):
             list(club.client("office1").add_member(club.member(uid)))
     finally:
@@ -266,6 +268,7 @@ def test_a_database_that_was_left_keeps_the_name_from_being_added(club: Club, ki
 def test_a_database_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) -> None:
     club.service("coffee", "stop", "ceod")
     try:
+        by_both_workers(lambda: bool(club.warnings_of_an_add()), "the database host asked anew")
         warnings = club.add()["result"]["warnings"]
     finally:
         club.service("coffee", "start", "ceod")

@@ -11,7 +11,7 @@ import pytest
 
 from ceo_common.errors import Exists, Forbidden, Invalid, NotFound
 from sandbox.club import DOMAIN
-from tests.club.club import Club
+from tests.club.club import Club, by_both_workers
 from tests.e2e.test_mailman import _rest
 from tests.e2e.test_permissions import _as_host
 
@@ -27,6 +27,8 @@ def _known_to_mail(club: Club) -> Iterator[None]:
         f'{before or ""}# tcomment: x\n{ALIAS.title()}: root,\n tnext: regular1\n"{CONTINUED}" :root\n'
     )
     _rest(club, "lists", "-d", f"fqdn_listname={MADE_BY_HAND}@{DOMAIN}")
+    checks, row = club.client("office1").check_members, club.member(MADE_BY_HAND)
+    by_both_workers(lambda: bool(checks([row])["problems"]), "the list known to ceod")
     yield
     _rest(club, f"lists/{MADE_BY_HAND}.{DOMAIN}", "-X", "DELETE")
     if before is None:
@@ -113,6 +115,7 @@ def test_a_mail_host_that_is_away_keeps_nobody_from_being_signed_up(club: Club) 
     """The result says that the name could not be asked for; the configured lists are refused still."""
     club.service("mail", "stop", "ceod")
     try:
+        by_both_workers(lambda: bool(club.warnings_of_an_add()), "the mail host asked anew")
         last = club.add()
         syscom = club.client("ctdalek")
         group = club.done(syscom.add_group(club.name()))
