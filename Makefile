@@ -7,7 +7,7 @@
 # make soak   five thousand accounts expire while ceod is killed twice, five hundred are imported while ceo is; no part of make test
 # make monkey SEED=7 SECONDS=780   six clients do what they like while something breaks every few
 #             seconds; then every server is compared with what they were told; no part of make test
-.PHONY: install demo man pictures test lint unit sandbox e2e menu crash faults hostile bench soak monkey clean
+.PHONY: install demo man pictures test lint unit sandbox e2e commands menu crash faults hostile bench soak monkey clean
 
 # Several of these run at once: each line is printed whole and says whose it is.  What prints lives on after Ctrl-C, until the last word.
 SHELL := /bin/bash
@@ -33,14 +33,14 @@ pictures: install
 
 # Four at a time, the longest first: much of the time is waiting, for servers that are frozen and for screens.
 test:
-	@$(MAKE) --no-print-directory --jobs=4 e2e menu faults crash hostile lint unit sandbox
+	@$(MAKE) --no-print-directory --jobs=4 e2e menu commands faults crash hostile lint unit sandbox
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)
 	@.venv/bin/mypy --no-error-summary ceo ceod ceo_common sandbox tests $(AS_ONE)
 	@echo "$@: nothing found"
 
-IN_SANDBOXES := e2e menu crash faults hostile sandbox bench soak monkey
+IN_SANDBOXES := e2e commands menu crash faults hostile sandbox bench soak monkey
 unit: install
 	@.venv/bin/pytest tests $(IN_SANDBOXES:%=--ignore tests/%) $(AS_ONE)
 
@@ -48,8 +48,9 @@ unit: install
 sandbox: install
 	@.venv/bin/pytest tests/sandbox $(AS_ONE)
 
-# The quiet ones, those in the menu, those that end operations in the middle, those that freeze, stop and kill servers, those that attack.
-e2e menu crash faults hostile: install
+# The quiet ones, those of the command line, those in the menu, those that end operations in the
+# middle, those that freeze, stop and kill servers, those that attack.
+e2e commands menu crash faults hostile: install
 	@$(PYTHON) -m sandbox --dir $(TEST_DIR)/$@ test -- tests/$@ $(AS_ONE)
 
 bench soak: install

@@ -1,4 +1,7 @@
-"""What the tests inside a sandbox are given: the club, a terminal, a session.  They run at its desk (make e2e, menu, crash, faults, hostile, bench, soak)."""
+"""What the tests inside a sandbox are given: the club, a terminal, a session.
+
+They run at its desk: make test, or one of its parts.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from tests.club.terminal import Open, Terminal
 def club(tmp_path_factory: pytest.TempPathFactory) -> Club:
     """The club."""
     if not (OUTSIDE / "club.json").exists():
-        pytest.exit("these tests run inside a sandbox: make e2e, menu, crash, faults, hostile, bench or soak", returncode=2)
+        pytest.exit("these tests run inside a sandbox: make test, or one of its parts", returncode=2)
     folder: Path = tmp_path_factory.mktemp("club")
     # People read their own ccaches there.
     for path in (folder, *folder.parents):

@@ -13,7 +13,7 @@ from ceo_common.errors import Busy, Changed, Forbidden, NotFound
 from sandbox.club import BASE_DN, host_place
 from tests.club.adds import stuck
 from tests.club.club import ADMIN, Club, until
-from tests.e2e.test_cli_words import _lost_command, _without_key
+from tests.commands.test_cli_words import _lost_command, _without_key
 
 
 def _person(club: Club, uid: str) -> dict[str, Any]:
