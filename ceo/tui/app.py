@@ -312,7 +312,10 @@ class App:
 
         Nobody who reads a page presses a wrong key and Enter at once, and an Enter does what is
         shown.  A blank, which is often another name of Enter, counts the same outside of a field.
+        A key that no text has, such as Esc or an arrow, ends the burst before.
         """
+        if isinstance(key, str) and len(key) > 1 and key not in keys.CONFIRM.names:
+            self._ignored = "", 0.0
         letter, came = self._ignored
         if time.monotonic() - came > _BURST_S or key not in keys.GO_ON.names:
             return False

@@ -54,7 +54,7 @@ def test_a_burst_confirms_nothing(bench: Bench, burst: list[str], told: str) -> 
 
 def test_an_enter_alone_counts_at_once(bench: Bench) -> None:
     done = _review(bench)
-    bench.press("down", "enter")
+    bench.press("x", "down", "enter")
     assert done == ["it"]
 
 

@@ -301,7 +301,7 @@ def test_stray_typing_changes_no_loan(club: Club, terminal: Open, reader: str, s
         choose(window, "Overdue books")
         window.see("overdue.", reader)
         assert not window.shows("M mail them"), "not office's to send"
-        window.type(reader[:1], "Enter")
+        window.type("Enter")
     window.see(*{"what somebody has": ("Take back",), "overdue": ("On loan to",)}.get(screen, (f"Take back from {reader}",)))
     before = office.loans(size=1000)["loans"]
     for typed in (reader, "renew", "take back", book["isbn"], book["isbn"]):
