@@ -35,6 +35,8 @@ FEW = 20  # words with an error are looked for where fewer people than that fit
 _CHUNK = 500  # entries that are read at once of a long list
 _PATIENCE_S = 0.2
 _LOOK_AGAIN_S = 0.005
+# An account that changes gets another number: several questions in a row need one state of the file.
+_SNAPSHOT = "BEGIN"
 
 
 class Unusable(Exception):
@@ -113,13 +115,15 @@ class PeopleIndex:
 
         Raises Unusable before the first ones, BackendDown after them.
         """
-        with self._reading() as current:
-            sql, _ = self._asked(current, question, inside, now)
-            ids = [number for (number,) in current.execute(sql.ids(), sql.values)]
-            broken = self._broken(current, question, inside)
-            # A list is read slowly, and perhaps by several threads, one after the other.
-            database = _connect(self.folder / self._open.name)
-        with contextlib.closing(database):
+        with contextlib.ExitStack() as stack:
+            with self._reading():
+                # A list is read slowly, and perhaps by several threads, one after the other.
+                database = _connect(self.folder / self._open.name)
+                stack.enter_context(contextlib.closing(database))
+                database.execute(_SNAPSHOT)  # whoever changes meanwhile is still listed
+                sql, _ = self._asked(database, question, inside, now)
+                ids = [number for (number,) in database.execute(sql.ids(), sql.values)]
+                broken = self._broken(database, question, inside)
             yield People((), broken)
             for start in range(0, len(ids), _CHUNK):
                 try:
@@ -199,7 +203,7 @@ class PeopleIndex:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection to the current file.  Raises Unusable."""
+        """This thread's connection to the current file, as it is at one moment.  Raises Unusable."""
         name = None
         try:
             name = (self.folder / store.CURRENT).readlink().name
@@ -207,7 +211,12 @@ class PeopleIndex:
                 self._open.name = None
                 self._open.database = _connect(self.folder / name)
                 self._open.name = name
-            yield self._open.database
+            database: sqlite3.Connection = self._open.database
+            database.execute(_SNAPSHOT)
+            try:
+                yield database
+            finally:
+                database.rollback()
         except (OSError, sqlite3.Error, ValueError) as error:
             self._open.name, self._open.database = None, None
             if not isinstance(error, OSError) and name is not None:

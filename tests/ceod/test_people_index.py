@@ -516,6 +516,32 @@ def small(tmp_path: Path) -> Iterator[tuple[PeopleIndex, store.Store]]:
     made.close()
 
 
+def test_who_changes_while_a_list_or_a_page_is_read_is_on_it(
+    small: tuple[PeopleIndex, store.Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, made = small
+    people = list(crowd(300))
+
+    def change() -> None:
+        for one in people:
+            made.put(_entry(one.uid), one)
+        made.commit({})
+
+    pages = index.every(Question(), None, now=AT)
+    listed = [one.uid for one in next(pages)]
+    change()
+    listed += [one.uid for some in pages for one in some]
+    assert sorted(listed) == sorted(one.uid for one in people)
+    whole = PeopleIndex._people
+
+    def late(self: PeopleIndex, database: sqlite3.Connection, ids: list[int]) -> list[Person]:
+        change()
+        return whole(self, database, ids)
+
+    monkeypatch.setattr(PeopleIndex, "_people", late)
+    assert len(_found(index, sort="uid", size=1000)) == 300
+
+
 def test_a_file_that_is_deleted_or_damaged_is_away_until_there_is_another(
     small: tuple[PeopleIndex, store.Store],
 ) -> None:
