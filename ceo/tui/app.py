@@ -108,6 +108,7 @@ class App:
         self.stack: list[Layer] = []
         self.drafts: dict[str, dict[str, str]] = {}
         self.undoable: Undoable | None = None  # the last change of a loan
+        self.found = ""  # whose page was opened last by finding them
         self.running: list[Layer] = []  # transactions whose end has not come
         self.under_way: list[Layer] = []  # those that were left to themselves, until somebody looks
         self.unconfirmed: list[Layer] = []  # those whose password nobody confirmed to have seen

@@ -15,6 +15,7 @@ from ceo.tui.hints import clauses
 from ceo.tui.screen import SETTLE_S, Screen
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage
+from ceo.tui.screens.borrower import Borrowers
 from ceo.tui.screens.change_account import Delete, Forwarding
 from ceo.tui.screens.copies import Copies
 from ceo.tui.screens.databases import Databases
@@ -29,6 +30,7 @@ from ceo.tui.screens.library import Library
 from ceo.tui.screens.lists import Lists, TakeOff
 from ceo.tui.screens.loans import Loans
 from ceo.tui.screens.main_menu import MainMenu
+from ceo.tui.screens.people import People
 from ceo.tui.screens.person import Person
 from ceo.tui.screens.programs import Programs
 from ceo.tui.screens.review import Review
@@ -129,12 +131,31 @@ def _scanned(bench: Bench) -> Desk:
     return desk
 
 
+READER: dict[str, Any] = {
+    "uid": "jdoe",
+    "cn": "Jane Doe",
+    "terms": ["f2099"],
+    "non_member_terms": [],
+    "deleted": False,
+    "is_club": False,
+    "expired": False,
+}
+
+
+def _name(bench: Bench, page: Desk | BookPage) -> None:
+    """Say who is to borrow the book, and let somebody read it."""
+    bench.answer(READER)
+    page.borrower._shown_at -= 1
+
+
 def _lending(bench: Bench) -> Desk:
     """A desk whose loan is under way."""
     desk = _scanned(bench)
     bench.answer((1, (BOOK, [])))
     bench.press(*"jdoe", "enter")
-    assert len(bench.questions) == 1
+    _name(bench, desk)
+    bench.press("enter")
+    assert desk._writing
     return desk
 
 
@@ -185,12 +206,130 @@ def test_an_enter_counts_for_the_book_that_was_typed_then(bench: Bench) -> None:
     assert bench.questions == []
 
 
-def test_an_enter_before_the_answer_lends_when_nothing_was_changed(bench: Bench) -> None:
+def test_an_enter_before_the_answer_counts_when_nothing_was_changed(bench: Bench) -> None:
     desk = _scanned(bench)
     bench.press(*"jdoe", "enter")
     bench.answer((1, (BOOK, [])))
-    assert len(bench.questions) == 1
+    assert desk.borrower.uid == "jdoe"
+    _name(bench, desk)
+    bench.press("enter")
     assert desk._writing
+
+
+# The borrower's name
+
+
+def test_nothing_is_lent_before_the_name_could_be_read(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"jdoe", *["enter"] * 3)
+    assert len(bench.questions) == 1
+    bench.answer(READER)
+    bench.press("enter")
+    assert not desk._writing
+    assert plain(desk.field._under) == "Jane Doe (jdoe), member until f2099: Enter lends."
+    desk.borrower._shown_at -= 1
+    bench.press("enter")
+    assert desk._writing
+    bench.answer(LOAN)
+    assert any('"A book" until 2026-12-24 (Jane Doe)' in plain(line) for line in desk.done)
+
+
+@pytest.mark.parametrize("typed", [["backspace"], ["end", "x"], [*"asmith"]])
+def test_a_name_is_about_nobody_else(bench: Bench, typed: list[str]) -> None:
+    """Also where another one is typed before the answer has come."""
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"jdoe", "enter")
+    _name(bench, desk)
+    bench.press(*typed)
+    assert desk.field._under == ("", "")
+    bench.press("enter", "x")
+    bench.answer(READER)
+    assert desk.borrower.name == ""
+    bench.press("enter")
+    assert not desk._writing
+
+
+def test_a_scan_takes_the_place_of_who_is_named(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"jdoe", "enter")
+    _name(bench, desk)
+    bench.press(*ISBN, "enter")
+    assert desk.sought == ISBN
+    assert desk.field.text == ""
+    assert not desk._writing
+
+
+def test_a_part_of_a_name_opens_those_whom_it_fits(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"Jane", "enter")
+    bench.answer([READER])
+    assert _kinds(bench)[-1] is Borrowers
+    cast(Borrowers, bench.app.stack[-1])._open(READER)
+    assert bench.app.stack[-1] is desk
+    assert desk.field.text == "jdoe"
+    _name(bench, desk)
+    bench.press("ctrl u", *"nobody", "enter")
+    bench.answer([])
+    assert "there is no account 'nobody'" in plain(desk.field._under)
+    assert bench.app.stack[-1] is desk
+
+
+@pytest.mark.parametrize("make", [Desk, lambda app: BookPage(app, BOOK)])
+def test_whom_somebody_went_to_find_is_carried_back(
+    bench: Bench, make: Callable[[App], Desk | BookPage]
+) -> None:
+    """Where nobody is named yet; who was found before the page was opened is nobody's borrower."""
+    bench.app.found = "earlier"
+    page = make(bench.app)
+    bench.open(Screen(bench.app), page)
+    if isinstance(page, Desk):
+        page._put(BOOK, [])
+    assert page.field.text == ""
+    bench.press(*"hopp", "f2")
+    people = cast(People, bench.app.stack[-1])
+    people._open(READER)
+    bench.press("esc", "esc")
+    assert page.field.text == "jdoe"
+    _name(bench, page)
+    bench.app.found = "asmith"
+    bench.press("f1", "esc")
+    assert page.field.text == "jdoe"
+    bench.press("enter")
+    assert page._writing
+
+
+def test_a_borrower_who_is_known_is_named_at_once(bench: Bench) -> None:
+    page = BookPage(bench.app, BOOK, "jdoe")
+    bench.open(Screen(bench.app), page)
+    _name(bench, page)
+    bench.press("enter")
+    assert page._writing
+
+
+def test_a_silent_host_of_accounts_keeps_no_book_in(bench: Bench) -> None:
+    desk = _scanned(bench)
+    bench.answer((1, (BOOK, [])))
+    bench.press(*"jdoe", "enter")
+    silent = SimpleNamespace(member=_raise(Unreachable("a does not answer")))
+    asked: list[tuple[int, str]] = []
+    cast(Any, bench.app)._dry_run_client = SimpleNamespace(lend=lambda *which: asked.append(which))
+    bench.answer(desk.borrower._look_up(1, "jdoe", cast(Any, silent)))
+    assert asked == [(1, "jdoe")]
+    assert "could not be asked.  Enter lends." in plain(desk.field._under)
+    desk.borrower._shown_at -= 1
+    bench.press("enter")
+    assert desk._writing
+
+
+def _raise(error: Exception) -> Callable[[str], Any]:
+    def ask(_: str) -> Any:
+        raise error
+
+    return ask
 
 
 def test_undoing_leaves_the_book_on_the_desk(bench: Bench) -> None:
@@ -212,6 +351,8 @@ def test_a_change_can_be_undone_at_once(bench: Bench) -> None:
     bench.open(Screen(bench.app), page)
     bench.answer((BOOK, []))
     bench.press(*"jdoe", "enter")
+    _name(bench, page)
+    bench.press("enter")
     bench.answer(LOAN)
     bench.answer((BOOK, []))
     bench.press("z", "enter")

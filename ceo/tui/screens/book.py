@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import urwid
 
 from ceo.tui.app import App
 from ceo.tui.screen import message_of
+from ceo.tui.screens.borrower import Borrower
 from ceo.tui.screens.copies import Copies
 from ceo.tui.screens.loan import (
     WithLoans,
     all_out,
     first_due,
     has_until,
-    lend,
     loans_of,
     split_scan,
 )
@@ -24,7 +23,6 @@ from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import Markup
 from ceo.tui.widgets.table import fit
 from ceo_common.errors import CeoError
-from ceo_common.model import names
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
@@ -37,8 +35,11 @@ _CRUMB = 24
 class BookPage(WithLoans):
     """The cursor is in the borrower's field, whatever is on loan: typing and scanning there changes no loan of anybody else."""
 
-    about = ("Type the borrower's username, Enter lends.  Down goes to the rest: returning, renewing, adding copies.  What is grey can't be done; "
-             "mark it and the reason stands beneath.")
+    about = (
+        "Type the borrower's username or a part of their name; Enter names them, and Enter lends."
+        "  Down goes to the rest: returning, renewing, adding copies.  What is grey can't be done;"
+        " mark it and the reason stands beneath."
+    )
     home = _LEND
 
     def __init__(self, app: App, book: Json, borrower: str = "") -> None:
@@ -47,8 +48,15 @@ class BookPage(WithLoans):
         self.title = fit(book["title"], _CRUMB, keeps_end=True).rstrip()
         self.loans: list[Json] = []
         self.field = Field(f"  {_LEND}", borrower)  # as far in as the choices
-        urwid.connect_signal(self.field.edit, "postchange", lambda *_: self.field.under("", ""))
+        self.borrower = Borrower(self, self.field, self._lend)
         self.menu.show(self._rows(), _LEND)
+
+    def on_top(self) -> None:
+        """Whoever was found meanwhile may be the borrower; one who is known is named at once."""
+        super().on_top()
+        self.borrower.on_top(takes_found=True)
+        if self.field.gives_way and not all_out(self.book, self.loans):
+            self.borrower.ask(self.book["book"], self.field.text)
 
     def fetch(self, client: Client) -> tuple[Json, list[Json]]:
         """The book and who has it."""
@@ -69,7 +77,7 @@ class BookPage(WithLoans):
         return [
             *(Record(label, value) for label, value in known if value), "",
             *on_loan(loans),
-            Choice(_LEND, self._lend, all_out(book, loans) or "The borrower's username; Enter lends.  Down goes to what else can be done.",
+            Choice(_LEND, self._lend, all_out(book, loans) or "The borrower's username: Enter names them, then Enter lends.  Down: the rest.",
                    never("library.lend"), self.field, writes=True),
             *(self.take_back(loan, back_from(loan["uid"])) for loan in loans),
             *(self.renew(loan, f"Renew for {loan['uid']}") for loan in loans),
@@ -88,19 +96,23 @@ class BookPage(WithLoans):
             self.field.under("problem", "That was a book's ISBN, not a username.  Nothing was lent.")
         elif problem := self._why_not(uid):
             self.field.under("problem", problem)
+        elif not self.borrower.is_named(uid):
+            self.borrower.ask(number, uid)
         else:
+            name = self.borrower.name
             what = f"Lending \"{self.book['title']}\""
-            self.change(what, lambda client: lend(client, number, uid), self._lent, self._refused)
+            lent = partial(self._lent, name)
+            self.change(what, lambda client: client.lend(number, uid), lent, self._refused)
 
     def _why_not(self, uid: str) -> str:
         """What keeps this book from being lent to them, as far as the screen knows."""
         if not uid:
             return "Who borrows it?  Type their username."
-        return names.username_problem(uid) or all_out(self.book, self.loans)
+        return all_out(self.book, self.loans)
 
-    def _lent(self, loan: Json) -> str:
+    def _lent(self, name: str, loan: Json) -> str:
         self.field.fill("")
-        return has_until(loan)
+        return has_until(loan, name)
 
     def _refused(self, error: CeoError) -> None:
         self.field.under("problem", message_of(error))

@@ -13,25 +13,27 @@ from ceo.tui.app import App
 from ceo.tui.screen import message_of
 from ceo.tui.screens.add_book import AddBook
 from ceo.tui.screens.book import BookPage, back_from, copies_in, on_loan
+from ceo.tui.screens.borrower import Borrower
 from ceo.tui.screens.library import Library
-from ceo.tui.screens.loan import WithLoans, all_out, has_until, lend, loans_of, split_scan
+from ceo.tui.screens.loan import WithLoans, all_out, has_until, loans_of, split_scan
 from ceo.tui.widgets.form import Field
 from ceo.tui.widgets.menu import Choice
 from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import Markup
 from ceo_common.errors import CeoError
-from ceo_common.model import isbn, names
+from ceo_common.model import isbn
 
 if TYPE_CHECKING:
     from ceo_common.client import Client
 
 Json = dict[str, Any]
 _BOOK, _LEND = "Book", "Lend to"
+_ABOUT_LENDING = "Who borrows it?  Type their username; Enter names them, then Enter lends."
 _KEPT = 3  # sentences about what was done; with two loans they fit on 24 lines
 
 
 class Desk(WithLoans):
-    """Two fields: the book and who borrows it.
+    """Two fields: the book and who borrows it; their name is shown before Enter lends.
 
     Enter in the first looks the book up and goes to the second at once, so that what is typed
     before the answer is not lost.  A scan in the second is the next book, never a borrower.
@@ -39,7 +41,8 @@ class Desk(WithLoans):
 
     title = "Library desk"
     about = (
-        "Scan a book (or type its ISBN or a part of its title), type who borrows it, Enter.  "
+        "Scan a book (or type its ISBN or a part of its title); scan or type who borrows it, Enter: "
+        "compare the name with their card, and Enter lends.  A part of a name finds people.  "
         "Scan a book that is on loan, and Down goes to returning and renewing it."
     )
     home = _BOOK
@@ -56,9 +59,14 @@ class Desk(WithLoans):
         self.done: list[Markup] = []  # the newest first
         self.scan = Field(f"  {_BOOK}")
         self.field = Field(f"  {_LEND}")
-        for field in (self.scan, self.field):
-            urwid.connect_signal(field.edit, "postchange", partial(_clean, field))
+        urwid.connect_signal(self.scan.edit, "postchange", lambda *_: self.scan.under("", ""))
+        self.borrower = Borrower(self, self.field, self._lend)
         self.menu.show(self._rows(), _BOOK)
+
+    def on_top(self) -> None:
+        """Whoever was found meanwhile may be the borrower."""
+        super().on_top()
+        self.borrower.on_top(takes_found=self.book is not None)
 
     def fetch(self, client: Client) -> tuple[Json, list[Json]] | None:
         """The book that is on the desk, and who has it."""
@@ -152,7 +160,7 @@ class Desk(WithLoans):
     def _about_lending(self) -> str:
         if self.book and not self.book["copies_in"]:
             return f"{all_out(self.book, self.loans)}  Down: return or renew it."
-        return "Who borrows it?  Type their username; Enter lends."
+        return _ABOUT_LENDING
 
     def _show_rows(self, mark: str) -> None:
         self.bindings.pop(keys.OPEN_INSTEAD, None)
@@ -282,8 +290,6 @@ class Desk(WithLoans):
             self._scanned_instead(scanned)
         elif not uid:
             self.field.under("problem", "Who borrows it?  Type their username.")
-        elif problem := names.username_problem(uid):
-            self.field.under("problem", problem)
         elif self.sought:
             self.lends_to = uid
         elif self.unknown:
@@ -295,8 +301,10 @@ class Desk(WithLoans):
             self.tell("problem", "Scan the book first; then type who borrows it.")
         elif problem := all_out(self.book, self.loans):
             self.field.under("problem", f"{problem}  Nothing was lent.")
-        else:
+        elif self.borrower.is_named(uid):
             self._send(self.book, uid)
+        else:
+            self.borrower.ask(self.book["book"], uid)
 
     def _scanned_instead(self, scanned: str) -> None:
         """The next book; the one before was not lent, and somebody has to know that."""
@@ -308,12 +316,12 @@ class Desk(WithLoans):
         self._look_up(scanned)
 
     def _send(self, book: Json, uid: str) -> None:
-        number = book["book"]
+        number, name = book["book"], self.borrower.name
         self.field.fill(uid)  # the cursor behind it: what is typed meanwhile is the next scan
         self.change(
             f'Lending "{book["title"]}"',
-            lambda client: lend(client, number, uid),
-            has_until,
+            lambda client: client.lend(number, uid),
+            lambda loan: has_until(loan, name),
             partial(self._refused, book),
         )
 
@@ -340,11 +348,6 @@ class Desk(WithLoans):
     def _note(self, sentence: Markup) -> None:
         """Put a sentence first; one that is there already moves up."""
         self.done = [sentence, *(other for other in self.done if other != sentence)][:_KEPT]
-
-
-def _clean(field: Field, *_: object) -> None:
-    """What was wrong with a text is no longer said when the text changes."""
-    field.under("", "")
 
 
 def _why_no_isbn(typed: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -200,21 +199,10 @@ class WithLoans(Screen):
         )
 
 
-def lend(client: Client, book: int, uid: str) -> Json:
-    """Lend a book; the loan, with the borrower's name, so that the desk can compare it with a card.
-
-    Raises CeoError.
-    """
-    loan = client.lend(book, uid)
-    with contextlib.suppress(CeoError):  # it is lent, whether the name is known or not
-        loan = {**loan, "name": client.member(uid)["cn"]}
-    return loan
-
-
-def has_until(loan: Json) -> str:
-    """Who has what, and when it is due."""
-    name = f" ({loan['name']})" if loan.get("name") else ""
-    return f'{loan["uid"]} has "{loan["title"]}" until {loan["due_on"]}{name}.'
+def has_until(loan: Json, name: str = "") -> str:
+    """Who has what, and when it is due; their name where it is known."""
+    whose = f" ({name})" if name not in ("", loan["uid"]) else ""
+    return f'{loan["uid"]} has "{loan["title"]}" until {loan["due_on"]}{whose}.'
 
 
 def loans_of(client: Client, book: int, uid: str) -> list[Json]:
