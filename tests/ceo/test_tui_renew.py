@@ -48,6 +48,20 @@ def test_who_is_registered_already_is_renewed_after_a_warning(
     assert isinstance(bench.app.stack[-1], Doing)
 
 
+def test_a_lapsed_member_is_renewed_for_a_term_without_a_form(bench: Bench) -> None:
+    """An Enter too many on the page before counts for nothing."""
+    bench.open(Screen(bench.app), Renew(bench.app, {**MEMBER, "terms": ["f2001"]}, rep=False))
+    review = bench.app.stack[-1]
+    assert isinstance(review, Review)
+    bench.press("enter")
+    bench.answer({"warnings": []})
+    bench.press("enter")
+    assert bench.app.stack[-1] is review
+    review._warned -= SETTLE_S
+    bench.press("enter")
+    assert isinstance(bench.app.stack[-1], Doing)
+
+
 def test_a_term_that_is_held_is_said_while_it_is_typed(bench: Bench) -> None:
     bench.open(Screen(bench.app), Renew(bench.app, {**MEMBER, "terms": [str(NOW)]}, rep=False))
     bench.press(*str(NOW))
@@ -60,9 +74,11 @@ def test_a_former_representative_becomes_none_again_by_habit(bench: Bench) -> No
     bench.answer({**MEMBER, "non_member_terms": [str(NOW + -3)]}, 0)
     assert "The last term was a club representative's." in bench.note
     bench.questions.clear()
-    bench.press("enter", "enter")
+    bench.press("enter")
     assert f"Member Jane Doe (jdoe) Terms held {NOW + -3} Terms {NOW} Fee $2" in _shown(bench)
-    bench.press("esc", "esc", "down", "enter", "enter")
+    bench.press("esc", "2")
+    assert f"{NOW}, {NOW + 1} $4" in _shown(bench)
+    bench.press("esc", "down", "enter", "enter")
     shown = _shown(bench)
     assert shown.startswith("Club rep Jane Doe (jdoe)")
     assert f"Terms {NOW} Fee free for a representative" in shown

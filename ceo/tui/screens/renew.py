@@ -19,7 +19,11 @@ Json = dict[str, Any]
 
 
 class Renew(Screen):
-    """One field: how many terms, or which."""
+    """One field: how many terms, or which.
+
+    For a lapsed member, who nearly always pays for one term, the last look opens at once; Esc leads
+    from there to the field.
+    """
 
     title = "Renew"
     about = ("Type how many terms: they are counted from the current term on, and terms that the member has already are left out.  Or type the terms "
@@ -40,7 +44,14 @@ class Renew(Screen):
             {"terms": self.field}, self._accept, draft=self.draft, changed=self._hint, head=head
         )
         self.body = self.form
+        self._is_usual = not rep and not self.draft and not self._registered([])
         self._hint()
+
+    def on_top(self) -> None:
+        """The usual case needs no form."""
+        is_usual, self._is_usual = self._is_usual, False
+        if is_usual:
+            self._accept(is_first=True)
 
     def _hint(self) -> None:
         try:
@@ -63,7 +74,7 @@ class Renew(Screen):
     def _registered(self, wanted: list[str]) -> str:
         return members.registered_note(self.app.settings, self.member, wanted)
 
-    def _accept(self) -> None:
+    def _accept(self, *, is_first: bool = False) -> None:
         try:
             wanted = members.wanted_terms(self.app.settings, self.field.text, self.member)
         except ValueError as error:
@@ -80,11 +91,15 @@ class Renew(Screen):
             Record("Fee", members.fee(self.app.settings, wanted, rep=self.rep)),
         ]
         registered = self._registered(wanted)
-        self.app.push(Review(
-            self.app, lines, partial(self._doing, wanted), question=f"Enter renews{self.as_rep}.",
+        way_back = "  Esc goes to other terms." if is_first else ""
+        review = Review(
+            self.app, lines, partial(self._doing, wanted),
+            question=f"Enter renews{self.as_rep}.{way_back}",
             dry_run=dry_run_of(self._begin(wanted)), refused=self._refused,
-            shown=("member term", "rep term"),
-            noted=[registered] if registered else []))
+            shown=("member term", "rep term"), noted=[registered] if registered else [])
+        if is_first:
+            review.hold()
+        self.app.push(review)
 
     def _begin(self, wanted: list[str]) -> Begin:
         uid, kind = self.member["uid"], self.kind

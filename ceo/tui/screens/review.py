@@ -68,6 +68,10 @@ class Review(Screen):
         if self._dry_run and not self._has_asked:
             self.check()
 
+    def hold(self) -> None:
+        """Let no Enter count before this could be read: nobody has seen a form of it."""
+        self._warned = time.monotonic()
+
     def check(self) -> None:
         """Ask the daemon what it would do."""
         dry_run = self._dry_run
