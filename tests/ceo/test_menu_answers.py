@@ -319,7 +319,7 @@ def test_a_silent_host_of_accounts_keeps_no_book_in(bench: Bench) -> None:
     cast(Any, bench.app)._dry_run_client = SimpleNamespace(lend=lambda *which: asked.append(which))
     bench.answer(desk.borrower._look_up(1, "jdoe", cast(Any, silent)))
     assert asked == [(1, "jdoe")]
-    assert "could not be asked.  Enter lends." in plain(desk.field._under)
+    assert "could not be asked: Enter lends." in plain(desk.field._under)
     desk.borrower._shown_at -= 1
     bench.press("enter")
     assert desk._writing

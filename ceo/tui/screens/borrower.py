@@ -112,8 +112,8 @@ class Borrower:
             now = terms.current(self.screen.app.settings.time_zone)
             self.field.under("heading", f"{self.name} ({uid}), {_state(member, now)}: Enter lends.")
         else:
-            self.field.under("problem", f"Whose {uid} is could not be asked.  Enter lends.")
-        self.screen.menu.moved()
+            self.field.under("problem", f"Whose {uid} is could not be asked: Enter lends.")
+        self.screen.tell("heading", "Compare the name with their card.")
 
     def _changed(self) -> None:
         was_shown, self.uid, self.name = bool(self.name), "", ""

@@ -72,6 +72,9 @@ class SignUp(Screen):
     def _forget(self) -> None:
         """Take away what is about the username that stood here before: it is of somebody else."""
         self.bindings.pop(keys.OPEN_INSTEAD, None)
+        for name in self.known:
+            if name in self.fields:
+                self.fields[name].under("", "")  # which may say what the university has
         self.looked_up, self._looking, self.there, self.known = "", False, None, {}
         filled, self.filled = self.filled, {}
         for name, text in filled.items():
