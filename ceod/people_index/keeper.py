@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from gssapi.raw import export_cred
 from ceo_common.config import Ldap
 from ceo_common.errors import BackendDown
 from ceod.helpers.child import Child, Died, NoTurn, TookTooLong
+from ceod.people_index import store
 from ceod.transaction.owners import try_lock
 
 log = logging.getLogger("ceod.people_index")
 
-_AT_MOST_S = (
-    4 * 3600.0
-)  # a connection; a new one reads everything again, whatever went wrong unseen
+# A connection; a new one reads everything again, whatever went wrong unseen.
+_AT_MOST_S = 4 * 3600.0
 _LATE_S = 60.0  # behind the end of its time, the helper is killed
 _PERIOD_S = 1.0
 _LONGEST_PAUSE_S = 15.0
+_LONG_S = 60.0  # who followed for so long and ended begins again at once, and says so again
 _NICE = 10  # building leaves the processor to whoever asks meanwhile
 
 
@@ -34,6 +36,7 @@ class Keeper:
         self, folder: Path, settings: Ldap, credential: Callable[[], gssapi.Credentials]
     ) -> None:
         self._credential = credential
+        self._folder = folder
         self._lock_path = folder.with_suffix(".lock")
         arguments = [str(folder), settings.uri, settings.ca, settings.base]
         self._child = Child("ceod.people_index.feed", arguments, {}, nice=_NICE)
@@ -58,15 +61,20 @@ class Keeper:
     def _loop(self) -> None:
         lock, pause_s, reason = None, 0.0, ""
         while not self._stop.wait(pause_s):
-            lock = try_lock(self._lock_path) if lock is None else lock
             if lock is None:
-                pause_s = _PERIOD_S
-                continue
-            before, reason = reason, self._follow()
-            if reason and reason != before and not self._stop.is_set():
+                lock = try_lock(self._lock_path)
+                if lock is None:
+                    pause_s = _PERIOD_S
+                    continue
+                store.withdraw(self._folder)  # whoever followed for it is gone
+            began, before = time.monotonic(), reason
+            reason = self._follow()
+            if reason:
+                store.withdraw(self._folder)
+            is_again = reason == before and time.monotonic() - began < _LONG_S
+            if reason and not is_again and not self._stop.is_set():
                 log.warning("the people index is not followed: %s", reason)
-            again_s = min(max(2 * pause_s, _PERIOD_S), _LONGEST_PAUSE_S)
-            pause_s = again_s if reason == before else _PERIOD_S
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if is_again else _PERIOD_S
         if lock is not None:
             os.close(lock)
 

@@ -107,6 +107,16 @@ def csns_in(values: Iterable[str]) -> Csns:
     return newest
 
 
+def withdraw(folder: Path) -> None:
+    """Let nobody read the current file any more.
+
+    A directory that is changed while nobody follows it may still name the same newest change: when
+    somebody took entries out with slapmodify, or took the overlay away.
+    """
+    with contextlib.suppress(OSError):
+        (folder / CURRENT).unlink(missing_ok=True)
+
+
 class Store:
     """A file that is being built or kept current.  Each method raises sqlite3.Error."""
 
@@ -137,7 +147,7 @@ class Store:
         self._db.executescript(_INDEXES)
         self._db.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4000;"
-            "PRAGMA journal_size_limit = 1000000;"
+            "PRAGMA journal_size_limit = 1000000; PRAGMA secure_delete = ON;"
         )
         link = self.folder / f"{self.name}.link"
         link.symlink_to(self.name)

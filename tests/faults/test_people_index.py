@@ -242,6 +242,7 @@ def test_a_directory_that_was_put_back_from_an_older_copy(beside: Beside) -> Non
     club, copy = beside.club, SRV / "ldap-before"
     with _people(beside, 1) as (uid,):
         club.service(ADMIN, "stop", "slapd")
+        until(lambda: not (FOLDER / store.CURRENT).is_symlink(), 5, "nobody reads what nobody feeds")
         shutil.copytree(SRV / "ldap", copy)
         club.service(ADMIN, "start", "slapd")
         beside.lost_line()
