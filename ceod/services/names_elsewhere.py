@@ -1,4 +1,4 @@
-"""The names that other hosts know: databases and their users, mailing lists, aliases of the mail server."""
+"""The names that other hosts know: databases, their users, mailing lists, aliases of mail."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class NamesElsewhere:
     def ask(self, names: Collection[str]) -> TakenElsewhere:
         """What the hosts know, for somebody who wants these names.
 
-        That a host is away keeps nobody from being signed up.  No refusal comes from a kept answer:
-        the hosts are asked again when one of the names stands in it.
+        That a host is away keeps nobody from being signed up.  The hosts are asked again when one
+        of the names stands in a kept answer, so that a name that is free again can be had at once.
         """
-        if self._kept is not None:
-            until, taken = self._kept
+        if kept := self._kept:  # read once: other threads put another one in its place
+            until, taken = kept
             if self._clock() < until and not taken.has_any(names):
                 return taken
         taken = self._asked()
