@@ -158,7 +158,7 @@ def is_rep(member: Json) -> bool:
 
 
 def registered_note(settings: Settings, member: Json, wanted: list[str]) -> str:
-    """That somebody is registered for this term, and for which terms more; empty where they are not.
+    """That somebody is registered for this term, and which terms are added; empty where not.
 
     Whoever renews them by mistake takes the fee of a term that nobody asked for.
     """

@@ -18,7 +18,10 @@ from ceo_common.errors import Invalid, WrongHost
 @click.argument("method", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE"], case_sensitive=False))
 @click.argument("path")
 @click.argument("body", required=False, metavar="[JSON|-]")
-@click.option("--host", help="Ask this host, by its whole or its short name; by default the one that serves the path.")
+@click.option(
+    "--host",
+    help="Ask this host, by its whole or its short name; by default the one that serves the path.",
+)
 @key_option
 @pass_context
 def api(context: Context, method: str, path: str, body: str | None, host: str | None, key: uuid.UUID | None) -> int:

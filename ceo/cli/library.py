@@ -31,7 +31,9 @@ library.add_command(import_)
 
 @library.command()
 @click.argument("words", nargs=-1)
-@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most."
+)
 @listing
 @pass_context
 def search(context: Context, words: tuple[str, ...], limit: int, form: Form) -> None:

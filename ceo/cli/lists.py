@@ -32,9 +32,10 @@ def memberlist(context: Context, term: str | None, form: Form) -> None:
         term_rules.Term.parse(wanted)
     except ValueError as error:
         raise Invalid(str(error)) from None
-    found = [member for member in context.client.all_members(term=wanted) if wanted in member["terms"]]
-    _print(sorted(found, key=lambda member: str(member["cn"]).casefold()), "Member", "cn program uid", form,
-           f"nobody is a member in {wanted}")
+    everybody = context.client.all_members(term=wanted)
+    members = [member for member in everybody if wanted in member["terms"]]
+    members.sort(key=lambda member: str(member["cn"]).casefold())
+    _print(members, "Member", "cn program uid", form, f"nobody is a member in {wanted}")
 
 
 @click.command()
@@ -68,7 +69,8 @@ def inactive(context: Context, terms: int, form: Form) -> None:
 
     Example: ceo inactive 3
     """
-    _print(context.client.inactive(terms), "Lapsed", _WHO, form, f"nobody is inactive for {terms} terms")
+    rows = context.client.inactive(terms)
+    _print(rows, "Lapsed", _WHO, form, f"nobody is inactive for {terms} terms")
 
 
 def _print(rows: list[Json], kind: str, usual: str, form: Form, nobody: str) -> None:

@@ -19,7 +19,9 @@ Json = dict[str, Any]
 
 @click.command()
 @click.option("--host", help="Show this host only (default: all hosts).")
-@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many rows at most.")
+@click.option(
+    "--limit", type=Number(1, 1000), default=50, show_default=True, help="How many rows at most."
+)
 @click.option("--verify", is_flag=True, help="Check that no row was changed, moved or removed.")
 @listing
 @pass_context

@@ -265,7 +265,9 @@ def list_(context: Context, /, form: Form, **asked: str | None) -> None:
 @click.option("--uid", metavar="PART", help="Part of the username alone.")
 @_asked
 @click.option("--sort", metavar="ORDER", help="Sort by this field (default: uid); a wrong value lists the fields.")
-@click.option("--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", type=Number(1, 1000), default=50, show_default=True, help="How many at most."
+)
 @listing
 @pass_context
 def search(context: Context, /, text: str | None, limit: int, form: Form, **asked: str | None) -> None:

@@ -137,7 +137,8 @@ def _refused(checked: _Checked, how: How) -> int:
     elif how.dry_run:
         click.echo(f"{_rows(good)} can be added, {bad} can't; nothing was changed.")
     else:
-        raise Invalid(f"{bad} of {_rows(good + bad)} can't be added, so nobody was added" + ("; for the others: --skip-bad" if good else ""))
+        hint = "; for the others: --skip-bad" if good else ""
+        raise Invalid(f"{bad} of {_rows(good + bad)} can't be added, so nobody was added{hint}")
     return EXIT_BAD_ROWS if bad else 0
 
 
@@ -278,8 +279,10 @@ def _bar(
 @click.option("--term", shell_complete=completion.terms, help="Members who are registered for this term.")
 @click.option("--group", shell_complete=completion.groups, help="Members who are in this group.")
 @click.option("--program", help="Members whose program contains this text.")
-@click.option("--output", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", default=_PRINT,
-              help="Write into this file (default: -, which prints).")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", default=_PRINT,
+    help="Write into this file (default: -, which prints).",
+)  # fmt: skip
 @json_option
 @pass_context
 def export(context: Context, /, output: str, as_json: bool, **asked: str | None) -> None:

@@ -18,7 +18,9 @@ _WHO = "uid cn program last_term expired"
 
 
 @click.command()
-@click.option("--count", type=Number(1), help="Expire exactly so many, or nobody if another number is due.")
+@click.option(
+    "--count", type=Number(1), help="Expire exactly so many, or nobody if another number is due."
+)
 @writing
 @pass_context
 def expire(context: Context, count: int | None, how: How) -> None:

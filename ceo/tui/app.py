@@ -326,13 +326,13 @@ class App:
         self._tell_ignored(_SCAN_IGNORED if letter.isdigit() else _TEXT_IGNORED)
         return True
 
-    def _tell_ignored(self, told: str) -> None:
+    def _tell_ignored(self, sentence: str) -> None:
         """Say it before what the page says, which is still so."""
         top = self.stack[-1]
         note = plain(top.note)
-        for sentence in (_SCAN_IGNORED, _TEXT_IGNORED, _PASTE_IGNORED):
-            note = note.removeprefix(sentence).lstrip()
-        self.say("problem", f"{told}  {note}".rstrip())
+        for before in (_SCAN_IGNORED, _TEXT_IGNORED, _PASTE_IGNORED):
+            note = note.removeprefix(before).lstrip()
+        self.say("problem", f"{sentence}  {note}".rstrip())
 
     def press(self, name: str) -> None:
         """As if a key was pressed; for a click on its hint."""

@@ -51,7 +51,9 @@ UNDO = Key(("ctrl _",), "Ctrl-_", "", "Undo: the field as it was before the last
 WORD_LEFT = Key(("meta b", "ctrl left"), "Alt-B", "", "A word to the left.")
 WORD_RIGHT = Key(("meta f", "ctrl right"), "Alt-F", "", "A word to the right.")
 LINE_START = Key(("ctrl a", "home"), "Ctrl-A", "", "To the beginning of the field.")
-LINE_END = Key(("ctrl e", "end"), "Ctrl-E", "", "To the end of the field, and keep what stands in it.")
+LINE_END = Key(
+    ("ctrl e", "end"), "Ctrl-E", "", "To the end of the field, and keep what stands in it."
+)
 CUT_LEFT = Key(("ctrl u",), "Ctrl-U", "", "Delete what is left of the cursor.")
 CUT_RIGHT = Key(("ctrl k",), "Ctrl-K", "", "Delete what is right of the cursor.")
 CUT_WORD = Key(("ctrl w", "meta backspace"), "Ctrl-W", "", "Delete the word left of the cursor.")
@@ -67,7 +69,10 @@ RESET = Key(("r", "R"), "R", "reset", "Give another temporary password, because 
 # Of single screens.
 COLUMN = Key(("right", "left", "tab"), "Right", "", "To the other column.")
 SIDE = Key(("right", "left"), "Right", "other side", "Between what is shown, which scrolls, and what can be done.")
-OPEN_INSTEAD = Key(("ctrl o",), "Ctrl-O", "open it", "Open the account or the book that exists already, instead of adding another.")
+OPEN_INSTEAD = Key(
+    ("ctrl o",), "Ctrl-O", "open it",
+    "Open the account or the book that exists already, instead of adding another.",
+)  # fmt: skip
 UNDO_LOAN = Key(("z", "Z"), "Z", "undo", "Undo your last loan, return or renewal, within a minute: Z and Enter.")
 MAIL = Key(("m", "M"), "M", "mail them", "Mail those who have overdue books; shown first.")
 MORE = Key(("ctrl f",), "Ctrl-F", "more", "More rows.")

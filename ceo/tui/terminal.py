@@ -115,7 +115,6 @@ class Terminal(urwid.display.raw.Screen):  # type: ignore[misc]
             self._draw_in_utf8()
         self._hear([_in_locale(key) for key in decoded], raw)
 
-
     def _draw_in_utf8(self) -> None:
         """The terminal has sent UTF-8: draw what a locale without such letters shows as `?`."""
         if str_util.get_byte_encoding() == "narrow":

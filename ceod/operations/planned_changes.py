@@ -202,7 +202,8 @@ def _delete_member(services: Services, arguments: Json) -> Changes:
     if principal and not principal.disabled:
         yield changed("Kerberos principal", uid, OPEN, DISABLED)
     if homes.identity(uid):
-        yield changed("home directory", uid, homes.path(uid), f"the archive {homes.settings.archive}")
+        archive = f"the archive {homes.settings.archive}"
+        yield changed("home directory", uid, homes.path(uid), archive)
     yield from removed("group", uid, _groups_naming(services.directory, uid))
     yield from removed("mailing list", uid, _lists_to_leave(services, uid))
 

@@ -108,6 +108,8 @@ def connect(config: Daemon) -> Services:
         credential=acceptor.own_credential, answer_s=OPERATION_S,
     )
     slow_hosts = SlowHosts()
+    index_folder = Path(config.state_dir) / store.FOLDER
+    people_index = PeopleIndex(index_folder, config.time_zone) if config.is_admin else None
     return Services(
         config, acceptor,
         Directory(config.ldap, acceptor.own_credential, admin.kadmin.credential if admin else None),
@@ -119,5 +121,5 @@ def connect(config: Daemon) -> Services:
         MySql(config.mysql) if config.mysql else None,
         PostgreSql(config.postgresql) if config.postgresql else None,
         library,
-        PeopleIndex(Path(config.state_dir) / store.FOLDER, config.time_zone) if config.is_admin else None,
+        people_index,
     )

@@ -194,8 +194,8 @@ class Delete(Screen):
 
     def _form(self, changes: Sequence[Record]) -> Form:
         head = [("heading", f"Delete {self.member['cn']} ({self.uid})"), "",
-                "Nobody can log in with it any more.  Its home is archived, groups and lists are left."
-                "  It can be restored.", *(["", *changes] if changes else []), "",
+                "Nobody can log in with it any more.  Its home is archived, groups and lists are"
+                " left.  It can be restored.", *(["", *changes] if changes else []), "",
                 "Type the username to confirm."]
         return Form({"uid": self.field}, self._accept, writes=True, head=head)
 

@@ -123,9 +123,10 @@ class Person(Screen):
         # The same order for everybody: by habit nobody becomes a representative, who pays nothing.
         was_rep = "  The last term was a club representative's." if is_rep(member) else ""
         return [
-            Choice("Renew as a member", lambda: push(Renew(app, member, rep=False)), f"Register {uid} for more terms.{was_rep}",
-                   gone or club or never("member.renew")),
-            Choice("Renew as a rep", lambda: push(Renew(app, member, rep=True)), f"Register {uid} for terms of a club representative, free.",
+            Choice("Renew as a member", lambda: push(Renew(app, member, rep=False)),
+                   f"Register {uid} for more terms.{was_rep}", gone or club or never("member.renew")),
+            Choice("Renew as a rep", lambda: push(Renew(app, member, rep=True)),
+                   f"Register {uid} for terms of a club representative, free.",
                    gone or club or never("member.renew")),
             Choice("Password reset", lambda: push(change_account.reset(app, uid, member["cn"])), self._about_reset(),
                    gone or club or self._never_reset(member)),

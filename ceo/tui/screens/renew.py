@@ -69,7 +69,8 @@ class Renew(Screen):
 
     def _over(self, wanted: list[str]) -> str:
         now = terms.current(self.app.settings.time_zone)
-        return "" if any(terms.Term.parse(term) >= now for term in wanted) else "this is over already"
+        is_over = all(terms.Term.parse(term) < now for term in wanted)
+        return "this is over already" if is_over else ""
 
     def _registered(self, wanted: list[str]) -> str:
         return members.registered_note(self.app.settings, self.member, wanted)

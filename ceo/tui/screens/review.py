@@ -43,8 +43,8 @@ class Review(Screen):
     waits_for = "One moment: it is being checked ..."
 
     def __init__(self, app: App, lines: Sequence[Markup | Record], go: Callable[[], Screen | None], *, role: str = "admin", question: str,
-                 dry_run: DryRun | None = None, refused: Callable[[CeoError], bool] | None = None, shown: Sequence[str] = (),
-                 noted: Sequence[str] = ()) -> None:
+                 dry_run: DryRun | None = None, refused: Callable[[CeoError], bool] | None = None,
+                 shown: Sequence[str] = (), noted: Sequence[str] = ()) -> None:
         super().__init__(app)
         self.role = role
         self.lines: Sequence[Markup | Record] = lines

@@ -35,7 +35,8 @@ class Choice:
 class Menu(Marked):
     """Choices under headings (plain texts) and records.
 
-    `note` hears what the marked one does, or why it can't be done.  While it `rests` none is marked.
+    `note` hears what the marked one does, or why it can't be done.  While it `rests` none is
+    marked.
     """
 
     def __init__(self, rows: Sequence[Choice | Record | str], note: Callable[[str, str], None], at: str = "") -> None:
