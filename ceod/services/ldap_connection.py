@@ -260,6 +260,11 @@ def open_connection(uri: str, ca: str = "") -> Any:
     raw.set_option(ldap.OPT_REFERRALS, 0)
     raw.set_option(ldap.OPT_TIMEOUT, OPERATION_S)
     raw.timeout = OPERATION_S
+    # Whoever only listens (the people index) hears of a line that was cut without a word in 40 s:
+    # by the kernel's own limits it would be two hours.
+    raw.set_option(ldap.OPT_X_KEEPALIVE_IDLE, 20)
+    raw.set_option(ldap.OPT_X_KEEPALIVE_INTERVAL, 5)
+    raw.set_option(ldap.OPT_X_KEEPALIVE_PROBES, 4)
     if not uri.startswith("ldaps:"):
         raw.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
     else:

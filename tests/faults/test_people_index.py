@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -205,6 +206,16 @@ def test_it_is_said_to_be_behind_while_nobody_follows(beside: Beside) -> None:
     finally:
         os.kill(feed, signal.SIGCONT)
     until(lambda: beside.is_equal() and beside.is_answering(), 5, "equal again")
+
+
+def test_a_feed_hears_of_a_line_that_is_cut_without_a_word(beside: Beside) -> None:
+    """The kernel asks slapd's host whether it is there, and soon."""
+    (feed,) = _feeds()
+    ends = [os.readlink(path) for path in Path(f"/proc/{feed}/fd").iterdir()]
+    numbers = {end[len("socket:[") : -1] for end in ends if end.startswith("socket:")}
+    listed = beside.club.run_as("root", "ss", "-tnoeH", "dport", "=", ":636", host=ADMIN).stdout
+    (line,) = [one for one in listed.splitlines() if numbers & set(re.findall(r"ino:(\d+)", one))]
+    assert re.search(r"timer:\(keepalive,([0-9.]+ms|1?[0-9](\.\d+)?sec)", line), line
 
 
 @pytest.mark.parametrize("lost", ["feed", "worker", "file", "link", "damaged"])
