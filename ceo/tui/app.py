@@ -230,8 +230,9 @@ class App:
         top = self.stack[-1]
         bindings = [*top.bound(), *([] if top.locked or top.modal else [self.bindings])]
         field = top.focused_field()
-        # Nothing lies behind the main menu, and Find is there already.
-        hidden = [keys.BACK] if top is self.stack[0] else [keys.PEOPLE] if top.finds_people else []
+        # Nothing lies behind the main menu, and a screen that finds people is no way to Find.
+        finds_people = any(keys.PEOPLE in binding for binding in top.bound())
+        hidden = [keys.BACK] if top is self.stack[0] else [keys.PEOPLE] if finds_people else []
         bindings = [
             {key: action for key, action in binding.items() if key not in hidden}
             for binding in bindings

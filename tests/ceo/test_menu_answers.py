@@ -268,6 +268,7 @@ def test_a_part_of_a_name_opens_those_whom_it_fits(bench: Bench) -> None:
     bench.press(*"Jane", "enter")
     bench.answer([READER])
     assert _kinds(bench)[-1] is Borrowers
+    assert "find" not in bench.app._hint.text
     cast(Borrowers, bench.app.stack[-1])._open(READER)
     assert bench.app.stack[-1] is desk
     assert desk.field.text == "jdoe"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _LEND = "Lend to"
+_ABOUT_LENDING = "The borrower's username: Enter names them, then Enter lends.  Down: the rest."
 _CRUMB = 24
 
 
@@ -77,7 +78,7 @@ class BookPage(WithLoans):
         return [
             *(Record(label, value) for label, value in known if value), "",
             *on_loan(loans),
-            Choice(_LEND, self._lend, all_out(book, loans) or "The borrower's username: Enter names them, then Enter lends.  Down: the rest.",
+            Choice(_LEND, self._lend, all_out(book, loans) or _ABOUT_LENDING,
                    never("library.lend"), self.field, writes=True),
             *(self.take_back(loan, back_from(loan["uid"])) for loan in loans),
             *(self.renew(loan, f"Renew for {loan['uid']}") for loan in loans),
