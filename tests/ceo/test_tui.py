@@ -218,6 +218,7 @@ def _styles(menu: Menu) -> set[object]:
 
 
 def test_a_click_on_what_writes_marks_it_and_another_does_it() -> None:
+    """The second of a double click is no other."""
     told: list[tuple[str, str]] = []
     took: list[str] = []
     rows = [Choice(label, partial(took.append, label), "x.", writes=True) for label in ("A", "B")]
@@ -227,8 +228,10 @@ def test_a_click_on_what_writes_marks_it_and_another_does_it() -> None:
         assert menu.marked.label == label
         assert took == []
         assert told[-1] == ("heading", "x.  Enter or another click does it.")
-    menu.mouse_event((30, 10), "mouse press", 1, 2, 0, focus=True)
-    assert took == ["A"]
+    for clicked_before_s, taken in ((0.0, []), (1.0, ["A"])):
+        menu._clicked_at -= clicked_before_s
+        menu.mouse_event((30, 10), "mouse press", 1, 2, 0, focus=True)
+        assert took == taken
 
 
 def _shown(widget: urwid.Widget) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from ceo.tui.widgets.page import Record
 from ceo.tui.widgets.safe import safe, text
 
 _ENTERS = (keys.CHOOSE, keys.CONFIRM, keys.ACCEPT)
+_DOUBLE_CLICK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Menu(Marked):
         super().__init__(keys.CHOOSE, self._take)
         self.note = note
         self.rests = False
+        self._clicked_at = 0.0  # time.monotonic() of a click that only marked
         self.data: list[Choice | Record | str] = []
         self.show(rows, at)
 
@@ -114,9 +117,14 @@ class Menu(Marked):
         return super().jump(letter, anew=anew or letter != self._letter)
 
     def clicked(self, *, again: bool) -> None:
-        """A click takes a choice; it marks one that writes, and puts the cursor into a field."""
+        """A click takes a choice; it marks one that writes, and puts the cursor into a field.
+
+        A double click is one: whoever clicks so by habit has not read what the second would do.
+        """
         choice = self.marked
-        if choice.writes and not choice.never and not again:
+        is_double = time.monotonic() - self._clicked_at < _DOUBLE_CLICK_S
+        if choice.writes and not choice.never and (is_double or not again):
+            self._clicked_at = time.monotonic()
             self.note("heading", f"{choice.about}  Enter or another click does it.")
         elif not choice.asks:
             self.take()
