@@ -239,7 +239,11 @@ def _ceo(context: click.Context) -> Page:
     _options(page, cli, context)
     page.entry("-h, --help", "Show the help of any command and exit.")
     page.paragraph("Nearly every command takes --json, which prints one JSON document on standard output. An error is one too, with `error`, "
-                   "a sentence, `code`, a name that stays, and `problems`, each with its `field` and `message`. Every command that writes takes "
+                   "a sentence, `code`, a name that stays, and `problems`, each with its `field` "
+                   "and `message`. "
+                   "Where there is no such account, `near` lists those that may be meant, five at "
+                   "most, each with its `uid` and `cn`; no command takes another account than the "
+                   "one that was named. Every command that writes takes "
                    "--dry-run, which checks everything and changes nothing, and "
                    "--yes, without which a script is refused where a person would be asked, and --key, which names the change: the same command "
                    "with the same key changes nothing twice. Where the outcome of a change is not known, that command is printed "

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ceo import interrupts, streams
+from ceo.cli.near import add_near
 from ceo.cli.noun import missing_command
-from ceo_common.errors import Aborted, CeoError
+from ceo_common.errors import Aborted, CeoError, NotFound
 from ceo_common.text import shown
 
 if TYPE_CHECKING:
@@ -152,7 +153,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         # Not cli.main(): it would end a broken pipe with a status of its own.
         with cli.make_context("ceo", words) as context:
-            result = cli.invoke(context)
+            try:
+                result = cli.invoke(context)
+            except NotFound as error:
+                if context.invoked_subcommand != "api":  # which prints the answer as it is
+                    add_near(error, context.obj.client)
+                raise
         sys.stdout.flush()
         status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:

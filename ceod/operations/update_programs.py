@@ -35,7 +35,9 @@ def plan(services: Services, uids: list[str] | None, held: dict[str, str]) -> Pr
         for person in members.broken.values():
             person.check()
         if missing := [uid for uid in uids if uid not in members]:
-            raise NotFound("; ".join(no_account(directory, uid).message for uid in missing))
+            errors = [no_account(directory, uid) for uid in missing]
+            more = errors[0].more if len(errors) == 1 else {}
+            raise NotFound("; ".join(error.message for error in errors), **more)
         if others := [uid for uid in uids if members[uid].is_deleted or members[uid].is_club]:
             raise WrongState(f"deleted accounts and clubs have no program: {', '.join(others)}")
     members = {uid: person for uid, person in members.items() if not person.is_deleted and not person.is_club}

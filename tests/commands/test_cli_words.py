@@ -90,6 +90,28 @@ def test_capitals_get_the_name_without_them(club: Club) -> None:
         assert "did you mean ctdalek?" in done.stderr
 
 
+def test_who_may_be_meant_is_named_and_nobody_is_taken_instead(club: Club) -> None:
+    chloes = {"m021dubois", "m049dubois"}
+    for words in ('members get "Chloé Dub"', 'members pwreset "dub CHLOE" --yes'):
+        done = club.run_as("ctdalek", "ceo", *shlex.split(words), "--json")
+        assert done.returncode == 66, done
+        near = json.loads(done.stdout)["near"]
+        assert {member["uid"] for member in near} == chloes, words
+        assert {member["cn"] for member in near} == {"Chloé Dubois"}, words
+    for words in ("library loans ctdalekk", "updateprograms ctdalekk --yes"):
+        done = club.run_as("ctdalek", "ceo", *words.split())
+        assert done.returncode == 66, done
+        says = "there is no account 'ctdalekk'; did you mean ctdalek (Calum Dalek)?"
+        assert done.stderr == f"ceo: {says}\n"
+    done = club.run_as("regular1", "ceo", "members", "get", "dubios", "--json")
+    assert len(json.loads(done.stdout)["near"]) == 5
+    for typed in ("f2026", "math"):
+        done = club.run_as("regular1", "ceo", "members", "get", typed, "--json")
+        assert json.loads(done.stdout)["near"] == [], typed
+    done = club.run_as("ctdalek", "ceo", "api", "GET", "/members/dubios")
+    assert "near" not in json.loads(done.stdout)  # ceod's answer as it is
+
+
 def test_of_a_name_without_an_account_doctor_shows_what_is_left(club: Club) -> None:
     assert club.run_as("ctdalek", "ceo", "doctor", "ghost").stderr == "ceo: there is no account 'ghost'\n"
 
