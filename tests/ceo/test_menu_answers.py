@@ -35,7 +35,6 @@ from ceo.tui.screens.person import Person
 from ceo.tui.screens.programs import Programs
 from ceo.tui.screens.review import Review
 from ceo.tui.screens.sign_in import Lock
-from ceo.tui.screens.sign_up import LastLook, SignUp
 from ceo.tui.undoable import Undoable
 from ceo.tui.widgets.safe import plain
 from ceo_common.errors import OutcomeUnknown, Unreachable, WouldLose, WrongState
@@ -633,48 +632,6 @@ def test_copies_that_were_added_are_not_added_once_more(bench: Bench) -> None:
     bench.answer({**BOOK, "copies": 2})
     bench.press(*["enter"] * 4)
     assert _kinds(bench) == [BookPage]
-
-
-# Signing somebody up
-
-_JANE = {"cn": "Jane Doe", "program": "Physics"}
-_ANN = {"cn": "Ann Other", "program": "Mathematics"}
-
-
-@pytest.mark.parametrize("leaves", ["down", "ctrl d", "click"])
-def test_what_the_university_filled_in_goes_with_its_username(bench: Bench, leaves: str) -> None:
-    """Also when the form was left in between, and however the cursor leaves the username."""
-    bench.open(Screen(bench.app), SignUp(bench.app, rep=False))
-    bench.press(*"jdoe", "down")
-    bench.answer((None, _JANE))
-    bench.press("esc")
-    form = SignUp(bench.app, rep=False)
-    bench.open(form)
-    bench.answer((None, _JANE))
-    assert (form.form.text("cn"), form.form.text("program")) == ("Jane Doe", "Physics")
-    bench.press("ctrl u", *"annother")
-    if leaves == "click":  # which tells the form nothing
-        form.form.go_to("terms")
-        bench.press("ctrl d")
-    else:
-        bench.press(leaves)
-    assert _kinds(bench) == [Screen, SignUp]
-    assert (form.form.text("cn"), form.form.text("program")) == ("", "")
-    bench.answer((None, _ANN))
-    assert (form.form.text("cn"), form.form.text("program")) == ("Ann Other", "Mathematics")
-    assert _kinds(bench) == [Screen, SignUp] + ([] if leaves == "down" else [LastLook])
-
-
-def test_a_name_that_somebody_typed_stays_and_the_university_s_is_shown(bench: Bench) -> None:
-    form = SignUp(bench.app, rep=False)
-    bench.open(form)
-    bench.press("down", *"Jane Roe", "up", *"jdoe", "down")
-    bench.answer((None, _JANE))
-    assert form.form.text("cn") == "Jane Roe"
-    assert form.fields["cn"]._under == ("hint", "The university has: Jane Doe")
-    bench.press("up", "ctrl u", *"annother", "down")
-    bench.answer((None, {}))
-    assert (form.form.text("cn"), form.form.text("program")) == ("Jane Roe", "")
 
 
 # The frame

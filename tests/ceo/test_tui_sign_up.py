@@ -55,7 +55,7 @@ def test_what_the_university_said_of_one_username_stays_for_no_other(bench: Benc
     assert _who(form) == ("Alan Wirth", "Statistics")
 
 
-def test_nor_in_a_form_that_was_left(bench: Bench) -> None:
+def test_a_form_that_was_left_keeps_only_what_was_typed(bench: Bench) -> None:
     """Whoever comes back is asked about anew; a name that somebody typed stays."""
     bench.open(Screen(bench.app))
     form = _known(bench, "jdoe", JANE)
@@ -72,6 +72,36 @@ def test_nor_in_a_form_that_was_left(bench: Bench) -> None:
     assert _who(form) == ("Alan Wirth", "Maths")
     assert isinstance(bench.app.stack[-1], LastLook)
     assert form.member()["given_name"] == "Alan"
+
+
+@pytest.mark.parametrize("leaves", ["down", "ctrl d", "click"])
+def test_the_username_is_asked_about_however_the_cursor_leaves_it(
+    bench: Bench, leaves: str
+) -> None:
+    bench.open(Screen(bench.app))
+    form = _known(bench, "jdoe", JANE)
+    bench.press(*TO_USERNAME, "ctrl u", *"awirth")
+    if leaves == "click":  # which tells the form nothing
+        form.form.go_to("terms")
+        bench.press("ctrl d")
+    else:
+        bench.press(leaves)
+    assert bench.app.stack[-1] is form
+    assert _who(form) == ("", "")
+    bench.answer((None, ALAN))
+    assert _who(form) == ("Alan Wirth", "Statistics")
+    assert isinstance(bench.app.stack[-1], LastLook) is (leaves != "down")
+
+
+def test_a_name_that_was_typed_stays_and_what_the_university_has_is_below_it(bench: Bench) -> None:
+    form = _form(bench)
+    bench.press("down", *"Jane Roe", "up", *"jdoe", "down")
+    bench.answer((None, JANE))
+    assert form.form.text("cn") == "Jane Roe"
+    assert form.fields["cn"]._under == ("hint", "The university has: Jane Doe")
+    bench.press("up", "ctrl u", *"awirth", "down")
+    bench.answer((None, {}))
+    assert _who(form) == ("Jane Roe", "")
 
 
 def test_an_answer_that_comes_too_late_fills_in_nothing(bench: Bench) -> None:
