@@ -41,10 +41,10 @@ ATTRIBUTES = (
     "position",
     "shadowExpire",
 )
-_FORM = 1  # of the tables: a file of another one is not read
 
+# A file that another version of ceod wrote is never read: each start throws it away.
 _TABLES = """
-CREATE TABLE state (form INTEGER NOT NULL, csns TEXT NOT NULL);
+CREATE TABLE state (csns TEXT NOT NULL);
 -- Whoever is whole.  until: the last term as a number; kind: ACCOUNT, CLUB or DELETED.  A number
 -- of people or words is never given again: see word_list.
 CREATE TABLE people (
@@ -136,7 +136,7 @@ class Store:
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;"
         )
         self._db.executescript(_TABLES)
-        self._db.execute("INSERT INTO state VALUES (?, '{}')", (_FORM,))
+        self._db.execute("INSERT INTO state VALUES ('{}')")
         self._db.execute("BEGIN")
 
     def publish(self, csns: Csns) -> None:
