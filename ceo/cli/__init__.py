@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 result = cli.invoke(context)
             except NotFound as error:
                 if context.invoked_subcommand != "api":  # which prints the answer as it is
-                    add_near(error, context.obj.client)
+                    add_near(error, context.obj)
                 raise
         sys.stdout.flush()
         status = result if isinstance(result, int) else 0

@@ -8,21 +8,21 @@ from ceo_common.errors import CeoError, NotFound
 from ceo_common.text import shown
 
 if TYPE_CHECKING:
-    from ceo_common.client import Client
+    from ceo.cli.context import Context
 
 MOST = 5
 _PATIENCE_S = 3.0  # the error is known already: nobody waits long for more words
 _STATES = "deleted expired lapsed club"
 
 
-def add_near(error: NotFound, client: Client) -> None:
+def add_near(error: NotFound, context: Context) -> None:
     """Name in the error of a missing account those that may be meant: in words, and in `near`.
 
     Each of `near` has its `uid` and `cn`. Where the search fails or is refused, nothing is added.
     """
     if error.more.get("state") != "missing":
         return
-    typed = str(error.more["uid"])
+    typed, client = str(error.more["uid"]), context.client
     client.answer_s, client.on_broken = _PATIENCE_S, lambda count: None
     try:
         found = client.members(text=typed, size=MOST)["members"]

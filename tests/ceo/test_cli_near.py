@@ -39,11 +39,13 @@ def test_a_search_that_fails_adds_nothing(failure: Exception) -> None:
 
     error = NotFound("there is no account 'x'", uid="x", state="missing")
     before = error.as_json()
-    add_near(error, SimpleNamespace(members=members))  # type: ignore[arg-type]
+    context = SimpleNamespace(client=SimpleNamespace(members=members))
+    add_near(error, context)  # type: ignore[arg-type]
     assert error.as_json() == before
 
 
 def test_what_else_is_not_found_is_left_alone() -> None:
+    """No client is made, which would ask for a ticket."""
     error = NotFound("there is no group 'x'")
     add_near(error, SimpleNamespace())  # type: ignore[arg-type]
     assert error.more == {}
@@ -52,7 +54,8 @@ def test_what_else_is_not_found_is_left_alone() -> None:
 def test_names_from_the_directory_are_made_safe() -> None:
     members = [CHLOE | {"cn": "Chloé\nDubois\x1b"}]
     client = SimpleNamespace(members=lambda **query: {"members": members})
+    context = SimpleNamespace(client=client)
     error = NotFound("there is no account 'dubios'", uid="dubios", state="missing")
-    add_near(error, client)  # type: ignore[arg-type]
+    add_near(error, context)  # type: ignore[arg-type]
     says = r"there is no account 'dubios'; did you mean cdubois (Chloé\x0aDubois\x1b)?"
     assert error.message == says

@@ -111,6 +111,8 @@ def test_transactions(club: Club) -> None:
 def test_no_ticket_in_a_script(club: Club) -> None:
     done = club.run_as("office1", "ceo", "whoami", ticket=False)
     assert done.returncode == 77 and "kinit" in done.stderr and "Traceback" not in done.stderr
+    done = club.run_as("office1", "ceo", "log", "--host", "nohost", ticket=False)
+    assert (done.returncode, "there is no host nohost" in done.stderr) == (66, True), done
 
 
 def test_no_ticket_on_a_terminal_asks_and_keeps_it(club: Club, terminal: Open) -> None:
