@@ -26,11 +26,12 @@ PAGE_LIMIT = 1000
 _QUESTION = {
     "uid": "part of the username", "name": "the full name, a part of it, or how it sounds", "term": "registered for this term, of either kind",
     "group": "in this group", "program": "part of the program", "position": "holds this position",
-    "text": "whatever one knows, as one types it: parts of the name, the username, the program, a term, a number, a state;"
-    " with up to one typing error in a word",
+    "text": "whatever one knows, as one types it: parts of the name, the username, the program, a"
+    " term, a number, a state; with up to one typing error in a word",
 }
 _QUERY = _QUESTION | {
-    "sort": f"one of {', '.join(search.SORTS)}; uid by default, and with text best", "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
+    "sort": f"one of {', '.join(search.SORTS)}; uid by default, and with text best",
+    "size": f"how many a page, up to {PAGE_LIMIT}; 50 by default",
     "after": "the `next` of the page before", "stream": "all of them, one a line and in no order; the last line says that the list is complete",
 }
 

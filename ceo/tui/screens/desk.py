@@ -41,8 +41,8 @@ class Desk(WithLoans):
 
     title = "Library desk"
     about = (
-        "Scan a book (or type its ISBN or a part of its title); scan or type who borrows it, Enter: "
-        "compare the name with their card, and Enter lends.  A part of a name finds people.  "
+        "Scan a book (or type its ISBN or a part of its title); scan or type who borrows it, Enter:"
+        " compare the name with their card, and Enter lends.  A part of a name finds people.  "
         "Scan a book that is on loan, and Down goes to returning and renewing it."
     )
     home = _BOOK

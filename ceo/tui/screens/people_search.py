@@ -1,4 +1,4 @@
-"""Searching people as one types; what Enter does with the one that is marked is for subclasses to say."""
+"""Searching people as one types; subclasses say what Enter does with the one that is marked."""
 
 from __future__ import annotations
 

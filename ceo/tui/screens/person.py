@@ -124,7 +124,8 @@ class Person(Screen):
         was_rep = "  The last term was a club representative's." if is_rep(member) else ""
         return [
             Choice("Renew as a member", lambda: push(Renew(app, member, rep=False)),
-                   f"Register {uid} for more terms.{was_rep}", gone or club or never("member.renew")),
+                   f"Register {uid} for more terms.{was_rep}",
+                   gone or club or never("member.renew")),
             Choice("Renew as a rep", lambda: push(Renew(app, member, rep=True)),
                    f"Register {uid} for terms of a club representative, free.",
                    gone or club or never("member.renew")),
