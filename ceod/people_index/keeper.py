@@ -61,15 +61,18 @@ class Keeper:
     def _loop(self) -> None:
         lock, pause_s, reason = None, 0.0, ""
         while not self._stop.wait(pause_s):
-            if lock is None:
-                lock = try_lock(self._lock_path)
-                if lock is None:
-                    pause_s = _PERIOD_S
-                    continue
-                store.withdraw(self._folder)  # whoever followed for it is gone
             began, before = time.monotonic(), reason
-            reason = self._follow()
-            if reason:
+            try:
+                if lock is None:
+                    lock = try_lock(self._lock_path)
+                    if lock is None:
+                        pause_s = _PERIOD_S
+                        continue
+                    store.withdraw(self._folder)  # whoever followed for it is gone
+                reason = self._follow()
+            except OSError as error:  # a full disk, for instance
+                reason = f"its lock can't be opened: {error}"
+            if reason and lock is not None:
                 store.withdraw(self._folder)
             is_again = reason == before and time.monotonic() - began < _LONG_S
             if reason and not is_again and not self._stop.is_set():

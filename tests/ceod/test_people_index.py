@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import random
 import sqlite3
+import threading
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -12,12 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import gssapi
 import jellyfish
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ceod.people_index import matching, store
+from ceo_common.config import Ldap
+from ceo_common.errors import BackendDown
+from ceod.people_index import keeper, matching, store
 from ceod.people_index.finding import FEW, PeopleIndex, Unusable
 from ceod.people_index.folding import fold, name_words, words
 from ceod.people_index.matching import Match, has_one_error, match
@@ -576,6 +582,29 @@ def test_what_was_not_published_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "x").iterdir()) == []
     with pytest.raises(sqlite3.ProgrammingError):
         made.remove(_entry("a"))
+
+
+def test_a_lock_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keeper, "_PERIOD_S", 0.01)
+    is_refused, is_asked = threading.Event(), threading.Event()
+
+    def refuse(path: Path) -> int:
+        if not is_refused.is_set():
+            is_refused.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.open(path, os.O_CREAT | os.O_RDWR)
+
+    def no_ticket() -> gssapi.Credentials:
+        is_asked.set()
+        raise BackendDown("no ticket", backend="kdc")
+
+    monkeypatch.setattr(keeper, "try_lock", refuse)
+    of_worker = keeper.Keeper(tmp_path / "x", Ldap("ldap://x", "dc=x", ""), no_ticket)
+    of_worker.start()
+    assert is_asked.wait(10) and "No space left" in caplog.text
+    of_worker.stop()
 
 
 class _Directory:
