@@ -36,10 +36,12 @@ def write(club: Club, ldif: str) -> None:
     )
     assert done.returncode == 0, done
     # slapd does not tell of what it did not write, and leaves entries out of a refresh that are newer
-    # than its own newest change: so it makes one, and the index is thrown away.
+    # than its own newest change: so it makes one.  Then the index is made anew, by another feed: one
+    # that had begun to read before would publish what it read, and follow slapd's own change.
     changed = f"dn: ou=Journals,{BASE_DN}\nchangetype: modify\nreplace: description\n"
     done = club.run_as("ctdalek", "ldapmodify", "-Q", text=f"{changed}description: {uuid.uuid4()}\n")
     assert done.returncode == 0, done
+    club.run_as("root", "pkill", "-KILL", "-f", "ceod[.]people_index[.]feed", host=ADMIN)
     for path in (host_place(ADMIN) / "ceod" / FOLDER).iterdir():
         path.unlink(missing_ok=True)
 
