@@ -33,7 +33,7 @@ pictures: install
 
 # Four at a time, the longest first: much of the time is waiting, for servers that are frozen and for screens.
 test:
-	@$(MAKE) --no-print-directory --jobs=4 e2e menu commands faults crash hostile lint unit sandbox
+	@$(MAKE) --no-print-directory --jobs=4 faults menu e2e crash commands hostile unit sandbox lint
 
 lint: install
 	@.venv/bin/ruff check --quiet . $(AS_ONE)
