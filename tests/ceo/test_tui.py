@@ -279,6 +279,15 @@ def test_slash_and_question_mark_are_text_where_there_is_text() -> None:
     assert form.texts() == {"a": "x/?", "secret": "?/"}
 
 
+def test_the_cursor_stays_in_a_field() -> None:
+    """In a small window Page-Up goes to the lines above, where letters would go nowhere."""
+    form = Form({"password": Field("Password", mask="*")}, lambda: None, head=["Locked.", "Open it."])
+    for key in ("page up", "page up", "k"):
+        form.keypress((60, 3), key)
+        form.render((60, 3), True)
+    assert form.text("password") == "k"
+
+
 @given(st.lists(st.sampled_from(["a", "é", "enter", "tab", "shift tab", "up", "down", "left", "right", "backspace", "ctrl u", "ctrl n", "ctrl d", "esc", "home"]), max_size=60))
 def test_no_row_of_keys_breaks_a_form(typed: list[str]) -> None:
     form = Form({"a": Field("A"), "b": Field("B", "1"), "c": Field("C")}, lambda: form.complain({"b": "no"}), head=["A form"])

@@ -82,6 +82,9 @@ _WANDER = ["Enter"] * 6 + ["Tab", "Down", "Down", "Up", "Esc", "Esc", "Right", "
                            "Ctrl-R", "Ctrl-U", "/", "?", "F1", "F2", "F5", "F9", "Ctrl-L", " ", "Shift-Tab", "\x1b[<0;12;7M", "\x1b[<64;9;9M", "é", "漢", "\x1bx"] + list("abdegilmoprs123")
 
 
+_TRIES = 20  # to open a lock
+
+
 def wander(window: Terminal, draw: random.Random, count: int, password: str) -> None:
     """Type so many keys drawn at random; whatever opens, the menu is there, and so many Esc lead back to the main menu."""
     for number in range(count):
@@ -105,9 +108,12 @@ def alive(window: Terminal, password: str) -> None:
     if window.process.poll() is not None:
         window.read(0.5)
         raise AssertionError(f"it ended with {window.process.returncode}:\n{window.text}")
-    while window.shows("Locked by"):
+    for _ in range(_TRIES):
+        if not window.shows("Locked by"):
+            return
         window.type("Ctrl-U", password, "Enter")
         window.read(0.5)
+    raise AssertionError(f"the password does not open it:\n{window.text}")
 
 
 def clock_file(folder: Path) -> Path:

@@ -247,7 +247,13 @@ class Form(urwid.WidgetWrap):  # type: ignore[misc]
         if found is None or keys.press(self.bindings, found):
             return None
         rest: str | None = super().keypress(size, found)
+        self._hold()
         return rest
+
+    def _hold(self) -> None:
+        """Keep the cursor in a field: in a small window Page-Up goes to the lines above."""
+        if self.walker.focus < self._first:
+            self.walker.set_focus(self._first)
 
     def _typed(self, name: str) -> None:
         field = self.fields[name]
