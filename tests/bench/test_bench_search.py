@@ -40,7 +40,7 @@ def many(club: Club) -> Iterator[Club]:
     """The club with fifty thousand people more."""
     ldif = "".join(
         people.account(
-            one.uid,
+            f"p{one.uid}",  # the crowd of the other benches has names of the same kind
             200_000 + number,
             one.one("cn"),
             sn=one.one("cn"),
