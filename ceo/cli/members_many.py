@@ -87,7 +87,7 @@ class _Checked:
 
 def _checked(context: Context, rows: list[Row], how: How) -> _Checked:
     """Check the rows, and print what is wrong with them."""
-    from ceo import imports  # noqa: PLC0415 - as above
+    from ceo import imports  # noqa: PLC0415 - as in export()
 
     with _bar(how, "checking", len(rows)) as told:
         problems = imports.problems(context.client, rows, told)
@@ -109,7 +109,7 @@ def _checked(context: Context, rows: list[Row], how: How) -> _Checked:
 
 def _print_rows(report: list[Json], kind: str, label: str) -> None:
     """A line for each problem; of many that are alike one, with the lines of the file."""
-    from ceo import sheet  # noqa: PLC0415 - as above
+    from ceo import sheet  # noqa: PLC0415 - as in export()
 
     said = [(entry, message) for entry in report for message in entry[kind]]
     alike: dict[str, list[int]] = {}
@@ -294,7 +294,7 @@ def export(context: Context, /, output: str, as_json: bool, **asked: str | None)
     Example: ceo members export --term f2026
     """
     from ceo import sheet  # noqa: PLC0415 - heavier than the other commands of members
-    from ceo.imports import COLUMNS, export_cells, unexported  # noqa: PLC0415 - as above
+    from ceo.imports import COLUMNS, export_cells, unexported  # noqa: PLC0415 - as in export()
 
     query = {name: value for name, value in asked.items() if value is not None}
     found = sorted(context.client.all_members(**query), key=lambda member: str(member["uid"]))
@@ -316,7 +316,7 @@ def export(context: Context, /, output: str, as_json: bool, **asked: str | None)
 
 def _note_unexported(members: list[Json]) -> None:
     """Say who is not in the file, and why."""
-    from ceo.imports import unexported  # noqa: PLC0415 - as above
+    from ceo.imports import unexported  # noqa: PLC0415 - as in export()
 
     reasons: dict[str, list[str]] = {}
     for member in members:

@@ -113,7 +113,7 @@ class QuestionSql:
         return self._select(f"count(*), min({self._cost})")
 
     def ids(self) -> str:
-        """Who fits."""
+        """The statement for the numbers of all who fit, in no order."""
         return self._select("people.id")
 
     def page(self, sort: str, size: int, after: Key | None, *, found: int) -> str:

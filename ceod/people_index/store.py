@@ -282,7 +282,7 @@ class Store:
             ("terms", "person"),
             ("positions", "person"),
         ):
-            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608
+            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608 - ours
         if self._word_ids is not None:  # some of them are remembered, and go with the next file
             return
         # Words that nobody has any more: else names that changed would pile up.

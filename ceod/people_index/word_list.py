@@ -17,7 +17,7 @@ class WordList:
     """The texts of a column that only grows: rows that are gone are in it, and found nowhere else."""
 
     def __init__(self, table: str, column: str) -> None:
-        self._statement = f"SELECT id, {column} FROM {table} WHERE id > ? ORDER BY id"  # noqa: S608
+        self._statement = f"SELECT id, {column} FROM {table} WHERE id > ? ORDER BY id"  # noqa: S608 - our own
         self._lock = threading.Lock()
         self._file = ""
         self._last = 0
